@@ -1,0 +1,1 @@
+//! Opens the memory that a device left behind when it crashed.

@@ -1,0 +1,2 @@
+//! The `coroner` command.
+fn main() {}
