@@ -1,1 +1,13 @@
 //! Opens the memory that a device left behind when it crashed.
+
+pub mod arch;
+pub mod carrier;
+pub mod cursor;
+pub mod dump;
+pub mod error;
+pub mod format;
+pub mod input;
+pub mod memory;
+pub mod reason;
+pub mod registers;
+pub mod targets;

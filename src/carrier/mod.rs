@@ -1,0 +1,85 @@
+//! What dumps are wrapped in: compression, text, flash images.
+//!
+//! A carrier looks at a [`Piece`] and, if it recognises its own kind, peels one layer off and
+//! returns what was inside. It knows nothing of what the inside means. Carriers that belong to
+//! one producer (its log lines, say) live beside that producer's reader in `format/`.
+
+pub mod compressed;
+pub mod esp_flash;
+pub mod plain_text;
+pub mod text;
+
+use crate::dump::Note;
+use crate::error::Fault;
+use bytes::Bytes;
+use std::ops::Range;
+
+/// Bytes somewhere on the way from the input to a dump, and how they were come by.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// What was peeled off so far, outermost first, in words: `flash image 4 MiB`.
+    pub layers: Vec<String>,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// What the carrier says it is: the name of a format, where only that can be meant (it lay
+    /// in a core-dump partition, or between the lines that its producer prints).
+    pub hint: Option<&'static str>,
+    /// Offsets in `bytes` that were lost on the way (a damaged line of a log). What stands there
+    /// is not what the device wrote.
+    pub lost: Vec<Range<u64>>,
+    /// What was odd on the way.
+    pub notes: Vec<Note>,
+}
+
+impl Piece {
+    /// The outermost piece: an input as it came.
+    pub fn outermost(bytes: Bytes) -> Self {
+        Piece { layers: Vec::new(), bytes, hint: None, lost: Vec::new(), notes: Vec::new() }
+    }
+
+    /// What lay inside this piece.
+    pub fn inner(&self, layer: impl Into<String>, bytes: Bytes) -> Piece {
+        let mut inner = Piece { bytes, hint: None, lost: Vec::new(), ..self.clone() };
+        inner.layers.push(layer.into());
+        inner
+    }
+
+    /// The same piece, known to be of `format`.
+    #[must_use]
+    pub fn hinted(mut self, format: &'static str) -> Self {
+        self.hint = Some(format);
+        self
+    }
+}
+
+/// What the user said about the carriers.
+#[derive(Clone, Debug, Default)]
+pub struct CarrierOptions {
+    /// Where in the input the dump, or the partition table that leads to it, starts.
+    pub offset: Option<u64>,
+}
+
+/// A way of wrapping dumps.
+pub trait Carrier: Sync {
+    /// Its name in messages.
+    fn name(&self) -> &'static str;
+
+    /// `None` if `piece` is not of this carrier; otherwise what lies inside, in the order of
+    /// the input.
+    ///
+    /// # Errors
+    /// A [`Fault`] if it is certainly of this carrier and nothing can be got out of it.
+    fn peel(&self, piece: &Piece, options: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>>;
+}
+
+/// A length for people: `4 MiB`, `9396 bytes`.
+pub fn size_words(len: u64) -> String {
+    const KIB: u64 = 1 << 10;
+    const MIB: u64 = 1 << 20;
+    match len {
+        n if n >= MIB && n % MIB == 0 => format!("{} MiB", n / MIB),
+        n if n >= KIB && n % KIB == 0 => format!("{} KiB", n / KIB),
+        1 => "1 byte".into(),
+        n => format!("{n} bytes"),
+    }
+}

@@ -1,0 +1,161 @@
+//! Lines as they come out of terminals and logs, and the digits in them.
+
+use memchr::memchr2;
+
+/// One line of a log, cleaned of what terminals add.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    /// Without escape sequences, other control characters, and blanks at both ends.
+    pub text: String,
+}
+
+/// The lines of `bytes`. They end at LF, CR LF or CR. Escape sequences (ECMA-48: CSI, OSC and
+/// the two-character ones) are taken out wherever they stand; empty lines are left out.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
+    let mut rest = bytes;
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            number += 1;
+            let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let (line, behind) = rest.split_at(end);
+            rest = behind.strip_prefix(b"\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
+            let text = clean(line);
+            if !text.is_empty() {
+                return Some(Line { number, text });
+            }
+        }
+        None
+    })
+}
+
+fn clean(line: &[u8]) -> String {
+    if !line.iter().any(u8::is_ascii_control) {
+        return String::from_utf8_lossy(line).trim().to_string();
+    }
+    let mut text = Vec::with_capacity(line.len());
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            0x1b => match bytes.next() {
+                // CSI: parameters and intermediates, then one final byte.
+                Some(b'[') => while bytes.next().is_some_and(|b| !(0x40..=0x7e).contains(&b)) {},
+                // OSC: up to BEL or the string terminator.
+                Some(b']') => {
+                    while let Some(b) = bytes.next() {
+                        if b == 0x07 || (b == 0x1b && bytes.next_if_eq(&b'\\').is_some()) {
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            },
+            b'\t' => text.push(b' '),
+            _ if byte.is_ascii_control() => {}
+            _ => text.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&text).trim().to_string()
+}
+
+/// Whether `bytes` begin like text: the first 4 KiB hold next to no control characters.
+pub fn looks_like_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..4096).unwrap_or(bytes);
+    let odd = head.iter().filter(|b| b.is_ascii_control() && !b"\n\r\t\x1b".contains(b)).count();
+    !head.is_empty() && odd <= head.len() / 64
+}
+
+/// What stands in front of each line of a log: a time stamp, the name of a port. Runs of digits
+/// and runs of blanks are alike whatever their length, all else must be the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// The prefix of which `text` is one example.
+    pub fn like(text: &str) -> Prefix {
+        Prefix(text.to_string())
+    }
+
+    /// What follows the prefix in `line`; `None` if the line does not begin with it.
+    pub fn strip<'a>(&self, line: &'a str) -> Option<&'a str> {
+        let mut rest = line;
+        let mut pattern = self.0.as_str();
+        while let Some(c) = pattern.chars().next() {
+            let same: fn(char) -> bool = match c {
+                _ if c.is_ascii_digit() => |c| c.is_ascii_digit(),
+                _ if c.is_whitespace() => char::is_whitespace,
+                _ => {
+                    rest = rest.strip_prefix(c)?;
+                    pattern = &pattern[c.len_utf8()..];
+                    continue;
+                }
+            };
+            let trimmed = rest.trim_start_matches(same);
+            if trimmed.len() == rest.len() && !trimmed.is_empty() {
+                return None;
+            }
+            rest = trimmed;
+            pattern = pattern.trim_start_matches(same);
+        }
+        Some(rest)
+    }
+}
+
+/// The bytes that a run of hexadecimal digits stands for; `None` if it has another character in
+/// it or an odd number of digits.
+pub fn decode_hex(digits: &str) -> Option<Vec<u8>> {
+    let nibble = |b: u8| char::from(b).to_digit(16);
+    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
+    if !odd.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[a, b]| Some((nibble(*a)? << 4 | nibble(*b)?) as u8)).collect()
+}
+
+/// Whether every character belongs to the base64 alphabet (RFC 4648), with at most two `=` at
+/// the end.
+pub fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len() - body.len() <= 2
+        && !body.is_empty()
+        && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+}
+
+/// The bytes that one base64 line with its own padding stands for.
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(bytes: &[u8]) -> Vec<(usize, String)> {
+        lines(bytes).map(|line| (line.number, line.text)).collect()
+    }
+
+    #[test]
+    fn lines_end_at_lf_cr_lf_and_cr_and_lose_their_escape_sequences() {
+        let log = b"\x1b[0;31mone\x1b[0m\r\n\r\ntwo \rthree\x1b]0;title\x07\nfo\x00ur";
+        let wanted = [(1, "one"), (3, "two"), (4, "three"), (5, "four")];
+        assert_eq!(texts(log), wanted.map(|(n, t)| (n, t.to_string())));
+    }
+
+    #[test]
+    fn a_prefix_matches_whatever_its_numbers_are() {
+        let prefix = Prefix::like("[12:00:09.5] (98) ");
+        assert_eq!(prefix.strip("[12:00:10.25] (101) AAAA"), Some("AAAA"));
+        assert_eq!(prefix.strip("(101) AAAA"), None);
+        assert_eq!(Prefix::like("").strip("AAAA"), Some("AAAA"));
+    }
+
+    #[test]
+    fn hexadecimal_digits_must_come_in_pairs() {
+        assert_eq!(decode_hex("00fF"), Some(vec![0, 255]));
+        assert_eq!(decode_hex("00f"), None);
+        assert_eq!(decode_hex("0g"), None);
+    }
+}

@@ -1,0 +1,223 @@
+//! The model that everything meets in: plain data, no input or output.
+//!
+//! Readers make a [`Dump`] out of bytes and know nothing of debuggers; server, report and
+//! conversion take a [`Dump`] and know nothing of formats.
+
+use crate::memory::Memory;
+use crate::reason::Reason;
+use crate::registers::Registers;
+use crate::targets::{Arch, Chip};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a device left behind when it crashed.
+#[derive(Clone, Debug)]
+pub struct Dump {
+    /// The format and its version, in the producer's words: `ESP-IDF ELF core 0x0104`.
+    pub format: String,
+    /// The register set.
+    pub arch: Arc<Arch>,
+    /// The chip, where the dump or the user tells.
+    pub chip: Option<Arc<Chip>>,
+    /// Optional features of the register set that this device has for certain, beside the chip's.
+    pub features: Vec<String>,
+    /// All memory that is known.
+    pub memory: Memory,
+    /// The crashed thread first. Empty if the dump holds no registers at all.
+    pub threads: Vec<Thread>,
+    /// Why the device stopped.
+    pub reason: Reason,
+    /// The texts that the device printed or kept about the crash, all of them, in its order.
+    pub texts: Vec<String>,
+    /// Which software and hardware it was.
+    pub identity: Identity,
+    /// What was odd.
+    pub notes: Vec<Note>,
+}
+
+impl Dump {
+    /// A dump of which nothing is known yet but its format and register set.
+    pub fn new(format: impl Into<String>, arch: Arc<Arch>) -> Self {
+        Dump {
+            format: format.into(),
+            arch,
+            chip: None,
+            features: Vec::new(),
+            memory: Memory::new(),
+            threads: Vec::new(),
+            reason: Reason::default(),
+            texts: Vec::new(),
+            identity: Identity::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The thread that crashed.
+    pub fn crashed(&self) -> Option<&Thread> {
+        self.threads.iter().find(|thread| thread.crashed)
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, words: impl Into<String>) {
+        self.notes.push(Note::warning(words));
+    }
+}
+
+/// A thread, task, or other context that has registers of its own.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Above zero and unique in the dump; the address of the control block where there is one.
+    pub id: u64,
+    /// What the firmware calls it.
+    pub name: Option<String>,
+    /// Whether it is the one that crashed.
+    pub crashed: bool,
+    /// `running`, `ready`, `blocked`... in the kernel's words.
+    pub state: Option<String>,
+    /// In the kernel's numbers.
+    pub priority: Option<i64>,
+    /// The core that it ran on, or is bound to.
+    pub core: Option<u32>,
+    /// The address of its control block.
+    pub control_block: Option<u64>,
+    /// Where its stack is.
+    pub stack: Option<Stack>,
+    /// Its registers.
+    pub registers: Registers,
+    /// What else there is to say of it: `stack pointer corrupted`.
+    pub remarks: Vec<String>,
+}
+
+impl Thread {
+    /// A thread of which nothing is known but its id and registers.
+    pub fn new(id: u64, registers: Registers) -> Self {
+        Thread {
+            id,
+            name: None,
+            crashed: false,
+            state: None,
+            priority: None,
+            core: None,
+            control_block: None,
+            stack: None,
+            registers,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The name, or the id where there is none.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{:#x}", self.id))
+    }
+
+    /// How many bytes of its stack are in use: from the stack pointer to the stack's base.
+    /// `None` if one of them is unknown or they don't fit each other.
+    pub fn stack_used(&self) -> Option<u64> {
+        let stack = self.stack?;
+        let sp = self.registers.sp()?;
+        (stack.low..=stack.high).contains(&sp).then(|| stack.high - sp)
+    }
+}
+
+/// The bounds of a stack that grows downwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The lowest address that may be used, inclusive.
+    pub low: u64,
+    /// The address behind the highest: an empty stack's stack pointer, give or take alignment.
+    pub high: u64,
+}
+
+impl Stack {
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.high.saturating_sub(self.low)
+    }
+}
+
+/// Which software on which hardware left the dump.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The chip in the producer's words, with its revision where known.
+    pub chip: Option<String>,
+    /// Espressif: wafer major x 100 + minor.
+    pub chip_revision: Option<u16>,
+    /// What the ELF file of the firmware must be.
+    pub firmware: Vec<FirmwareId>,
+    /// Further facts: `SDK version`, `build time`, in the order found.
+    pub facts: Vec<(String, String)>,
+}
+
+/// Something that tells one build of a firmware from all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirmwareId {
+    /// The first digits of the SHA-256 of the whole ELF file, lower-case hexadecimal.
+    ElfSha256(String),
+    /// The GNU build id (section `.note.gnu.build-id`).
+    BuildId(Vec<u8>),
+}
+
+impl fmt::Display for FirmwareId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FirmwareId::ElfSha256(prefix) => write!(f, "ELF SHA-256 {prefix}.."),
+            FirmwareId::BuildId(id) => {
+                write!(f, "build id ")?;
+                id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+/// How much a [`Note`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// What is shown may be incomplete.
+    Warning,
+    /// What is shown may be wrong.
+    Doubt,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Severity::Info => "note",
+            Severity::Warning => "warning",
+            Severity::Doubt => "doubtful",
+        })
+    }
+}
+
+/// Something odd that was met on the way, with its place and what was done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How much it matters.
+    pub severity: Severity,
+    /// One sentence, lower case, no full stop.
+    pub words: String,
+}
+
+impl Note {
+    /// Good to know.
+    pub fn info(words: impl Into<String>) -> Self {
+        Note { severity: Severity::Info, words: words.into() }
+    }
+
+    /// What is shown may be incomplete.
+    pub fn warning(words: impl Into<String>) -> Self {
+        Note { severity: Severity::Warning, words: words.into() }
+    }
+
+    /// What is shown may be wrong.
+    pub fn doubt(words: impl Into<String>) -> Self {
+        Note { severity: Severity::Doubt, words: words.into() }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.severity, self.words)
+    }
+}

@@ -1,0 +1,77 @@
+//! Why the device stopped.
+
+use std::fmt;
+
+/// A signal, as GDB numbers them on the wire (`include/gdb/signals.def`), which differs from
+/// Linux for `BUS` and above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// The dump was taken on request; nothing was wrong.
+    Int,
+    /// Illegal instruction.
+    Ill,
+    /// Assert, panic, abort, watchdog, and everything that nobody can tell.
+    Abrt,
+    /// Arithmetic.
+    Fpe,
+    /// Misaligned or impossible bus access.
+    Bus,
+    /// Access to an address that isn't there or isn't allowed.
+    Segv,
+}
+
+impl Signal {
+    /// GDB's number of it.
+    pub fn number(self) -> u8 {
+        match self {
+            Signal::Int => 2,
+            Signal::Ill => 4,
+            Signal::Abrt => 6,
+            Signal::Fpe => 8,
+            Signal::Bus => 10,
+            Signal::Segv => 11,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Signal::Int => "SIGINT",
+            Signal::Ill => "SIGILL",
+            Signal::Abrt => "SIGABRT",
+            Signal::Fpe => "SIGFPE",
+            Signal::Bus => "SIGBUS",
+            Signal::Segv => "SIGSEGV",
+        })
+    }
+}
+
+/// A register or word that tells something of the fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultWord {
+    /// The manual's name: `mcause`, `CFSR`, `exccause`.
+    pub name: String,
+    /// Its value.
+    pub value: u64,
+    /// Its value in words, as the manual has them.
+    pub words: String,
+}
+
+/// Why the device stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// What a debugger is told.
+    pub signal: Signal,
+    /// One line for a person.
+    pub words: String,
+    /// What says so.
+    pub evidence: Vec<FaultWord>,
+}
+
+impl Default for Reason {
+    fn default() -> Self {
+        let words = "the dump does not say why it was taken".to_string();
+        Reason { signal: Signal::Abrt, words, evidence: Vec::new() }
+    }
+}
