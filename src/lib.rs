@@ -2,12 +2,15 @@
 
 pub mod arch;
 pub mod carrier;
+pub mod cli;
 pub mod cursor;
 pub mod dump;
 pub mod error;
+pub mod firmware;
 pub mod format;
 pub mod input;
 pub mod memory;
+pub mod open;
 pub mod reason;
 pub mod registers;
 pub mod targets;

@@ -1,7 +1,7 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod elf;
-//ESP pub mod esp_idf;
+pub mod esp_idf;
 
 use crate::carrier::Piece;
 use crate::dump::Dump;
@@ -40,7 +40,7 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf];
 
 /// Inserts a region whose bytes start at `offset` in `piece`, leaving out what was lost on the
 /// way, and returns a note for each conflict with what was there before.

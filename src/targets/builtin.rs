@@ -6,6 +6,9 @@ macro_rules! files {
     };
 }
 
-pub(super) static ARCHS: &[(&str, &str)] = files!("arch": "riscv32");
+pub(super) static ARCHS: &[(&str, &str)] =
+    files!("arch": "riscv32", "xtensa-esp32", "xtensa-esp32s2", "xtensa-esp32s3");
 
-pub(super) static CHIPS: &[(&str, &str)] = &[];
+pub(super) static CHIPS: &[(&str, &str)] = files!(
+    "chip": "esp32", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32c61", "esp32h2", "esp32h21", "esp32h4", "esp32p4", "esp32s2", "esp32s3", "esp32s31",
+);
