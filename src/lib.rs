@@ -10,4 +10,5 @@ pub mod input;
 pub mod memory;
 pub mod reason;
 pub mod registers;
+pub mod server;
 pub mod targets;
