@@ -13,4 +13,5 @@ pub mod memory;
 pub mod open;
 pub mod reason;
 pub mod registers;
+pub mod server;
 pub mod targets;
