@@ -6,6 +6,7 @@
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
 
 mod dig;
+mod elf_hint;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
@@ -112,6 +113,9 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     let candidate = &found[picked];
 
     let beside = firmware::find(&mut dump, options)?;
+    if let Some(firmware) = &beside.firmware {
+        candidate.format.complete(&mut dump, &**firmware);
+    }
     let mut layers = candidate.piece.layers.clone();
     layers.push(dump.format.clone());
     Ok(Opened {
@@ -127,8 +131,10 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
 
 /// The user's choice among the dumps, or the last one that is whole.
 fn pick(found: &[Candidate], options: &Options, targets: &Targets) -> Result<(usize, Dump)> {
+    let hint = elf_hint::of_files(&options.elf);
     let read = |index: usize, force: bool| {
-        let context = Context { targets, force, target: options.target.as_deref() };
+        let context =
+            Context { targets, force, target: options.target.as_deref(), elf: hint.clone() };
         let Candidate { file, piece, format } = &found[index];
         format.read(piece, &context).map_err(|error| error.in_file(file))
     };
