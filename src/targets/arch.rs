@@ -97,7 +97,8 @@ pub struct Register {
     pub generic: Option<String>,
     /// Its number in DWARF.
     pub dwarf: Option<u32>,
-    /// Xtensa: its special-register number. RISC-V: its CSR number.
+    /// Xtensa: its special-register number. RISC-V: its CSR number. Arm M-profile: its address in
+    /// the System Control Space.
     pub number: Option<u32>,
     /// Index of the register whose value this one shows; its own for most.
     pub storage: usize,
