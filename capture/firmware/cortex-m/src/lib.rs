@@ -1,0 +1,4 @@
+//! What the Cortex-M programs share.
+#![no_std]
+
+pub mod kernel;
