@@ -50,8 +50,7 @@ pub mod flag {
     pub const STOPPED: u8 = 2;
     /// The capture itself had faulted; this is the smaller record of the second attempt.
     pub const MINIMAL: u8 = 4;
-    /// The last 32 bytes are the SHA-256 of everything from the program headers up to them,
-    /// then of block 0 without its trailer.
+    /// The last 32 bytes are the SHA-256 of everything from the program headers up to them.
     pub const SHA256: u8 = 8;
 }
 

@@ -21,16 +21,24 @@ pub mod crc;
 pub mod frames;
 pub mod layout;
 mod macros;
+mod needs;
 pub mod panic;
 mod plan;
 pub mod region;
+pub mod rle;
+#[cfg(feature = "sha256")]
+pub mod sha256;
 pub mod sink;
+pub mod stored;
 pub mod task;
+pub mod text;
 mod write;
 
+pub use arch::registry::Registry;
 pub use arch::{Arch, Memory, Native, linker};
 pub use config::{Config, Pace};
 pub use crash::{Cause, Crash};
+pub use needs::Needs;
 pub use panic::{abort, panic};
 pub use plan::Segment;
 pub use region::{Access, Area, Kind, Region};

@@ -97,3 +97,19 @@ macro_rules! trap_vector {
         );
     };
 }
+
+/// Reserves memory that outlives a reset, for [`crate::sink::retained::Retained`].
+///
+/// ```ignore
+/// coroner_capture::retained!(static AREA: 4096);
+/// ```
+#[macro_export]
+macro_rules! retained {
+    ($visibility:vis static $name:ident: $bytes:expr) => {
+        $visibility static $name: $crate::arch::kept::Kept = {
+            #[unsafe(link_section = ".uninit.coroner_retained")]
+            static ROOM: $crate::arch::kept::Room<{ $bytes }> = $crate::arch::kept::Room::new();
+            ROOM.kept()
+        };
+    };
+}

@@ -89,10 +89,12 @@ fn write<A: Arch, M: Memory>(
     }
     mark_crashed::<A>(crash, &mut list);
 
-    let capacity = sink.capacity().min(config.limit) as usize;
+    // Sinks take whole blocks.
+    let capacity = sink.capacity().min(config.limit) as usize & !31;
     let build_id = readable(memory, &config.build_id);
     let fixed = fixed_notes::<A>(config, crash, build_id.len());
-    let smallest = (class.phoff() as usize) + class.phdr_len() + fixed.vital;
+    let sha256 = if cfg!(feature = "sha256") { layout::SHA256_LEN as usize } else { 0 };
+    let smallest = (class.phoff() as usize) + class.phdr_len() + fixed.vital + sha256;
     let Some(mut room) = capacity.checked_sub(smallest) else { return Outcome::Failed };
     let tables = !crash.retry && room >= fixed.tables;
     if tables {
@@ -123,6 +125,8 @@ fn write<A: Arch, M: Memory>(
     let stopped = out.stopped;
     if stopped {
         flags |= flag::STOPPED;
+    } else if cfg!(feature = "sha256") {
+        flags |= flag::SHA256;
     }
     match out.commit(&layout, plan.segments(), flags) {
         false => Outcome::Failed,
@@ -221,6 +225,8 @@ struct Out<'s, A, S> {
     at: u32,
     /// Of everything before `block`.
     crc: Crc,
+    #[cfg(feature = "sha256")]
+    sha256: crate::sha256::Sha256,
     stopped: bool,
     arch: PhantomData<A>,
 }
@@ -234,6 +240,8 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
             fill: 0,
             at: A::CLASS.phoff(),
             crc: Crc::new(),
+            #[cfg(feature = "sha256")]
+            sha256: crate::sha256::Sha256::new(),
             stopped: false,
             arch: PhantomData,
         }
@@ -263,6 +271,8 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
             return;
         }
         self.crc = self.crc();
+        #[cfg(feature = "sha256")]
+        self.sha256.update(self.block.get(..self.fill).unwrap_or(&[]));
         self.at = self.at.wrapping_add(self.fill as u32);
         self.fill = 0;
     }
@@ -339,6 +349,9 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
         for segment in segments {
             self.program_header(1, at, segment.start, segment.len);
             at += pad4(segment.len) + 4;
+        }
+        if cfg!(feature = "sha256") {
+            at += layout::SHA256_LEN as usize;
         }
         at as u32
     }
@@ -554,6 +567,12 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
             let crc = self.memory(memory, segment.start, segment.len, segment.access);
             self.pad();
             self.u32(crc);
+        }
+        #[cfg(feature = "sha256")]
+        {
+            let mut sha256 = self.sha256.clone();
+            sha256.update(self.block.get(..self.fill).unwrap_or(&[]));
+            self.bytes(&sha256.finish());
         }
         self.flush();
     }

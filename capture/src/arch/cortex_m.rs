@@ -423,3 +423,22 @@ pub fn separate_faults() {
         shcsr.write_volatile(shcsr.read_volatile() | 7 << 16);
     }
 }
+
+/// Writes back the data cache over `len` bytes from `start`, if there is a cache and it is on.
+#[cfg(mainline)]
+pub(crate) fn clean_data_cache(start: usize, len: usize) {
+    const LINE: usize = 32;
+    const CCR: u32 = 0xe000_ed14;
+    const DCCMVAC: usize = 0xe000_ef68;
+    if system_register(CCR) & 1 << 16 == 0 {
+        return;
+    }
+    for at in (start & !(LINE - 1)..start.saturating_add(len)).step_by(LINE) {
+        // SAFETY: cleaning a line by its address writes back what memory should hold anyway.
+        unsafe {
+            core::ptr::with_exposed_provenance_mut::<u32>(DCCMVAC).write_volatile(at as u32);
+        }
+    }
+    // SAFETY: a barrier.
+    unsafe { core::arch::asm!("dsb") };
+}

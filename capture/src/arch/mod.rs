@@ -9,10 +9,13 @@
 pub mod address;
 #[cfg(cortex_m)]
 pub mod cortex_m;
+pub mod kept;
 pub mod linker;
 pub mod live;
+pub mod registry;
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 pub mod riscv;
+pub mod rtt;
 pub mod semihosting;
 pub mod state;
 #[cfg(entry)]
