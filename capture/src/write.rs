@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use crate::arch::{Arch, Memory, Native};
 use crate::config::{self, Config, FixedNotes, Pace};
-use crate::crash::Crash;
+use crate::crash::{Cause, Crash};
 use crate::crc::Crc;
 use crate::layout::{self, Class, STACK_LINE, flag, note, note_head, pad4};
 use crate::plan::{Limits, Plan, Segment};
@@ -88,6 +88,9 @@ fn write<A: Arch, M: Memory>(
         tasks.list(crash, memory, &mut list);
     }
     mark_crashed::<A>(crash, &mut list);
+    let mut registers = A::ZERO;
+    let recovered = recover::<A, M>(crash, &list, memory, registers.as_mut());
+    let crash = recovered.as_ref().unwrap_or(crash);
 
     // Sinks take whole blocks.
     let capacity = sink.capacity().min(config.limit) as usize & !31;
@@ -155,6 +158,20 @@ fn readable<M: Memory>(memory: &mut M, area: &Area) -> Area {
     if whole { *area } else { Area::EMPTY }
 }
 
+/// The crash with the registers of a caller, when its own are lost.
+fn recover<'a, A: Arch, M: Memory>(
+    crash: &Crash<'a>,
+    list: &TaskList<'_>,
+    memory: &mut M,
+    registers: &'a mut [usize],
+) -> Option<Crash<'a>> {
+    let stack = list.tasks().first().filter(|_| crash.cause.frame_lost)?.stack;
+    registers.get_mut(..crash.registers.len())?.copy_from_slice(crash.registers);
+    let known = A::recover(registers, &stack, memory)?;
+    let cause = Cause { recovered: true, ..crash.cause };
+    Some(Crash { cause, registers, known, ..*crash })
+}
+
 fn fixed_notes<A: Arch>(config: &Config<'_>, crash: &Crash<'_>, build_id: usize) -> FixedNotes {
     let strings = crash.cause.place.map_or(0, |(file, _)| file.len()) + crash.cause.message.len();
     let regions = config.regions.iter().chain(config.added);
@@ -167,6 +184,9 @@ fn fixed_notes<A: Arch>(config: &Config<'_>, crash: &Crash<'_>, build_id: usize)
         tables: note_head(4) + region_bytes + note_head(4) + pad4(info) + pad4(build_id),
     }
 }
+
+/// Bytes of stack in the smaller record of a second attempt.
+const RETRY_STACK: usize = 512;
 
 /// Hands the candidates to the plan, most valuable first.
 fn choose<A: Arch>(
@@ -182,6 +202,9 @@ fn choose<A: Arch>(
         plan.add(crashed.tcb.start(), crashed.tcb.end(), 1, Access::Byte);
     }
     if crash.retry {
+        // No list of tasks was asked for, so no bounds are known: a little from the pointer on.
+        let sp = crash.registers.get(A::SP).copied().unwrap_or(0);
+        plan.add(sp, sp.saturating_add(RETRY_STACK), STACK_LINE, Access::Byte);
         return;
     }
     for level in (0..=u8::MAX).rev() {
@@ -423,7 +446,8 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
         let bit = |holds: bool, bit: u8| if holds { bit } else { 0 };
         let bits = bit(cause.in_interrupt, layout::cause::IN_INTERRUPT)
             | bit(cause.frame_lost, layout::cause::FRAME_LOST)
-            | bit(cause.address.is_some(), layout::cause::ADDRESS_KNOWN);
+            | bit(cause.address.is_some(), layout::cause::ADDRESS_KNOWN)
+            | bit(cause.recovered, layout::cause::RECOVERED);
         self.u8s([cause.kind as u8, cause.signal, bits, 0]);
         self.u32(cause.code);
         self.u32(cause.reset_reason.unwrap_or(u32::MAX));

@@ -27,7 +27,7 @@ pub(crate) use cortex_m::Saved;
 pub(crate) use riscv::Saved;
 
 use crate::layout::Class;
-use crate::region::Access;
+use crate::region::{Access, Area};
 
 /// What an ELF core says about the processor.
 pub trait Arch {
@@ -49,6 +49,12 @@ pub trait Arch {
     const PC: usize;
     /// The note that holds floating point registers.
     const FLOATS: FloatNote;
+
+    /// After a crash whose registers are lost: finds those of a caller with the frame pointer,
+    /// which must point into `stack`. Answers which registers are known then.
+    fn recover<M: Memory>(_registers: &mut [usize], _stack: &Area, _memory: &mut M) -> Option<u64> {
+        None
+    }
 }
 
 /// How floating point registers are noted.
@@ -83,6 +89,31 @@ impl Arch for Arm {
         kind: crate::layout::note::ARM_VFP,
         len: 256,
     };
+
+    /// Thumb code that keeps a frame pointer pushes it and the return address next to each other,
+    /// and leaves r7 pointing to them.
+    fn recover<M: Memory>(registers: &mut [usize], stack: &Area, memory: &mut M) -> Option<u64> {
+        const R7_SP_PC: u64 = 1 << 7 | 1 << 13 | 1 << 15;
+        const THUMB: usize = 1 << 24;
+        let frame = *registers.get(7)?;
+        if frame & 3 != 0 || stack.overlap(frame, frame.saturating_add(8)) != 8 {
+            return None;
+        }
+        let mut bytes = [0; 8];
+        if !memory.read(frame, &mut bytes, Access::Word) {
+            return None;
+        }
+        let ([r7, lr], []) = bytes.as_chunks::<4>() else { return None };
+        let lr = u32::from_le_bytes(*lr) as usize;
+        if lr & 1 == 0 {
+            return None;
+        }
+        *registers.get_mut(7)? = u32::from_le_bytes(*r7) as usize;
+        *registers.get_mut(13)? = frame.wrapping_add(8);
+        *registers.get_mut(15)? = lr & !1;
+        *registers.get_mut(16)? = THUMB;
+        Some(R7_SP_PC)
+    }
 }
 
 const RISCV_FLOATS: FloatNote = FloatNote {

@@ -13,6 +13,8 @@ pub enum Call {
     Write = 5,
     /// Moves in a file: handle, offset.
     Seek = 10,
+    /// The command line: buffer, its length.
+    CommandLine = 0x15,
     /// Ends the emulator: reason, status.
     ExitExtended = 0x20,
 }
@@ -45,4 +47,13 @@ pub fn call(call: Call, arguments: &[usize; 3]) -> usize {
         result = usize::MAX;
     }
     result
+}
+
+/// The command line that the debugger or emulator was given for the program, as bytes.
+pub fn command_line(room: &mut [u8]) -> &[u8] {
+    let arguments = [room.as_mut_ptr().expose_provenance(), room.len(), 0];
+    if call(Call::CommandLine, &arguments) != 0 {
+        return &[];
+    }
+    room.split(|&byte| byte == 0).next().unwrap_or(&[])
 }

@@ -71,6 +71,8 @@ pub struct Cause<'a> {
     pub in_interrupt: bool,
     /// The processor could not push its frame (broken stack): r0-r3, r12, lr, pc, xpsr are unknown.
     pub frame_lost: bool,
+    /// What is known instead are pc, sp and frame pointer of the nearest caller.
+    pub recovered: bool,
     /// See the table.
     pub code: u32,
     /// The user's value; `None`: unknown.
@@ -99,8 +101,6 @@ pub mod cause {
     pub const ABORT: u8 = 2;
     /// A watchdog's early warning.
     pub const WATCHDOG: u8 = 3;
-    /// The program asked for a dump and lives on.
-    pub const SNAPSHOT: u8 = 4;
 
     /// Bit: inside an interrupt.
     pub const IN_INTERRUPT: u8 = 1;
@@ -108,6 +108,9 @@ pub mod cause {
     pub const FRAME_LOST: u8 = 2;
     /// Bit: the faulting address is known.
     pub const ADDRESS_KNOWN: u8 = 4;
+    /// Bit: after a lost frame, pc, sp and frame pointer are those of the nearest caller that the
+    /// chain of frame pointers gave; all other registers are unknown.
+    pub const RECOVERED: u8 = 8;
 }
 
 impl<'a> Cause<'a> {
@@ -126,6 +129,7 @@ impl<'a> Cause<'a> {
             signal,
             in_interrupt: bits & cause::IN_INTERRUPT != 0,
             frame_lost: bits & cause::FRAME_LOST != 0,
+            recovered: bits & cause::RECOVERED != 0,
             code,
             reset_reason: (reset_reason != u32::MAX).then_some(reset_reason),
             uptime_us: (uptime != u64::MAX).then_some(uptime),
