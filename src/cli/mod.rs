@@ -3,6 +3,7 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource can't be had, 2 usage.
 
+mod demo;
 mod info;
 mod serve;
 pub mod summary;
@@ -52,6 +53,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
     Info(info::InfoArgs),
+    /// Serves a built-in dump of a real crash, to try things out
+    Demo(demo::DemoArgs),
 }
 
 /// What every command that opens a dump takes.
@@ -144,6 +147,7 @@ impl OpenArgs {
             offset: self.offset,
             no_mmap: self.no_mmap,
             elf: self.elf.clone(),
+            elf_open: Vec::new(),
             elf_dir: self.elf_dir.clone(),
             rom_elf: self.rom_elf.clone(),
             rom_elf_dir: self.rom_elf_dir.clone(),
@@ -203,6 +207,7 @@ pub fn main(cli: Cli) -> ExitCode {
             args.open.start_log();
             info::run(args)
         }
+        Command::Demo(args) => demo::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,7 +46,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     // Listening comes first: a port that is taken should not be found out after the parsing.
     let door = args.listen.door()?;
     let opened = args.open.open()?;
-    serve(opened, &args.listen, door)
+    serve(opened, &args.listen, door, None)
 }
 
 impl ListenArgs {
@@ -74,7 +74,14 @@ impl ListenArgs {
 }
 
 /// Serves until Ctrl-C, or with `--once` until the last client has gone.
-pub(super) fn serve(opened: Opened, listen: &ListenArgs, door: Option<Listener>) -> Result<()> {
+///
+/// `hints` stand behind what to type, in place of the usual ones.
+pub(super) fn serve(
+    opened: Opened,
+    listen: &ListenArgs,
+    door: Option<Listener>,
+    hints: Option<&str>,
+) -> Result<()> {
     let stop = stop_on_ctrl_c()?;
     let mut text = String::new();
     // Writing to a string can't fail.
@@ -86,7 +93,7 @@ pub(super) fn serve(opened: Opened, listen: &ListenArgs, door: Option<Listener>)
         return server::serve_stdio(&served, &stop);
     };
     let addresses = door.addresses();
-    let _ = write_how_to(&opened, &addresses, &mut text);
+    let _ = write_how_to(&opened, &addresses, hints, &mut text);
     eprint!("{text}");
     let options = server::Options { once: listen.once, ..server::Options::default() };
     let served = Served::new(opened.dump, firmware);
@@ -109,7 +116,12 @@ fn absolute(path: &str) -> String {
 }
 
 /// What to type in another terminal.
-fn write_how_to(opened: &Opened, addresses: &[Address], out: &mut String) -> std::fmt::Result {
+fn write_how_to(
+    opened: &Opened,
+    addresses: &[Address],
+    hints: Option<&str>,
+    out: &mut String,
+) -> std::fmt::Result {
     let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     writeln!(out, "\nlistening on {}", places.join(" and "))?;
     let Some(first) = addresses.first() else { return Ok(()) };
@@ -139,8 +151,11 @@ fn write_how_to(opened: &Opened, addresses: &[Address], out: &mut String) -> std
     for rom in &opened.rom {
         writeln!(out, "\nFor names in ROM, in GDB: add-symbol-file {}", absolute(&rom.path))?;
     }
-    writeln!(
-        out,
-        "\nThen: bt, info threads, thread apply all bt, monitor help. Ctrl-C here ends it."
-    )
+    match hints {
+        Some(hints) => writeln!(out, "\n{hints}\nCtrl-C here ends it."),
+        None => writeln!(
+            out,
+            "\nThen: bt, info threads, thread apply all bt, monitor help. Ctrl-C here ends it."
+        ),
+    }
 }
