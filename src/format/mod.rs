@@ -4,6 +4,7 @@ pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
 pub mod machine;
+pub mod parts;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -55,6 +56,7 @@ pub trait Symbols {
 }
 
 /// What a reader may ask for.
+#[derive(Clone)]
 pub struct Context<'a> {
     /// Register sets and chips.
     pub targets: &'a Targets,
@@ -64,6 +66,8 @@ pub struct Context<'a> {
     pub target: Option<&'a str>,
     /// What the user's ELF file is for.
     pub elf: Option<machine::ElfHint>,
+    /// Where the user says that the crashed context's exception frame is.
+    pub frame: Option<u64>,
 }
 
 /// All formats.
