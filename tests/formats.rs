@@ -30,12 +30,23 @@ const REGISTERS: Holds =
 const STACK: Holds = Holds { stack: true, ..REGISTERS };
 const MEMORY: Holds = Holds { globals: true, ..STACK };
 const FAULTS: Holds = Holds { faults: true, ..MEMORY };
+/// Its stack is cut off.
+const CUT: Holds = Holds { float: true, globals: true, ..REGISTERS };
 const ALL: Holds = Holds { float: true, ..FAULTS };
 
 /// File (or files), what it is detected as, and what it holds.
 const SAMPLES: &[(&[&str], &str, Holds)] = &[
     (&["nuttx.core"], "NuttX ELF core", MEMORY),
     (&["mcoredump.elf"], "MCoreDump ELF core", Holds { float: true, ..STACK }),
+    (&["crashcatcher-v2.dmp"], "CrashCatcher 2.0", FAULTS),
+    (&["crashcatcher-v3-nofpu.dmp"], "CrashCatcher 3.0", FAULTS),
+    (&["crashcatcher-v3-fpu.dmp"], "CrashCatcher 3.0", ALL),
+    (&["crashcatcher-v3-regs-only.dmp"], "CrashCatcher 3.0", REGISTERS),
+    (&["crashcatcher-v3-truncated-region.dmp"], "CrashCatcher 3.0", CUT),
+    (&["crashcatcher-v3-stack-overflow.dmp"], "CrashCatcher 3.0", FAULTS),
+    (&["crashcatcher-v3-hexdump-clean.txt"], "CrashCatcher 3.0", ALL),
+    (&["crashcatcher-v3-console.log"], "CrashCatcher 3.0", ALL),
+    (&["crashcatcher-prusa-flash.bin"], "CrashCatcher 3.0", ALL),
     (&["gdb-log.txt"], "text with 52 registers", Holds { float: true, ..MEMORY }),
     (&["raw-ram.hex", "raw-regs.txt"], "Intel HEX", MEMORY),
     (&["raw-ram.srec", "raw-regs.txt"], "S-records", MEMORY),

@@ -1,5 +1,6 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
+pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
@@ -71,7 +72,8 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &elf_core::ElfCore];
+pub static FORMATS: &[&dyn Format] =
+    &[&esp_idf::EspIdf, &elf_core::ElfCore, &crash_catcher::CrashCatcher];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

@@ -15,6 +15,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Xz,
     &carrier::esp_flash::EspFlash,
     &format::esp_idf::console::EspConsole,
+    &format::crash_catcher::console::CrashCatcherConsole,
     &carrier::plain_text::HexText,
     &carrier::plain_text::Base64Text,
 ];

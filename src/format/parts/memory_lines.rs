@@ -54,7 +54,9 @@ fn words(text: &str, pairs_are_bytes: bool) -> Option<Vec<u8>> {
     loop {
         let trimmed = rest.trim_start_matches([' ', ',']);
         // What stands behind a gap is a column of characters, but for hexdump's gap in the middle.
-        let gap = rest.len().saturating_sub(trimmed.len()) >= 2 && width == Some(2);
+        let gap = rest.len().saturating_sub(trimmed.len()) >= 2
+            && width == Some(2)
+            && !trimmed.starts_with("0x");
         if gap && bytes.len() != 8 && !bytes.is_empty() {
             break;
         }
