@@ -594,13 +594,19 @@ fn a_task_with_a_fake_stack_is_named_as_corrupted_and_shows_no_registers() {
 }
 
 #[test]
-fn an_unknown_chip_is_refused_or_opened_by_what_the_elf_core_is_for() {
+fn an_unknown_chip_is_opened_by_what_the_elf_core_is_for_or_with_the_users_word() {
     let Some(raw) = fixture("espressif/esp32c3/coredump.raw") else { return };
-    let image = esp::image(77 << 16 | 0x0102, [0; 3], 3, &raw[24..raw.len() - 4], 32);
-    let error = refused(image.clone());
-    assert!(error.contains("not a dump that is known here"), "{error}");
-    let named = Options { format: Some("esp-idf".into()), ..Options::default() };
-    let opened = open_bytes(image, &named).unwrap();
+    let binary = esp::binary_body(&riscv_tasks(), &[]);
+    let binary = esp::image(77 << 16 | 3, [2, esp::TCB_LEN as u32, 0], 1, &binary, 32);
+    assert!(refused(binary.clone()).contains("not a dump that is known here"));
+    let told = Options {
+        format: Some("esp-idf".into()),
+        target: Some("esp32c6".into()),
+        ..Options::default()
+    };
+    assert_eq!(open_bytes(binary, &told).unwrap().dump.threads.len(), 2);
+
+    let opened = opened(esp::image(77 << 16 | 0x0102, [0; 3], 3, &raw[24..raw.len() - 4], 32));
     assert_eq!(opened.dump.arch.name, "riscv32");
     note_with(&opened, "chip id 77");
 }
