@@ -2,6 +2,7 @@
 
 pub mod elf;
 pub mod esp_idf;
+pub mod zephyr;
 
 use crate::carrier::Piece;
 use crate::dump::Dump;
@@ -40,7 +41,7 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf];
+pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &zephyr::Zephyr];
 
 /// Inserts a region whose bytes start at `offset` in `piece`, leaving out what was lost on the
 /// way, and returns a note for each conflict with what was there before.

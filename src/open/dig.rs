@@ -10,6 +10,10 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::zephyr::ZephyrLog,
+    &format::zephyr::ZephyrUdp,
+    &format::zephyr::Spotflow,
+    &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::HexText,
@@ -52,7 +56,7 @@ pub(super) fn dig(
     let only = only.map(format_by_name).transpose()?;
     let mut found = Vec::new();
     let mut first_error = None;
-    for input in inputs {
+    for input in &format::zephyr::join(inputs) {
         let mut search = Search { options, only, faults: Vec::new(), found: Vec::new() };
         search.dig(Piece::outermost(input.bytes.clone()));
         if search.found.is_empty() {
