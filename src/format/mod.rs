@@ -5,6 +5,7 @@ pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
 pub mod machine;
+pub mod memfault;
 pub mod parts;
 
 use crate::carrier::Piece;
@@ -73,7 +74,7 @@ pub struct Context<'a> {
 
 /// All formats.
 pub static FORMATS: &[&dyn Format] =
-    &[&esp_idf::EspIdf, &elf_core::ElfCore, &crash_catcher::CrashCatcher];
+    &[&esp_idf::EspIdf, &elf_core::ElfCore, &crash_catcher::CrashCatcher, &memfault::Memfault];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

@@ -16,6 +16,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::esp_flash::EspFlash,
     &format::esp_idf::console::EspConsole,
     &format::crash_catcher::console::CrashCatcherConsole,
+    &format::memfault::chunks::MemfaultChunks,
     &carrier::plain_text::HexText,
     &carrier::plain_text::Base64Text,
 ];
