@@ -28,7 +28,7 @@ pub enum Error {
         /// The name of the input, as the user gave it.
         file: String,
         /// What is wrong and where.
-        fault: Fault,
+        fault: Box<Fault>,
     },
 
     /// No format and no carrier recognised the input.
@@ -73,6 +73,17 @@ impl Error {
     /// Wraps an [`std::io::Error`] with the path that it is about.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Error::Io { path: path.into(), source }
+    }
+
+    /// The same error with the name of the input filled in, for readers that don't know it.
+    #[must_use]
+    pub fn in_file(self, name: &str) -> Self {
+        match self {
+            Error::Input { file, fault } if file.is_empty() => {
+                Error::Input { file: name.to_string(), fault }
+            }
+            other => other,
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn read_table(bytes: &[u8], offset: u64) -> Option<Vec<Partition>> {
     let table = bytes.get(usize::try_from(offset).ok()?..)?;
     let entries: Vec<_> =
         table.chunks_exact(ENTRY_LEN).take(MOST_ENTRIES).map_while(read_entry).collect();
-    let sensible = |p: &Partition| p.size > 0 && p.offset % SECTOR == 0 && p.offset > 0;
+    let sensible = |p: &Partition| p.size > 0 && p.offset.is_multiple_of(SECTOR) && p.offset > 0;
     (!entries.is_empty() && entries.iter().all(sensible)).then_some(entries)
 }
 

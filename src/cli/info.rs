@@ -1,0 +1,195 @@
+//! `coroner info`: what is in a dump. Needs no ELF file and no debugger.
+
+use super::{OpenArgs, summary};
+use crate::dump::{Severity, Thread};
+use crate::error::{Error, Result};
+use crate::open::Opened;
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Arguments of `coroner info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// For programs: one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) fn run(args: &InfoArgs) -> Result<()> {
+    let opened = args.open.open()?;
+    let text = if args.json { to_json(&opened) } else { to_text(&opened) };
+    let stdout = |e| Error::io("standard output", e);
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
+}
+
+fn to_json(opened: &Opened) -> String {
+    // Building a value of strings and numbers can't fail, nor can writing it to a string.
+    format!("{:#}\n", json(opened))
+}
+
+fn to_text(opened: &Opened) -> String {
+    let mut out = String::new();
+    // Writing to a string can't fail.
+    let _ = write_text(opened, &mut out);
+    out
+}
+
+fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
+    let dump = &opened.dump;
+    summary::write(opened, out)?;
+    if opened.found.len() > 1 {
+        writeln!(out, "\nDumps in the input (--pick N):")?;
+        for (index, found) in opened.found.iter().enumerate() {
+            let mark = if index + 1 == opened.picked { '*' } else { ' ' };
+            writeln!(out, "{mark} {}  {found}", index + 1)?;
+        }
+    }
+    if !dump.texts.is_empty() {
+        writeln!(out, "\nWhat the device said:")?;
+        for line in dump.texts.iter().flat_map(|text| text.lines()) {
+            writeln!(out, "  {}", line.trim_end())?;
+        }
+    }
+    if !dump.reason.evidence.is_empty() {
+        writeln!(out, "\nFault registers:")?;
+        for word in &dump.reason.evidence {
+            writeln!(out, "  {:<10} {:#010x}  {}", word.name, word.value, word.words)?;
+        }
+    }
+    writeln!(out, "\nThreads:")?;
+    for thread in &dump.threads {
+        writeln!(out, "{}", thread_line(thread))?;
+        for remark in &thread.remarks {
+            writeln!(out, "      {remark}")?;
+        }
+    }
+    writeln!(out, "\nMemory:")?;
+    for region in dump.memory.regions() {
+        if let Some(range) = region.range() {
+            let name = region.name.as_deref().unwrap_or("");
+            let (len, access, origin) = (range.len(), region.access, region.origin);
+            writeln!(out, "  {range}  {len:>9}  {access}  {origin:<8} {name}")?;
+        }
+    }
+    for (range, why) in dump.memory.missing() {
+        writeln!(out, "  {range}  {:>9}  missing: {why}", range.len())?;
+    }
+    Ok(())
+}
+
+fn thread_line(thread: &Thread) -> String {
+    let mark = if thread.crashed { '*' } else { ' ' };
+    let hex = |value: Option<u64>| value.map_or("unknown".to_string(), |v| format!("{v:#x}"));
+    let mut line = format!("{mark} {:#010x}  {:<16}", thread.id, thread.label());
+    // Writing to a string can't fail.
+    let _ = write!(line, "  pc {:<10}", hex(thread.registers.pc()));
+    let _ = write!(line, "  sp {:<10}", hex(thread.registers.sp()));
+    if let Some(priority) = thread.priority {
+        let _ = write!(line, "  prio {priority}");
+    }
+    if let Some(core) = thread.core {
+        let _ = write!(line, "  core {core}");
+    }
+    if let Some(stack) = thread.stack {
+        match thread.stack_used() {
+            Some(used) => {
+                let _ = write!(line, "  stack {used} of {} bytes", stack.size());
+            }
+            None => {
+                let _ = write!(line, "  stack of {} bytes", stack.size());
+            }
+        }
+    }
+    if let Some(state) = &thread.state {
+        let _ = write!(line, "  {state}");
+    }
+    line
+}
+
+/// The schema is versioned; a field may come to it without a new version.
+fn json(opened: &Opened) -> Value {
+    let dump = &opened.dump;
+    let hex = |value: u64| format!("{value:#x}");
+    let threads = dump.threads.iter().map(|thread| {
+        let registers: serde_json::Map<String, Value> = thread
+            .registers
+            .known()
+            .filter_map(|(index, value)| {
+                let name = dump.arch.registers.get(index)?.name.clone();
+                Some((name, format!("{value:#x}").into()))
+            })
+            .collect();
+        json!({
+            "id": hex(thread.id),
+            "name": thread.name,
+            "crashed": thread.crashed,
+            "state": thread.state,
+            "priority": thread.priority,
+            "core": thread.core,
+            "control_block": thread.control_block.map(hex),
+            "stack": thread.stack.map(|stack| json!({
+                "low": hex(stack.low),
+                "high": hex(stack.high),
+                "used": thread.stack_used(),
+            })),
+            "registers": registers,
+            "registers_missing_because": thread.registers.why_missing(),
+            "remarks": thread.remarks,
+        })
+    });
+    let regions = dump.memory.regions().map(|region| {
+        json!({
+            "start": hex(region.start),
+            "len": region.bytes.len(),
+            "origin": region.origin.to_string(),
+            "access": region.access.to_string(),
+            "name": region.name.as_deref(),
+        })
+    });
+    let missing = dump
+        .memory
+        .missing()
+        .map(|(range, why)| json!({ "start": hex(range.start), "len": range.len(), "why": why }));
+    let notes = dump.notes.iter().map(|note| {
+        let severity = match note.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Doubt => "doubt",
+        };
+        json!({ "severity": severity, "words": note.words })
+    });
+    let evidence =
+        dump.reason.evidence.iter().map(
+            |word| json!({ "name": word.name, "value": hex(word.value), "words": word.words }),
+        );
+    json!({
+        "schema": 1,
+        "file": opened.file,
+        "layers": opened.layers,
+        "found": opened.found,
+        "picked": opened.picked,
+        "format": dump.format,
+        "arch": dump.arch.name,
+        "chip": dump.identity.chip,
+        "chip_revision": dump.identity.chip_revision,
+        "firmware_id": dump.identity.firmware.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "firmware": opened.firmware.as_ref().map(|elf| elf.path.clone()),
+        "facts": dump.identity.facts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "reason": {
+            "signal": dump.reason.signal.to_string(),
+            "words": dump.reason.words,
+            "evidence": evidence.collect::<Vec<_>>(),
+        },
+        "texts": dump.texts,
+        "threads": threads.collect::<Vec<_>>(),
+        "memory": regions.collect::<Vec<_>>(),
+        "missing": missing.collect::<Vec<_>>(),
+        "notes": notes.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,236 @@
+//! The command line: one file per subcommand, and the options that they share.
+//!
+//! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
+//! input is bad or a resource can't be had, 2 usage.
+
+mod demo;
+mod info;
+mod serve;
+pub mod summary;
+
+use crate::error::{Error, Result};
+use crate::open;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Opens the memory that a device left behind when it crashed, and lets any debugger walk
+/// through it as if the device had been halted at that instant.
+#[derive(Debug, Parser)]
+#[command(
+    name = "coroner",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// `coroner INPUT...` is the same as `coroner serve INPUT...`.
+    #[command(flatten)]
+    pub serve: serve::ServeArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  coroner crash.bin --elf build/app.elf        serve it; in GDB: target remote :3333
+  coroner monitor.log --elf-dir build          the log of a serial console, the ELF that fits
+  coroner flash-4MiB.bin --pick 1              a flash image, the first of several dumps
+  coroner info crash.bin                       what is in it, without ELF and debugger
+  coroner info crash.bin --json                the same for a program
+  gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
+
+Exit status: 0 done, 1 the input is bad, 2 the command line is.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves a dump to GDB, LLDB and IDEs (what `coroner INPUT` alone does)
+    Serve(serve::ServeArgs),
+    /// Shows what is in a dump: layers, identity, threads, regions, notes
+    Info(info::InfoArgs),
+    /// Serves a built-in dump of a real crash, to try things out
+    Demo(demo::DemoArgs),
+}
+
+/// What every command that opens a dump takes.
+#[derive(Clone, Debug, Args)]
+pub struct OpenArgs {
+    /// The dump: raw image, console log, flash image, ELF core, also compressed; `-` is standard
+    /// input
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// The firmware's ELF file; of several, the one that matches the dump is used
+    #[arg(long, value_name = "FILE")]
+    pub elf: Vec<PathBuf>,
+
+    /// A folder to look for the matching ELF file in
+    #[arg(long, value_name = "DIR")]
+    pub elf_dir: Vec<PathBuf>,
+
+    /// An ELF file of the chip's ROM
+    #[arg(long, value_name = "FILE")]
+    pub rom_elf: Vec<PathBuf>,
+
+    /// A folder of ROM ELF files, from which the one for the chip is taken
+    #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
+    pub rom_elf_dir: Option<PathBuf>,
+
+    /// Use the ELF file though the dump says that it is of another build
+    #[arg(long)]
+    pub any_elf: bool,
+
+    /// Serve what is whole of a cut or damaged dump, and mark the rest
+    #[arg(long)]
+    pub force: bool,
+
+    /// Which of several dumps to take, counted from 1; the last whole one if not given
+    #[arg(long, value_name = "N")]
+    pub pick: Option<usize>,
+
+    /// Where in the input the dump, or the partition table that leads to it, starts
+    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
+    pub offset: Option<u64>,
+
+    /// The address of a raw memory image; FILE@ADDR says it of one of several files
+    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
+    pub base: Option<u64>,
+
+    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
+    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
+    pub frame: Option<u64>,
+
+    /// Take the input for this format
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+
+    /// The chip or register set, where the dump does not tell
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+
+    /// A description of a chip or register set of your own (see targets/README.md)
+    #[arg(long, value_name = "FILE")]
+    pub target_file: Vec<PathBuf>,
+
+    /// Show variables that the dump lacks with their values from before the start, marked
+    #[arg(long)]
+    pub initial_data: bool,
+
+    /// Read files into memory instead of mapping them
+    #[arg(long)]
+    pub no_mmap: bool,
+
+    /// Tell more of what happens, on standard error; twice for every packet
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// The form of what is told on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl OpenArgs {
+    /// The options for the library.
+    pub fn options(&self) -> open::Options {
+        open::Options {
+            format: self.format.clone(),
+            target: self.target.clone(),
+            target_files: self.target_file.clone(),
+            pick: self.pick,
+            force: self.force,
+            offset: self.offset,
+            base: self.base,
+            frame: self.frame,
+            no_mmap: self.no_mmap,
+            elf: self.elf.clone(),
+            elf_open: Vec::new(),
+            elf_dir: self.elf_dir.clone(),
+            rom_elf: self.rom_elf.clone(),
+            rom_elf_dir: self.rom_elf_dir.clone(),
+            any_elf: self.any_elf,
+            initial_data: self.initial_data,
+        }
+    }
+
+    /// Opens the dump and tells its notes to the log.
+    ///
+    /// # Errors
+    /// As [`open::open`].
+    pub fn open(&self) -> Result<open::Opened> {
+        let opened = open::open(&self.inputs, &self.options())?;
+        for note in &opened.dump.notes {
+            tracing::debug!("{note}");
+        }
+        Ok(opened)
+    }
+
+    fn start_log(&self) {
+        let level = match self.verbose {
+            0 => tracing::Level::WARN,
+            1 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        let log = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(std::io::stderr)
+            .with_target(false);
+        // A second start, as tests do, keeps the first one's log.
+        let _ = match self.log_format {
+            LogFormat::Text => log.without_time().try_init(),
+            LogFormat::Json => log.json().try_init(),
+        };
+    }
+}
+
+fn parse_number(text: &str) -> std::result::Result<u64, String> {
+    let text = text.replace('_', "");
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
+}
+
+/// Runs what the user asked for and returns the exit status.
+pub fn main(cli: Cli) -> ExitCode {
+    let alone = Command::Serve(cli.serve);
+    let done = match cli.command.as_ref().unwrap_or(&alone) {
+        Command::Serve(args) => {
+            args.open.start_log();
+            serve::run(args)
+        }
+        Command::Info(args) => {
+            args.open.start_log();
+            info::run(args)
+        }
+        Command::Demo(args) => demo::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // `coroner info x | head` is no reason to complain.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("coroner: {error}");
+            match error {
+                Error::Usage(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}

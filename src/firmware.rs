@@ -1,0 +1,319 @@
+//! The ELF file of the firmware, and of the chip's ROM, beside the dump.
+//!
+//! What can't have changed while the device ran (code, constants) is served as memory where the
+//! dump holds nothing. What could have changed is not: its value in the file is what the device
+//! started with, not what it crashed with.
+
+use crate::dump::FirmwareId;
+use crate::error::{Error, Result};
+use crate::format::Symbols;
+use crate::format::elf::is_core;
+use crate::input::Input;
+use crate::memory::{Access, AddrRange, Memory, Origin, Region};
+use crate::targets::{Chip, Endian, MemoryKind};
+use bytes::Bytes;
+use goblin::container::{Container, Ctx};
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::section_header::{
+    SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB, SectionHeader,
+};
+use goblin::elf::{Elf, header, sym};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// `NT_GNU_BUILD_ID`.
+const NT_GNU_BUILD_ID: u32 = 3;
+/// The bits of a RISC-V ELF's `e_flags` that tell the float ABI (psABI 1.0, section 8.1).
+const EF_RISCV_FLOAT_ABI: u32 = 0x6;
+
+/// An ELF file of the firmware or the ROM.
+#[derive(Debug)]
+pub struct Firmware {
+    /// The file's name as the user gave it or as it was found.
+    pub path: String,
+    /// The whole file.
+    pub bytes: Bytes,
+    /// `e_machine`.
+    pub machine: u16,
+    /// 32 or 64.
+    pub class: u8,
+    /// The order of bytes.
+    pub endian: Endian,
+    /// `e_flags`.
+    pub flags: u32,
+    /// All sections, in the file's order.
+    pub sections: Vec<Section>,
+    segments: Vec<ProgramHeader>,
+    symbols: Option<(SectionHeader, SectionHeader)>,
+    ctx: Ctx,
+    sha256: OnceLock<String>,
+}
+
+/// A section of an ELF file.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// `.flash.rodata`.
+    pub name: String,
+    /// The address at run time.
+    pub addr: u64,
+    /// Where its bytes start in the file.
+    pub offset: u64,
+    /// Length in bytes, on the device.
+    pub len: u64,
+    /// It takes room in the device's memory.
+    pub alloc: bool,
+    /// The firmware may write there.
+    pub write: bool,
+    /// It holds code.
+    pub execute: bool,
+    /// The file holds its bytes (it is not `.bss`).
+    pub has_bytes: bool,
+    /// `SHT_NOTE`.
+    pub is_note: bool,
+}
+
+/// A symbol of an ELF file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name, mangled.
+    pub name: String,
+    /// Its value: for code and data an address. Thumb functions have bit 0 set.
+    pub addr: u64,
+    /// Size in bytes; 0 if nobody said.
+    pub len: u64,
+    /// It is a function.
+    pub function: bool,
+    /// It is a variable.
+    pub object: bool,
+}
+
+impl Firmware {
+    /// Opens an ELF file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it can't be read, [`Error::Usage`] if it is no ELF file that can be run.
+    pub fn open(path: &Path, map: bool) -> Result<Firmware> {
+        let input = Input::open(path, map)?;
+        Self::parse(input.name, input.bytes)
+    }
+
+    /// Takes the bytes of an ELF file apart. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is no ELF file that can be run.
+    pub fn parse(path: String, bytes: Bytes) -> Result<Firmware> {
+        let bad = |why: &str| Error::Usage(format!("{path}: {why}"));
+        if !bytes.starts_with(header::ELFMAG) {
+            return Err(bad("is not an ELF file; --elf takes the firmware with its symbols"));
+        }
+        if is_core(&bytes) {
+            return Err(bad(
+                "is a core dump, not the firmware; --elf takes the firmware's ELF file",
+            ));
+        }
+        let damaged = |e: goblin::error::Error| bad(&format!("is a damaged ELF file: {e}"));
+        let header = Elf::parse_header(&bytes).map_err(damaged)?;
+        let container = header.container().unwrap_or(Container::Little);
+        let byte_order = header.endianness().unwrap_or(goblin::container::Endian::Little);
+        let ctx = Ctx::new(container, byte_order);
+        let headers =
+            SectionHeader::parse(&bytes, header.e_shoff as usize, usize::from(header.e_shnum), ctx)
+                .map_err(damaged)?;
+        let segments =
+            ProgramHeader::parse(&bytes, header.e_phoff as usize, usize::from(header.e_phnum), ctx)
+                .map_err(damaged)?;
+        let names = headers.get(usize::from(header.e_shstrndx));
+        let sections = headers.iter().map(|sh| section(&bytes, sh, names)).collect();
+        let table = headers.iter().find(|sh| sh.sh_type == SHT_SYMTAB);
+        let symbols = table
+            .and_then(|table| Some((table.clone(), headers.get(table.sh_link as usize)?.clone())));
+        Ok(Firmware {
+            machine: header.e_machine,
+            class: if container == Container::Big { 64 } else { 32 },
+            endian: match byte_order {
+                goblin::container::Endian::Little => Endian::Little,
+                goblin::container::Endian::Big => Endian::Big,
+            },
+            flags: header.e_flags,
+            sections,
+            segments,
+            symbols,
+            ctx,
+            sha256: OnceLock::new(),
+            path,
+            bytes,
+        })
+    }
+
+    /// The bytes of a section; empty if the file does not hold them.
+    pub fn section_bytes(&self, section: &Section) -> Bytes {
+        let all = self.bytes.len() as u64;
+        if !section.has_bytes {
+            return Bytes::new();
+        }
+        let start = section.offset.min(all);
+        let end = section.offset.saturating_add(section.len).min(all);
+        self.bytes.slice(start as usize..end as usize)
+    }
+
+    /// The section called `name`.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// The SHA-256 of the whole file in lower-case hexadecimal. Reads the file the first time.
+    pub fn sha256(&self) -> &str {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.sha256.get_or_init(|| hex(&Sha256::digest(&self.bytes)))
+    }
+
+    /// The GNU build id.
+    pub fn build_id(&self) -> Option<Bytes> {
+        self.sections.iter().filter(|section| section.is_note).find_map(|section| {
+            let note = self.section_bytes(section);
+            let word = |at| crate::cursor::u32_at(&note, at);
+            let (name_len, desc_len, kind) = (word(0)?, word(4)?, word(8)?);
+            let start = 12usize.checked_add((name_len as usize).checked_next_multiple_of(4)?)?;
+            let end = start.checked_add(desc_len as usize)?;
+            let gnu = note.get(12..)?.starts_with(b"GNU\0");
+            (kind == NT_GNU_BUILD_ID && gnu && end <= note.len()).then(|| note.slice(start..end))
+        })
+    }
+
+    /// Whether this is the file that `id` tells of.
+    pub fn is(&self, id: &FirmwareId) -> bool {
+        match id {
+            FirmwareId::ElfSha256(prefix) => self.sha256().starts_with(prefix.as_str()),
+            FirmwareId::BuildId(wanted) => self.build_id().is_some_and(|own| own == wanted),
+        }
+    }
+
+    /// What `id` would have to say for this file.
+    pub fn own_id(&self, like: &FirmwareId) -> String {
+        match like {
+            FirmwareId::ElfSha256(prefix) => {
+                let digits = self.sha256().get(..prefix.len()).unwrap_or_default();
+                FirmwareId::ElfSha256(digits.to_string()).to_string()
+            }
+            FirmwareId::BuildId(_) => match self.build_id() {
+                Some(id) => FirmwareId::BuildId(id.to_vec()).to_string(),
+                None => "without a build id".to_string(),
+            },
+        }
+    }
+
+    /// Whether a RISC-V ELF passes floats in FPU registers. GDB then refuses a target without.
+    pub fn uses_float_registers(&self) -> bool {
+        self.machine == header::EM_RISCV && self.flags & EF_RISCV_FLOAT_ABI != 0
+    }
+
+    /// Adds what the device could not change to `memory`, where nobody holds it yet: sections
+    /// that are not writable, those that the linker marked as writable but put into flash or ROM
+    /// of `chip`, and the initial values of variables where they lie in flash.
+    pub fn add_constants(&self, memory: &mut Memory, origin: Origin, chip: Option<&Chip>) {
+        let fixed = |addr: u64| {
+            chip.and_then(|chip| chip.memory_at(addr))
+                .is_some_and(|m| matches!(m.kind, MemoryKind::Flash | MemoryKind::Rom))
+        };
+        for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
+            if !section.write || fixed(section.addr) {
+                memory.insert(self.region(section, origin));
+            }
+        }
+        let written = |range: AddrRange| {
+            let hit = |s: &&Section| {
+                AddrRange::of_len(s.addr, s.len).is_some_and(|s| s.overlap(&range).is_some())
+            };
+            self.sections.iter().filter(|s| s.alloc && s.write).any(|s| hit(&s))
+        };
+        for ph in self.segments.iter().filter(|ph| ph.p_type == PT_LOAD) {
+            let Some(range) = AddrRange::of_len(ph.p_paddr, ph.p_filesz) else { continue };
+            if ph.p_paddr == ph.p_vaddr || (written(range) && !fixed(ph.p_paddr)) {
+                continue;
+            }
+            let start = (ph.p_offset as usize).min(self.bytes.len());
+            let end = start.saturating_add(ph.p_filesz as usize).min(self.bytes.len());
+            let access = Access::R;
+            let name = Some("load image".into());
+            let bytes = self.bytes.slice(start..end);
+            memory.insert(Region { start: ph.p_paddr, bytes, origin, access, name });
+        }
+    }
+
+    /// Adds the initial values of writable sections, marked as such.
+    pub fn add_initial_values(&self, memory: &mut Memory) {
+        for section in self.sections.iter().filter(|s| s.alloc && s.write && s.has_bytes) {
+            memory.insert(self.region(section, Origin::ElfInitial));
+        }
+    }
+
+    fn region(&self, section: &Section, origin: Origin) -> Region {
+        Region {
+            start: section.addr,
+            bytes: self.section_bytes(section),
+            origin,
+            access: Access { write: section.write, execute: section.execute },
+            name: Some(section.name.as_str().into()),
+        }
+    }
+
+    /// All symbols with a name, in the file's order, one at a time.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol> + '_ {
+        let (table, names) = match &self.symbols {
+            Some((table, names)) => (Some(table), names.sh_offset as usize),
+            None => (None, 0),
+        };
+        let symtab = table.and_then(|table| {
+            let entry = sym::Sym::size(self.ctx.container) as u64;
+            let count = table.sh_size.checked_div(entry)? as usize;
+            sym::Symtab::parse(&self.bytes, table.sh_offset as usize, count, self.ctx).ok()
+        });
+        let symbol = move |symbol: sym::Sym| {
+            let at = names.checked_add(symbol.st_name)?;
+            let name = self.bytes.get(at..)?.split(|b| *b == 0).next()?;
+            if name.is_empty() {
+                return None;
+            }
+            Some(Symbol {
+                name: String::from_utf8_lossy(name).into_owned(),
+                addr: symbol.st_value,
+                len: symbol.st_size,
+                function: symbol.is_function(),
+                object: symbol.st_type() == sym::STT_OBJECT,
+            })
+        };
+        let all: Vec<sym::Sym> = symtab.map(|table| table.iter().collect()).unwrap_or_default();
+        all.into_iter().filter_map(symbol)
+    }
+
+    /// The symbol called `name`, looked up without making a list.
+    pub fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.symbols().find(|symbol| symbol.name == name)
+    }
+}
+
+impl Symbols for Firmware {
+    fn symbol(&self, name: &str) -> Option<(u64, u64)> {
+        Firmware::symbol(self, name).map(|symbol| (symbol.addr, symbol.len))
+    }
+}
+
+fn section(bytes: &Bytes, sh: &SectionHeader, names: Option<&SectionHeader>) -> Section {
+    let name = names
+        .and_then(|names| (names.sh_offset as usize).checked_add(sh.sh_name))
+        .and_then(|at| bytes.get(at..)?.split(|b| *b == 0).next())
+        .map(|name| String::from_utf8_lossy(name).into_owned());
+    let flag = |flag: u32| sh.sh_flags & u64::from(flag) != 0;
+    Section {
+        name: name.unwrap_or_default(),
+        addr: sh.sh_addr,
+        offset: sh.sh_offset,
+        len: sh.sh_size,
+        alloc: flag(SHF_ALLOC),
+        write: flag(SHF_WRITE),
+        execute: flag(SHF_EXECINSTR),
+        has_bytes: sh.sh_type != SHT_NOBITS,
+        is_note: sh.sh_type == SHT_NOTE,
+    }
+}

@@ -1,0 +1,217 @@
+//! From the files that a user names to a [`Dump`] that is ready to be served.
+//!
+//! 1. Carriers peel off layer by layer until a format recognises what is inside.
+//! 2. One dump is picked: the user's, or the last complete one.
+//! 3. Its reader makes the [`Dump`].
+//! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
+//! 5. The architecture says what the fault words in the memory mean.
+
+mod dig;
+mod elf_hint;
+mod firmware;
+
+pub use dig::{CARRIERS, Candidate};
+
+use crate::arch;
+use crate::carrier::CarrierOptions;
+use crate::dump::{Dump, Note};
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::format::Context;
+use crate::format::parts::assemble as parts;
+use crate::input::Input;
+use crate::targets::Targets;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What the user said about opening.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only this format will do.
+    pub format: Option<String>,
+    /// The chip or register set, where the dump does not tell, or tells it wrong.
+    pub target: Option<String>,
+    /// Further target files.
+    pub target_files: Vec<PathBuf>,
+    /// Which of several dumps, counted from 1.
+    pub pick: Option<usize>,
+    /// Serve what is whole of a broken dump.
+    pub force: bool,
+    /// Where in the input the dump, or the partition table that leads to it, starts.
+    pub offset: Option<u64>,
+    /// The address of a raw memory image.
+    pub base: Option<u64>,
+    /// Where the exception frame is stacked that holds the crashed thread's registers.
+    pub frame: Option<u64>,
+    /// Read files instead of mapping them.
+    pub no_mmap: bool,
+    /// ELF files of the firmware; the one that matches the dump is used.
+    pub elf: Vec<PathBuf>,
+    /// The same, of files that are open already.
+    pub elf_open: Vec<Input>,
+    /// Folders to look for the matching ELF file in.
+    pub elf_dir: Vec<PathBuf>,
+    /// ELF files of the ROM.
+    pub rom_elf: Vec<PathBuf>,
+    /// A folder of ROM ELF files, from which the one for the chip's revision is taken.
+    pub rom_elf_dir: Option<PathBuf>,
+    /// Use the ELF file though it is of another build.
+    pub any_elf: bool,
+    /// Show writable sections of the ELF as they were before the device ran.
+    pub initial_data: bool,
+}
+
+/// A dump with all that was found beside it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The name of the input that it came from.
+    pub file: String,
+    /// The way from the file to the dump, outermost layer first.
+    pub layers: Vec<String>,
+    /// All dumps that were found, the picked one among them.
+    pub found: Vec<String>,
+    /// Which of them this is, counted from 1.
+    pub picked: usize,
+    /// The dump, with the memory of the ELF files in it.
+    pub dump: Dump,
+    /// The ELF file of the firmware.
+    pub firmware: Option<Arc<Firmware>>,
+    /// The ELF files of the ROM.
+    pub rom: Vec<Arc<Firmware>>,
+}
+
+impl Opened {
+    /// `flash image 4 MiB > partition coredump @0x110000 > ESP-IDF ELF core 0x0104, ...`.
+    pub fn trail(&self) -> String {
+        self.layers.join(" > ")
+    }
+}
+
+/// Opens the dump in `inputs`.
+///
+/// # Errors
+/// Any [`Error`]: inputs that can't be read, hold no dump or only broken ones; an ELF file of
+/// another build; wrong options.
+pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
+    let mut all = Vec::new();
+    for path in inputs {
+        all.extend(Input::open_all(path, !options.no_mmap)?);
+    }
+    open_inputs(&all, options)
+}
+
+/// The same for inputs that are open already.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
+    let mut targets = Targets::built_in();
+    for path in &options.target_files {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        targets.add(&path.display().to_string(), text)?;
+    }
+    if let Some(name) = &options.target
+        && targets.chip(name).is_err()
+    {
+        targets.arch(name).map_err(|_| unknown_target(name, &targets))?;
+    }
+
+    let carriers = CarrierOptions { offset: options.offset, base: options.base };
+    let dug = dig::dig(inputs, &carriers, options.format.as_deref())?;
+    let context = Context {
+        targets: &targets,
+        force: options.force,
+        target: options.target.as_deref(),
+        elf: elf_hint::of_files(&options.elf),
+        frame: options.frame,
+    };
+    let (whole, parts) = (&dug.whole, &dug.parts);
+    let (picked, mut dump) = match whole.as_slice() {
+        [] => (0, parts::assemble(parts, &context)?),
+        whole => pick(whole, options, &context)?,
+    };
+    let candidate = whole.get(picked);
+    if candidate.is_some() {
+        parts::add(&mut dump, parts);
+    }
+    dump.notes.extend(dug.useless.iter().map(|error| Note::warning(error.to_string())));
+
+    let beside = firmware::find(&mut dump, options)?;
+    if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
+        candidate.format.complete(&mut dump, &**firmware);
+    }
+    arch::complete(&mut dump);
+    let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
+    layers.push(dump.format.clone());
+    let mut files: Vec<&str> = parts.iter().map(|part| part.file.as_str()).collect();
+    files.dedup();
+    Ok(Opened {
+        file: candidate.map_or_else(|| files.join(" + "), |candidate| candidate.file.clone()),
+        layers,
+        found: match whole.as_slice() {
+            [] => vec![files.join(" + ")],
+            whole => whole.iter().map(Candidate::describe).collect(),
+        },
+        picked: picked + 1,
+        dump,
+        firmware: beside.firmware,
+        rom: beside.rom,
+    })
+}
+
+/// The user's choice among the dumps, or the last one that is whole.
+fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result<(usize, Dump)> {
+    let read = |index: usize, force: bool| {
+        let context = Context { force, ..context.clone() };
+        let Candidate { file, piece, format } = &found[index];
+        format.read(piece, &context).map_err(|error| error.in_file(file))
+    };
+    if let Some(number) = options.pick {
+        let index = number.checked_sub(1).filter(|index| *index < found.len());
+        let index = index.ok_or_else(|| {
+            let all = list(found);
+            Error::Usage(format!("--pick {number}: there are {} dumps:\n{all}", found.len()))
+        })?;
+        return Ok((index, read(index, options.force)?));
+    }
+    let mut passed_over: Vec<Note> = Vec::new();
+    let mut first_error = None;
+    for index in (0..found.len()).rev() {
+        match read(index, false) {
+            Ok(mut dump) => {
+                if found.len() > 1 {
+                    dump.notes.push(Note::info(format!(
+                        "there are {} dumps; this is number {}, --pick takes another",
+                        found.len(),
+                        index + 1
+                    )));
+                }
+                dump.notes.append(&mut passed_over);
+                return Ok((index, dump));
+            }
+            Err(error) => {
+                let words = format!("dump {} of {} passed over: {error}", index + 1, found.len());
+                passed_over.push(Note::warning(words));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        Some(_) if options.force => {
+            let last = found.len() - 1;
+            Ok((last, read(last, true)?))
+        }
+        Some(error) => Err(error),
+        None => Err(Error::Usage("no input was given".into())),
+    }
+}
+
+fn list(found: &[Candidate]) -> String {
+    let line = |(i, c): (usize, &Candidate)| format!("  {}  {}", i + 1, c.describe());
+    found.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn unknown_target(name: &str, targets: &Targets) -> Error {
+    let all = targets.chip_names().chain(targets.arch_names()).collect::<Vec<_>>().join(", ");
+    Error::Usage(format!("--target {name}: not known; known are {all}"))
+}

@@ -1,0 +1,186 @@
+//! Finds the ELF files that belong to a dump, checks them, and adds their memory.
+
+use super::Options;
+use crate::dump::{Dump, FirmwareId, Note};
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::memory::Origin;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Folders deeper than this are not searched for ELF files.
+const DEEPEST_FOLDER: usize = 12;
+
+/// The ELF files that belong to a dump.
+pub(super) struct Beside {
+    pub firmware: Option<Arc<Firmware>>,
+    pub rom: Vec<Arc<Firmware>>,
+}
+
+pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
+    let firmware = match chosen(dump, options)? {
+        Some(firmware) => Some(firmware),
+        None => in_folders(dump, options)?,
+    };
+    if let Some(firmware) = &firmware {
+        if firmware.uses_float_registers() {
+            dump.features.push("org.gnu.gdb.riscv.fpu".into());
+        }
+        let chip = dump.chip.clone();
+        firmware.add_constants(&mut dump.memory, Origin::Elf, chip.as_deref());
+    }
+    let mut rom = Vec::new();
+    for path in rom_paths(dump, options) {
+        let elf = Firmware::open(&path, !options.no_mmap)?;
+        if elf.machine != dump.arch.elf_machine {
+            return Err(other_machine(&elf, dump));
+        }
+        elf.add_constants(&mut dump.memory, Origin::RomElf, None);
+        rom.push(Arc::new(elf));
+    }
+    if let Some(firmware) = firmware.as_ref().filter(|_| options.initial_data) {
+        firmware.add_initial_values(&mut dump.memory);
+        dump.warn(
+            "variables that the dump lacks show their values from before the start (--initial-data)",
+        );
+    }
+    Ok(Beside { firmware: firmware.map(Arc::new), rom })
+}
+
+/// The one of the user's ELF files that is the dump's.
+fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
+    let files = options.elf.iter().map(|path| Firmware::open(path, !options.no_mmap));
+    let open = options.elf_open.iter().map(|i| Firmware::parse(i.name.clone(), i.bytes.clone()));
+    let mut all = Vec::new();
+    for elf in files.chain(open) {
+        let elf = elf?;
+        if elf.machine != dump.arch.elf_machine {
+            return Err(other_machine(&elf, dump));
+        }
+        all.push(elf);
+    }
+    let Some(first) = all.first() else { return Ok(None) };
+    let ids = dump.identity.firmware.clone();
+    if ids.is_empty() {
+        dump.notes.push(Note::info(format!(
+            "the dump does not say which build it is of: {} is taken on trust",
+            first.path
+        )));
+        return Ok(Some(all.swap_remove(0)));
+    }
+    if let Some(index) = all.iter().position(|elf| matches(elf, &ids)) {
+        return Ok(Some(all.swap_remove(index)));
+    }
+    let why = ids
+        .first()
+        .map(|id| format!("{} is not the dump's {id}", first.own_id(id)))
+        .unwrap_or_default();
+    if !options.any_elf {
+        return Err(Error::WrongElf { elf: first.path.clone(), why });
+    }
+    dump.notes.push(Note::doubt(format!(
+        "wrong ELF: {}: {why}: names, lines and variables may be wrong (--any-elf)",
+        first.path
+    )));
+    Ok(Some(all.swap_remove(0)))
+}
+
+fn matches(elf: &Firmware, ids: &[FirmwareId]) -> bool {
+    ids.iter().all(|id| elf.is(id))
+}
+
+fn other_machine(elf: &Firmware, dump: &Dump) -> Error {
+    let name = |machine| goblin::elf::header::machine_to_str(machine);
+    Error::Usage(format!(
+        "{}: is for {}, the dump for {}",
+        elf.path,
+        name(elf.machine),
+        name(dump.arch.elf_machine)
+    ))
+}
+
+/// The ELF file below the user's folders that is the dump's.
+fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
+    let folders = &options.elf_dir;
+    if folders.is_empty() {
+        return Ok(None);
+    }
+    let named = folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ");
+    let ids = dump.identity.firmware.clone();
+    if ids.is_empty() {
+        dump.warn(format!(
+            "the dump does not say which build it is of: nothing in {named} is taken"
+        ));
+        return Ok(None);
+    }
+    let mut files = Vec::new();
+    for folder in folders {
+        list_files(folder, DEEPEST_FOLDER, &mut files)?;
+    }
+    let mut looked_at = 0;
+    for path in files {
+        // Not every file down there is an ELF file, and not every one is ours to read.
+        let Ok(elf) = Firmware::open(&path, !options.no_mmap) else { continue };
+        if elf.machine == dump.arch.elf_machine {
+            looked_at += 1;
+            if matches(&elf, &ids) {
+                return Ok(Some(elf));
+            }
+        }
+    }
+    let id = ids.first().map(ToString::to_string).unwrap_or_default();
+    dump.warn(format!("no ELF file in {named} is the dump's ({id}); {looked_at} were looked at"));
+    Ok(None)
+}
+
+fn list_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() && !path.is_symlink() {
+            if depth > 0 {
+                // A folder below the named one that can't be read holds nothing for us.
+                let _ = list_files(&path, depth - 1, files);
+            }
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The user's ROM ELF files, or the one in the user's folder for the chip's revision: the exact
+/// one, or the next lower that there is.
+fn rom_paths(dump: &mut Dump, options: &Options) -> Vec<PathBuf> {
+    if !options.rom_elf.is_empty() {
+        return options.rom_elf.clone();
+    }
+    let Some(folder) = &options.rom_elf_dir else { return Vec::new() };
+    let Some(esp) = dump.chip.as_ref().and_then(|chip| chip.esp_idf.clone()) else {
+        return Vec::new();
+    };
+    let Some(pattern) = esp.rom_elf else { return Vec::new() };
+    let revision = dump.identity.chip_revision;
+    let (head, tail) = pattern.split_once("{}").unwrap_or((&pattern, ""));
+    let mut there: Vec<(u16, PathBuf)> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?;
+            let number = name.strip_prefix(head)?.strip_suffix(tail)?.parse().ok()?;
+            Some((number, path))
+        })
+        .filter(|(number, _)| revision.is_none_or(|revision| *number <= revision))
+        .collect();
+    there.sort();
+    match there.pop() {
+        Some((_, path)) => vec![path],
+        None => {
+            let words = format!("no ROM ELF of this chip ({pattern}) in {}", folder.display());
+            dump.warn(words);
+            Vec::new()
+        }
+    }
+}
