@@ -24,6 +24,8 @@ pub struct Piece {
     /// What the carrier says it is: the name of a format, where only that can be meant (it lay
     /// in a core-dump partition, or between the lines that its producer prints).
     pub hint: Option<&'static str>,
+    /// The device address of the first byte, where the user or the file's name says it.
+    pub addr: Option<u64>,
     /// Offsets in `bytes` that were lost on the way (a damaged line of a log). What stands there
     /// is not what the device wrote.
     pub lost: Vec<Range<u64>>,
@@ -42,6 +44,7 @@ impl Piece {
             layers: Vec::new(),
             bytes,
             hint: None,
+            addr: None,
             lost: Vec::new(),
             firmware: Vec::new(),
             facts: Vec::new(),
@@ -51,9 +54,15 @@ impl Piece {
 
     /// What lay inside this piece.
     pub fn inner(&self, layer: impl Into<String>, bytes: Bytes) -> Piece {
-        let mut inner = Piece { bytes, hint: None, lost: Vec::new(), ..self.clone() };
+        let mut inner = Piece { bytes, hint: None, addr: None, lost: Vec::new(), ..self.clone() };
         inner.layers.push(layer.into());
         inner
+    }
+
+    /// Whether any of `len` bytes from `offset` on was lost on the way.
+    pub fn is_lost(&self, offset: u64, len: u64) -> bool {
+        let end = offset.saturating_add(len);
+        self.lost.iter().any(|lost| lost.start < end && offset < lost.end)
     }
 
     /// The same piece, known to be of `format`.
@@ -69,6 +78,8 @@ impl Piece {
 pub struct CarrierOptions {
     /// Where in the input the dump, or the partition table that leads to it, starts.
     pub offset: Option<u64>,
+    /// The device address of the first byte of an input.
+    pub base: Option<u64>,
 }
 
 /// A way of wrapping dumps.

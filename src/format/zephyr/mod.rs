@@ -26,10 +26,10 @@ pub use log::ZephyrLog;
 pub use spotflow::Spotflow;
 pub use udp::ZephyrUdp;
 
-use super::{Context, Format};
+use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::dump::Dump;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Fault, Result};
 use crate::input::Input;
 use stream::Strictness;
 
@@ -66,10 +66,6 @@ impl Format for Zephyr {
     }
 }
 
-fn in_input(fault: Fault) -> Error {
-    Error::Input { file: String::new(), fault: Box::new(fault) }
-}
-
 /// Joins inputs that are parts of one transfer: datagrams or chunks, one a file.
 pub(crate) fn join(inputs: &[Input]) -> Vec<Input> {
     let kind = |input: &Input| {
@@ -87,7 +83,7 @@ pub(crate) fn join(inputs: &[Input]) -> Vec<Input> {
         if let [first, _, ..] = parts.as_slice() {
             let bytes: Vec<u8> = parts.iter().flat_map(|part| part.bytes.iter().copied()).collect();
             let name = format!("{} and {} more", first.name, parts.len() - 1);
-            joined.push(Input { name, bytes: bytes.into() });
+            joined.push(Input { name, bytes: bytes.into(), addr: None });
         }
     }
     if joined.is_empty() {
