@@ -158,13 +158,11 @@ fn with_once_the_server_ends_when_its_client_has_gone() {
         let dump = demo_dump();
         let mut server = Server::start(&["--once", &dump]);
         gdb::run(&gdb, 20, &[&server.target_remote(), "bt 1", "detach"]);
-        for _ in 0..50 {
-            if !server.runs() {
-                return;
-            }
+        let ended = (0..50).any(|_| {
             std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("it still runs");
+            !server.runs()
+        });
+        assert!(ended, "it still runs");
     }
 }
 

@@ -16,6 +16,8 @@ const SAMPLES: &[&str] = &[
     "qemu-m4-fault/dumps/crashcatcher-v3-fpu.dmp",
     "qemu-m4-fault/dumps/crashcatcher-v3-console.log",
     "qemu-m4-fault/dumps/crashcatcher-prusa-flash.bin",
+    "qemu-m4-fault/dumps/memfault-v2-flash-region.bin",
+    "qemu-m4-fault/dumps/memfault-chunks.log",
     "qemu-m4-fault/dumps/gdb-log.txt",
     "qemu-m4-fault/dumps/raw-ram.hex",
     "qemu-m4-fault/dumps/raw-ram.srec",

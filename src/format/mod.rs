@@ -6,7 +6,9 @@ pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
 pub mod machine;
+pub mod memfault;
 pub mod parts;
+pub mod zephyr;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -73,8 +75,14 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] =
-    &[&esp_idf::EspIdf, &capture::Capture, &elf_core::ElfCore, &crash_catcher::CrashCatcher];
+pub static FORMATS: &[&dyn Format] = &[
+    &esp_idf::EspIdf,
+    &capture::Capture,
+    &elf_core::ElfCore,
+    &crash_catcher::CrashCatcher,
+    &memfault::Memfault,
+    &zephyr::Zephyr,
+];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

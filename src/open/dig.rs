@@ -13,8 +13,13 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::zephyr::ZephyrLog,
+    &format::zephyr::ZephyrUdp,
+    &format::zephyr::Spotflow,
+    &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
     &format::crash_catcher::console::CrashCatcherConsole,
+    &format::memfault::chunks::MemfaultChunks,
     &carrier::plain_text::HexText,
     &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
@@ -62,7 +67,7 @@ pub(super) struct Dug {
 pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
-    for input in inputs {
+    for input in &format::zephyr::join(inputs) {
         let mut search =
             Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
         let mut piece = Piece::outermost(input.bytes.clone());
