@@ -4,8 +4,10 @@ pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
+mod fault_text;
 pub mod machine;
 pub mod memfault;
+pub mod nuttx;
 pub mod parts;
 
 use crate::carrier::Piece;
@@ -73,8 +75,13 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] =
-    &[&esp_idf::EspIdf, &elf_core::ElfCore, &crash_catcher::CrashCatcher, &memfault::Memfault];
+pub static FORMATS: &[&dyn Format] = &[
+    &esp_idf::EspIdf,
+    &elf_core::ElfCore,
+    &crash_catcher::CrashCatcher,
+    &memfault::Memfault,
+    &nuttx::NuttxLog,
+];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

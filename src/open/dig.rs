@@ -17,6 +17,9 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &format::crash_catcher::console::CrashCatcherConsole,
     &format::memfault::chunks::MemfaultChunks,
+    &format::nuttx::lzf::LzfStream,
+    &format::nuttx::console::NuttxConsole,
+    &format::nuttx::NUTTX_BLOCKS,
     &carrier::plain_text::HexText,
     &carrier::plain_text::Base64Text,
 ];
