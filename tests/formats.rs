@@ -54,6 +54,8 @@ const SAMPLES: &[(&[&str], &str, Holds)] = &[
     (&["nuttx-syslog-hex-lzf.log"], "NuttX ELF core", MEMORY),
     (&["nuttx-syslog-base64-lzf.log"], "NuttX ELF core", MEMORY),
     (&["nuttx-crash-text.log"], "NuttX crash log", STACK),
+    (&["px4-hardfault-hex.log"], "PX4 hardfault log", Holds { faults: true, ..STACK }),
+    (&["px4-hardfault-decimal-bug.log"], "PX4 hardfault log", Holds { faults: true, ..STACK }),
     (&["gdb-log.txt"], "text with 52 registers", Holds { float: true, ..MEMORY }),
     (&["raw-ram.hex", "raw-regs.txt"], "Intel HEX", MEMORY),
     (&["raw-ram.srec", "raw-regs.txt"], "S-records", MEMORY),

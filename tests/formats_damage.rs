@@ -22,6 +22,8 @@ const SAMPLES: &[&str] = &[
     "qemu-m4-fault/dumps/nuttx-syslog-base64-lzf.log",
     "qemu-m4-fault/dumps/nuttx-crash-text.log",
     "nuttx/esp32s3-doc-crash.log",
+    "qemu-m4-fault/dumps/px4-hardfault-hex.log",
+    "qemu-m4-fault/dumps/px4-hardfault-decimal-bug.log",
     "qemu-m4-fault/dumps/gdb-log.txt",
     "qemu-m4-fault/dumps/raw-ram.hex",
     "qemu-m4-fault/dumps/raw-ram.srec",

@@ -1,14 +1,14 @@
 //! Crash texts in a log: the lines that one crash printed are cut out of it.
 //!
-//! A producer says which of its lines begins a crash; everything up to the next one belongs to
-//! it, and so do a few lines before it, where the device says what went wrong.
+//! A producer says which of its lines begins a crash, and which lines shortly before that belong
+//! to it (where the device says what went wrong); it reaches up to the next one.
 
 use super::text::{Line, lines};
 use super::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
 
-/// How many lines before the first of a block are taken with it.
+/// How far before the first line of a crash its title may stand.
 const LINES_BEFORE: usize = 12;
 
 /// A carrier for the crash texts of one producer.
@@ -19,6 +19,8 @@ pub struct LogBlocks {
     pub marks: &'static [&'static str],
     /// Finds the lines that begin a crash.
     pub starts: fn(&[Line]) -> Vec<usize>,
+    /// Whether a line shortly before the start belongs to the crash.
+    pub is_title: fn(&str) -> bool,
 }
 
 impl Carrier for LogBlocks {
@@ -32,19 +34,19 @@ impl Carrier for LogBlocks {
             return None;
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let starts = (self.starts)(&all);
-        let mut pieces = Vec::new();
+        let mut firsts: Vec<usize> = Vec::new();
         let mut free = 0;
-        for (nth, start) in starts.iter().enumerate() {
-            let next = starts.get(nth + 1).copied().unwrap_or(all.len());
-            // What stands before the next block is the next one's.
-            let end = match starts.get(nth + 1) {
-                Some(next) => next.saturating_sub(LINES_BEFORE).max(start + 1).min(*next),
-                None => next,
-            };
-            let first = start.saturating_sub(LINES_BEFORE).max(free);
-            free = end;
-            let Some(block) = all.get(first..end) else { continue };
+        for start in (self.starts)(&all) {
+            let earliest = start.saturating_sub(LINES_BEFORE).max(free);
+            let titled = (earliest..start)
+                .find(|index| all.get(*index).is_some_and(|line| (self.is_title)(&line.text)));
+            firsts.push(titled.unwrap_or(start));
+            free = start + 1;
+        }
+        let ends = firsts.iter().skip(1).copied().chain(std::iter::once(all.len()));
+        let mut pieces = Vec::new();
+        for (first, end) in firsts.iter().zip(ends) {
+            let Some(block) = all.get(*first..end) else { continue };
             let (Some(head), Some(tail)) = (block.first(), block.last()) else { continue };
             let layer = format!("log, lines {}-{}", head.number, tail.number);
             let texts: Vec<&str> = block.iter().map(|line| line.text.as_str()).collect();

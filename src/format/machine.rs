@@ -242,8 +242,14 @@ pub fn set_control_word(registers: &mut Registers, word: u32) {
 /// Sets a register by the name that some producer prints for it, and returns whether it could
 /// be told which one that is.
 pub fn set_by_any_name(registers: &mut Registers, name: &str, value: u64) -> bool {
+    // Fault status words have the manual's names, in upper case.
+    let upper = name.to_ascii_uppercase();
     let name = name.to_ascii_lowercase();
-    if registers.set_by_name(&name, value) {
+    if name == "mepc" && registers.pc().is_none() {
+        // Where the trap came from is where the crashed code was.
+        registers.set_by_name("pc", value);
+    }
+    if registers.set_by_name(&name, value) || registers.set_by_name(&upper, value) {
         return true;
     }
     let arch = registers.arch().clone();

@@ -1,14 +1,18 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
+pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
+pub mod esp_panic;
 mod fault_text;
 pub mod machine;
+pub mod mbed;
 pub mod memfault;
 pub mod nuttx;
 pub mod parts;
+pub mod px4_log;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -81,6 +85,10 @@ pub static FORMATS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &nuttx::NuttxLog,
+    &esp_panic::EspPanic,
+    &px4_log::Px4Log,
+    &cm_backtrace::CmBacktrace,
+    &mbed::MbedFault,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

@@ -20,6 +20,10 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::nuttx::lzf::LzfStream,
     &format::nuttx::console::NuttxConsole,
     &format::nuttx::NUTTX_BLOCKS,
+    &format::esp_panic::ESP_PANIC_BLOCKS,
+    &format::px4_log::PX4_BLOCKS,
+    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
+    &format::mbed::MBED_BLOCKS,
     &carrier::plain_text::HexText,
     &carrier::plain_text::Base64Text,
 ];

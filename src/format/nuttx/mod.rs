@@ -40,7 +40,7 @@ pub struct NuttxLog;
 
 /// The crash texts in a log.
 pub static NUTTX_BLOCKS: LogBlocks =
-    LogBlocks { format: NAME, marks: &REGISTER_MARKS, starts: block_starts };
+    LogBlocks { format: NAME, marks: &REGISTER_MARKS, starts: block_starts, is_title };
 
 impl Format for NuttxLog {
     fn name(&self) -> &'static str {
@@ -68,7 +68,7 @@ impl Format for NuttxLog {
                 memory.extend(memory_words(behind));
             } else if text.contains("dump_stack") {
                 stack.read(text);
-            } else if text.to_ascii_lowercase().contains("assert") || text.contains("panic") {
+            } else if is_title(text) {
                 texts.push(text.to_string());
             }
         }
@@ -124,6 +124,10 @@ fn block_starts(all: &[Line]) -> Vec<usize> {
         in_registers = is_register || (in_registers && !ends);
     }
     starts
+}
+
+fn is_title(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("assert") || text.contains("panic")
 }
 
 fn behind<'a>(text: &'a str, marks: &[&str]) -> Option<&'a str> {
