@@ -1,13 +1,19 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod capture;
+pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
+pub mod esp_panic;
+mod fault_text;
 pub mod machine;
+pub mod mbed;
 pub mod memfault;
+pub mod nuttx;
 pub mod parts;
+pub mod px4_log;
 pub mod zephyr;
 
 use crate::carrier::Piece;
@@ -82,6 +88,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &zephyr::Zephyr,
+    &nuttx::NuttxLog,
+    &esp_panic::EspPanic,
+    &px4_log::Px4Log,
+    &cm_backtrace::CmBacktrace,
+    &mbed::MbedFault,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
