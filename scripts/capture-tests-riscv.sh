@@ -57,7 +57,7 @@ power_loss() {
       qemu-system-riscv32 -machine virt "${semihosting[@]}",arg=faults,arg=undefined,arg=norflash \
       -bios "$elf" -drive if=pflash,format=raw,unit=1,file=flash.img >/dev/null 2>&1 </dev/null) 2>/dev/null || true
     # Bytes of the second slot that are not erased.
-    written=$(tail -c +524289 "$work/flash.img" | head -c 131072 | LC_ALL=C tr -d '\377' | wc -c)
+    written=$(dd if="$work/flash.img" bs=128k skip=4 count=1 status=none | LC_ALL=C tr -d '\377' | wc -c)
     riscv 32 "$rv32" look norflash
     local said
     said=$(timeout 60 gdb-multiarch -q -batch -ex bt "$elf" "$work/core.elf" 2>&1 || true)
