@@ -131,6 +131,40 @@ regions() {
   gdb_says "$1: registers as memory" 'x/2xw 0xe000ed28' '0xe000ed28:'
 }
 
+# The C program: FreeRTOS from crates.io, GCC, and the static library. Leaves $work/freertos.elf.
+build_freertos() {
+  local directory=$firmware/freertos kernel target=thumbv7m-none-eabi
+  build $target demo -p coroner-capture-c
+  kernel=$(cargo metadata --format-version 1 --manifest-path "$directory/Cargo.toml" |
+    sed -n 's#.*"manifest_path":"\([^"]*\)/freertos-next-0[^"]*/Cargo.toml".*#\1#p')
+  kernel=$(echo "$kernel"/freertos-next-0*/FreeRTOS-Kernel)
+  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -Wno-unused-parameter \
+    -ffile-prefix-map="$kernel=freertos" -ffile-prefix-map="$root=." \
+    -I "$directory" -I "$root/capture/include" -I "$kernel/include" -I "$kernel/portable/GCC/ARM_CM3" \
+    -nostartfiles --specs=nano.specs --specs=nosys.specs -T "$directory/link.ld" -L "$root/capture/link" \
+    -Wl,--build-id -Wl,-z,noexecstack \
+    "$directory/main.c" "$kernel"/{tasks,list,queue}.c "$kernel/portable/GCC/ARM_CM3/port.c" \
+    "$kernel/portable/MemMang/heap_4.c" "$(built $target demo)/libcoroner_capture_c.a" -o "$work/freertos.elf"
+}
+
+freertos() {
+  elf=$work/freertos.elf
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-arm -machine mps2-an385 "${semihosting[@]}",arg=freertos,arg="$1" \
+    -kernel "$elf" >console.txt)
+}
+
+freertos_tests() {
+  build_freertos
+  freertos motor
+  gdb_says 'FreeRTOS in C: fault in a task' $'bt\nthread apply all bt\np doors_opened\np last_command' \
+    '#0 .*drive \(motor=0x90000000, target=.*93\)' '#1 .*open_door \(door=.*target=.*93\)' '#2 .*motor_task' \
+    'vTaskDelay' 'sensor_task' 'log_task' 'prvIdleTask' ' = 45' ' = 93'
+  freertos interrupt
+  gdb_says 'FreeRTOS in C: fault in an interrupt' $'bt\nthread apply all bt' \
+    '#0 .*drive \(motor=.*0x90000000, target=.*77\)' '#1 .*tick' 'prvIdleTask' 'sensor_task'
+}
+
 run_tests() {
   mkdir -p "$work"
   rm -f "$work"/*
@@ -145,6 +179,7 @@ run_tests() {
   ways_to_die mps2-an386 $m4 'M4F (an386)' "$common overflow watchdog float"
   ways_to_die mps2-an500 $m4 'M7 (an500)' "$common overflow watchdog float"
   ways_to_die mps2-an505 thumbv8m.main-none-eabihf 'M33 (an505)' "$common overflow float"
+  freertos_tests
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
   echo "$passed passed, $failed failed"

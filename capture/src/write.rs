@@ -73,7 +73,7 @@ pub enum Outcome {
     Failed,
 }
 
-fn write<A: Arch, M: Memory>(
+pub(crate) fn write<A: Arch, M: Memory>(
     config: &Config<'_>,
     crash: &Crash<'_>,
     tasks: &mut impl Tasks<A>,

@@ -9,6 +9,8 @@
 pub mod address;
 #[cfg(cortex_m)]
 pub mod cortex_m;
+#[cfg(all(feature = "ffi", cortex_m))]
+pub mod ffi;
 pub mod kept;
 pub mod linker;
 pub mod live;
