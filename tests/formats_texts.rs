@@ -355,7 +355,7 @@ fn of_two_images_that_differ_the_later_one_counts_and_a_note_says_so() {
     let mut changed = ram.clone();
     changed[0x0c] = 0x55;
     std::fs::write(&second, &changed).expect("written");
-    let opened = coroner::open::open(&[folder.clone()], &options());
+    let opened = coroner::open::open(std::slice::from_ref(&folder), &options());
     std::fs::remove_dir_all(&folder).expect("removed");
     let opened = opened.expect("two images");
     assert_eq!(opened.dump.memory.u32_le(0x2000_000c), Some(0x1122_3355));
