@@ -253,8 +253,8 @@ fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
     }
     let bytes = &input.bytes;
     let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x} ")).collect();
-    let titles = FORMATS.iter().map(|f| f.title()).chain(PARTS.iter().map(|p| p.title()));
-    let tried = titles.collect::<Vec<_>>().join("; ");
+    let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+    let tried = titles.collect::<Vec<_>>().join(", ");
     let seen = if bytes.is_empty() {
         "it is empty".to_string()
     } else if bytes.starts_with(b"\x7fELF") && !format::elf::is_core(bytes) {
