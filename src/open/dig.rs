@@ -24,6 +24,8 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,
+    &format::mcoredump::MCoreDumpRam,
+    &format::mcoredump::MCoreDumpConsole,
     &carrier::plain_text::HexText,
     &carrier::plain_text::Base64Text,
 ];
