@@ -211,14 +211,8 @@ fn parse_entry(reader: &mut Reader, core: &mut Core) -> Result<(), Fault> {
 
 fn family(core: &Core) -> Option<Family> {
     Some(match core.instruction_set.as_str() {
-        "Thumb2" | "A32"
-            if core.core_type.starts_with("armv") && !core.core_type.ends_with('m') =>
-        {
-            match core.core_type.trim_end_matches("m") {
-                "armv7e" => Family::CortexM,
-                _ => Family::Arm,
-            }
-        }
+        // An ARM with processor modes runs Thumb code as well.
+        "Thumb2" if core.core_type.ends_with(['a', 'r']) => Family::Arm,
         "Thumb2" => Family::CortexM,
         "A32" => Family::Arm,
         "A64" => Family::Aarch64,
