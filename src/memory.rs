@@ -226,6 +226,16 @@ impl Memory {
         conflicts
     }
 
+    /// Gives the regions of the dump that lie in `range` and have no name one.
+    pub fn name_regions(&mut self, range: AddrRange, name: &str) {
+        for (_, region) in self.regions.range_mut(range.start..=range.last) {
+            let inside = region.range().is_some_and(|own| own.last <= range.last);
+            if inside && region.origin == Origin::Dump && region.name.is_none() {
+                region.name = Some(name.into());
+            }
+        }
+    }
+
     /// Notes why the addresses of `range` are not there. Where a region covers them after all,
     /// the region counts.
     pub fn mark_missing(&mut self, range: AddrRange, why: impl Into<Arc<str>>) {
@@ -252,6 +262,11 @@ impl Memory {
     /// The first region at or behind `addr`, whether or not it holds `addr`.
     pub fn region_from(&self, addr: u64) -> Option<&Region> {
         self.region_at(addr).or_else(|| Some(self.regions.range(addr..).next()?.1))
+    }
+
+    /// The last region that begins at or below `addr`, whether or not it holds `addr`.
+    pub fn region_up_to(&self, addr: u64) -> Option<&Region> {
+        Some(self.regions.range(..=addr).next_back()?.1)
     }
 
     /// All regions, by address.

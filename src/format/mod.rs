@@ -1,5 +1,6 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
+pub mod capture;
 pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod elf;
@@ -19,6 +20,7 @@ pub mod probe_rs;
 pub mod px4_log;
 pub mod sifli;
 pub mod stackdump;
+pub mod zephyr;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -87,9 +89,11 @@ pub struct Context<'a> {
 /// All formats.
 pub static FORMATS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
+    &capture::Capture,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
+    &zephyr::Zephyr,
     &nuttx::NuttxLog,
     &esp_panic::EspPanic,
     &px4_log::Px4Log,

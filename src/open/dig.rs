@@ -13,21 +13,27 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::zephyr::ZephyrLog,
+    &format::zephyr::ZephyrUdp,
+    &format::zephyr::Spotflow,
+    &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
-    &format::esp_idf::console::EspConsole,
     &format::crash_catcher::console::CrashCatcherConsole,
     &format::memfault::chunks::MemfaultChunks,
     &format::nuttx::lzf::LzfStream,
     &format::nuttx::console::NuttxConsole,
+    &format::mcoredump::MCoreDumpRam,
+    &format::mcoredump::MCoreDumpConsole,
+    &carrier::plain_text::HexText,
+    &format::capture::text::CaptureText,
+    &format::esp_idf::console::EspConsole,
+    &carrier::plain_text::Base64Text,
+    // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::ESP_PANIC_BLOCKS,
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,
-    &format::mcoredump::MCoreDumpRam,
-    &format::mcoredump::MCoreDumpConsole,
-    &carrier::plain_text::HexText,
-    &carrier::plain_text::Base64Text,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -71,7 +77,7 @@ pub(super) struct Dug {
 pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
-    for input in inputs {
+    for input in &format::zephyr::join(inputs) {
         let mut search =
             Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
         let mut piece = Piece::outermost(input.bytes.clone());

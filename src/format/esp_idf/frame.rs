@@ -14,6 +14,8 @@
 //! `components/riscv/include/riscv/rvruntime-frames.h`,
 //! `components/espcoredump/src/port/{xtensa,riscv}/core_dump_port.c`; seen in real dumps.
 
+use super::body::RegisterNote;
+use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::memory::Memory;
 use crate::registers::Registers;
@@ -46,6 +48,11 @@ const RISCV: [&str; 32] = [
 ];
 /// What follows them in the frame of the crashed task.
 const RISCV_TRAP: [&str; 5] = ["mstatus", "mtvec", "mcause", "mtval", "mhartid"];
+/// Xtensa's PS: the vector of user mode is used.
+const PS_UM: u64 = 1 << 5;
+/// Xtensa's PS: an exception is being handled.
+const PS_EXCM: u64 = 1 << 4;
+
 /// Bytes from a switched-out task's frame to its stack pointer.
 pub(super) const RISCV_FRAME_LEN: u32 = 128;
 /// The same for the frame of the crashed task, which holds more.
@@ -56,6 +63,7 @@ pub(super) struct Frames<'a> {
     pub arch: &'a Arc<Arch>,
     pub chip: Option<&'a Chip>,
     pub memory: &'a Memory,
+    pub piece: &'a Piece,
 }
 
 impl Frames<'_> {
@@ -77,10 +85,18 @@ impl Frames<'_> {
 
     /// The registers of a register note. `frame` is where the same registers lie in memory, as
     /// far as that is known: it tells what the note can't.
-    pub(super) fn of_note(&self, note: &[u8], frame: Option<u32>, crashed: bool) -> Registers {
+    pub(super) fn of_note(
+        &self,
+        note: &RegisterNote,
+        frame: Option<u32>,
+        crashed: bool,
+    ) -> Registers {
         let mut registers = Registers::unknown(self.arch.clone());
         registers.set_why_missing(WHY_NOT_SAVED);
-        let word = |offset: usize| u32_at(note, offset);
+        let word = |offset: usize| {
+            let lost = self.piece.is_lost(note.offset + offset as u64, 4);
+            u32_at(&note.desc, offset).filter(|_| !lost)
+        };
         if !self.is_xtensa() {
             for (index, name) in RISCV.iter().enumerate() {
                 if let Some(value) = word(PRSTATUS_REGS_OFF + 4 * index) {
@@ -147,6 +163,11 @@ impl Frames<'_> {
             }
         }
         registers.set_why_missing(if solicited { WHY_SOLICITED } else { WHY_NOT_SAVED });
+        // The processor sets EXCM when it takes the exception, before the handler saves PS: the
+        // interrupted code ran without it. ELF bodies have it cleared by the device.
+        if let Some(ps) = registers.by_name("ps").filter(|ps| ps & PS_UM != 0) {
+            registers.set_by_name("ps", ps & !PS_EXCM);
+        }
         if solicited {
             // The call that led to the switch left the size of its window in the top bits.
             if let Some(pc) = registers.by_name("pc").filter(|pc| pc & 0x8000_0000 != 0) {

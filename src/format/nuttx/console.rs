@@ -69,7 +69,7 @@ fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
         bytes.is_some_and(|bytes| HEADS.iter().any(|head| bytes.starts_with(head)))
     };
     // Four characters are whole bytes in either alphabet.
-    let head = |word: &str| word.get(..word.len().min(64) / 4 * 4).map(str::to_string);
+    let head = |word: &str| word.get(..word.len().min(64) & !3).map(str::to_string);
     let (first, hex) = block.lines.iter().enumerate().find_map(|(index, line)| {
         let word = head(&split(line).1)?;
         let hex = starts(decode_hex(&word));
@@ -96,11 +96,11 @@ fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
         // Lines of the one stream need not be whole in themselves; what is cut off at its end is.
         None => {
             let all = words.concat();
-            let whole = all.len() / 4 * 4;
+            let whole = all.len() & !3;
             let mut known = all.get(..whole)?.to_string();
             while !known.is_empty() && decode(&known).is_none() {
                 // A damaged line: nothing behind it can be placed.
-                let shorter = known.len() / 2 / 4 * 4;
+                let shorter = (known.len() / 2) & !3;
                 known.truncate(shorter);
             }
             decode(&known)?

@@ -1,0 +1,70 @@
+//! What several test programs share.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+#![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
+
+pub mod esp;
+
+use bytes::Bytes;
+use coroner::error::Result;
+use coroner::input::Input;
+use coroner::open::{Opened, Options, open_inputs};
+use std::path::{Path, PathBuf};
+
+/// The folder of fixtures of other projects; `None`, said on standard error, where it is absent.
+/// In CI it has to be there.
+pub fn fixtures() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(std::env::var_os("CI").is_none(), "in CI ../shared/fixtures must be there");
+    eprintln!("SKIPPED: ../shared/fixtures is absent");
+    None
+}
+
+/// The bytes of a fixture.
+pub fn fixture(name: &str) -> Option<Vec<u8>> {
+    let path = fixtures()?.join(name);
+    Some(std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+}
+
+/// Opens bytes as if they were a file called `test`.
+pub fn open_bytes(bytes: impl Into<Bytes>, options: &Options) -> Result<Opened> {
+    open_inputs(&[Input { name: "test".into(), bytes: bytes.into(), addr: None }], options)
+}
+
+/// Opens bytes that must open.
+pub fn opened(bytes: impl Into<Bytes>) -> Opened {
+    open_bytes(bytes, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The error of bytes that must not open.
+pub fn refused(bytes: impl Into<Bytes>) -> String {
+    refused_with(bytes, &Options::default())
+}
+
+/// The error of bytes that must not open with these options.
+pub fn refused_with(bytes: impl Into<Bytes>, options: &Options) -> String {
+    match open_bytes(bytes, options) {
+        Ok(opened) => panic!("opened as {}", opened.trail()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A small generator of numbers that are the same in each run (xorshift64*).
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// `seed` must not be 0.
+    pub fn new(seed: u64) -> Self {
+        Numbers(seed)
+    }
+
+    /// The next number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
+    }
+}
