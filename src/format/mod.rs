@@ -10,10 +10,16 @@ pub mod esp_panic;
 mod fault_text;
 pub mod machine;
 pub mod mbed;
+pub mod mcoredump;
 pub mod memfault;
+pub mod mynewt;
 pub mod nuttx;
 pub mod parts;
+pub mod pebble;
+pub mod probe_rs;
 pub mod px4_log;
+pub mod sifli;
+pub mod stackdump;
 pub mod zephyr;
 
 use crate::carrier::Piece;
@@ -93,6 +99,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &px4_log::Px4Log,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
+    &sifli::Sifli,
+    &pebble::Pebble,
+    &mynewt::Mynewt,
+    &stackdump::Stackdump,
+    &probe_rs::ProbeRs,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

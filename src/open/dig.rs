@@ -22,15 +22,18 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::memfault::chunks::MemfaultChunks,
     &format::nuttx::lzf::LzfStream,
     &format::nuttx::console::NuttxConsole,
+    &format::mcoredump::MCoreDumpRam,
+    &format::mcoredump::MCoreDumpConsole,
+    &carrier::plain_text::HexText,
+    &format::capture::text::CaptureText,
+    &format::esp_idf::console::EspConsole,
+    &carrier::plain_text::Base64Text,
+    // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::ESP_PANIC_BLOCKS,
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,
-    &carrier::plain_text::HexText,
-    &format::capture::text::CaptureText,
-    &format::esp_idf::console::EspConsole,
-    &carrier::plain_text::Base64Text,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
