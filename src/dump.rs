@@ -57,6 +57,13 @@ impl Dump {
         self.threads.iter().find(|thread| thread.crashed)
     }
 
+    /// `wanted` if no thread has that id yet and it is above zero (which debuggers take for "any
+    /// thread"); otherwise the lowest free one.
+    pub fn free_thread_id(&self, wanted: u64) -> u64 {
+        let taken = |id: &u64| *id == 0 || self.threads.iter().any(|thread| thread.id == *id);
+        std::iter::once(wanted).chain(1..).find(|id| !taken(id)).unwrap_or(u64::MAX)
+    }
+
     /// Adds a warning.
     pub fn warn(&mut self, words: impl Into<String>) {
         self.notes.push(Note::warning(words));

@@ -14,5 +14,6 @@ pub mod memory;
 pub mod open;
 pub mod reason;
 pub mod registers;
+pub mod server;
 pub mod targets;
 pub mod unwind;

@@ -254,6 +254,11 @@ impl Memory {
         self.region_at(addr).or_else(|| Some(self.regions.range(addr..).next()?.1))
     }
 
+    /// The last region that begins at or below `addr`, whether or not it holds `addr`.
+    pub fn region_up_to(&self, addr: u64) -> Option<&Region> {
+        Some(self.regions.range(..=addr).next_back()?.1)
+    }
+
     /// All regions, by address.
     pub fn regions(&self) -> impl DoubleEndedIterator<Item = &Region> {
         self.regions.values()

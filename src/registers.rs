@@ -26,6 +26,13 @@ impl Registers {
 
     /// The value of the register with `index` in [`Arch::registers`].
     pub fn get(&self, index: usize) -> Option<u128> {
+        let register = self.arch.registers.get(index)?;
+        register.constant.or_else(|| self.held(index))
+    }
+
+    /// The same, of what the dump held: nothing for a register that the architecture wires to a
+    /// constant.
+    fn held(&self, index: usize) -> Option<u128> {
         let storage = self.arch.registers.get(index)?.storage;
         self.values.get(storage).copied().flatten()
     }
@@ -74,11 +81,11 @@ impl Registers {
         self.values.iter().any(Option::is_some)
     }
 
-    /// The known registers of a set by index, each value only once (under its own name).
+    /// The registers that the dump held by index, each value only once (under its own name).
     pub fn known(&self) -> impl Iterator<Item = (usize, u128)> {
         let own =
             |index: &usize| self.arch.registers.get(*index).map(|r| r.storage) == Some(*index);
-        (0..self.values.len()).filter(own).filter_map(|index| Some((index, self.get(index)?)))
+        (0..self.values.len()).filter(own).filter_map(|index| Some((index, self.held(index)?)))
     }
 
     /// Why the unknown ones are unknown, where the reader could tell.

@@ -12,8 +12,9 @@ use coroner::open::Opened;
 use coroner::unwind::{Found, Unwinder};
 use std::fmt;
 use std::path::Path;
+use support::fixtures;
 use support::oracle::{self, Line};
-use support::{fixtures, open};
+use support::real::{gdb, open};
 
 /// How our backtrace of a thread compares with the oracle's.
 #[derive(Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ fn frames_equal_those_of_gdb_on_the_same_core() {
 }
 
 fn gdb_on(core: &Path, elf: &Path) -> Option<Vec<(u64, Vec<Line>)>> {
-    let text = support::gdb(&[
+    let text = gdb(&[
         &format!("file {}", elf.display()),
         &format!("core-file {}", core.display()),
         "thread apply all bt",

@@ -44,6 +44,12 @@ impl Piece {
         inner
     }
 
+    /// Whether any of `len` bytes from `offset` on was lost on the way.
+    pub fn is_lost(&self, offset: u64, len: u64) -> bool {
+        let end = offset.saturating_add(len);
+        self.lost.iter().any(|lost| lost.start < end && offset < lost.end)
+    }
+
     /// The same piece, known to be of `format`.
     #[must_use]
     pub fn hinted(mut self, format: &'static str) -> Self {

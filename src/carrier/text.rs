@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn lines_end_at_lf_cr_lf_and_cr_and_lose_their_escape_sequences() {
-        let log = b"\x1b[0;31mone\x1b[0m\r\n\r\ntwo \rthree\x1b]0;title\x07\nfo\x00ur";
-        let wanted = [(1, "one"), (3, "two"), (4, "three"), (5, "four")];
+        let log = b"\x1b[0;31mfirst\x1b[0m\r\n\r\ntwo \rthree\x1b]0;title\x07\nfo\x00ur";
+        let wanted = [(1, "first"), (3, "two"), (4, "three"), (5, "four")];
         assert_eq!(texts(log), wanted.map(|(n, t)| (n, t.to_string())));
     }
 

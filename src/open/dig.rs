@@ -11,8 +11,8 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
     &carrier::esp_flash::EspFlash,
-    &format::esp_idf::console::EspConsole,
     &carrier::plain_text::HexText,
+    &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
 ];
 

@@ -27,6 +27,8 @@ pub struct Arch {
     pub g_registers: Option<u32>,
     /// The GDB to use where `gdb-multiarch` won't do.
     pub gdb_hint: Option<String>,
+    /// LLVM's name of the architecture, for LLDB: `riscv32-unknown-none-elf`.
+    pub triple: Option<String>,
     /// Groups of registers that exist together.
     pub features: Vec<Feature>,
     /// All registers, feature by feature.
@@ -99,6 +101,9 @@ pub struct Register {
     pub dwarf: Option<u32>,
     /// Xtensa: its special-register number. RISC-V: its CSR number.
     pub number: Option<u32>,
+    /// The value that the architecture wires it to, as RISC-V does with `zero`: known in every
+    /// thread, held by no dump.
+    pub constant: Option<u128>,
     /// Index of the register whose value this one shows; its own for most.
     pub storage: usize,
     /// Index of its feature.
@@ -162,6 +167,7 @@ struct ArchFile {
     description: bool,
     g_registers: Option<u32>,
     gdb_hint: Option<String>,
+    triple: Option<String>,
     feature: Vec<FeatureFile>,
 }
 
@@ -193,6 +199,7 @@ struct RegisterFile {
     dwarf: Option<u32>,
     #[serde(alias = "sr", alias = "csr")]
     number: Option<u32>,
+    constant: Option<u64>,
     same_as: Option<String>,
 }
 
@@ -250,6 +257,7 @@ impl ArchFile {
             description: self.description,
             g_registers: self.g_registers,
             gdb_hint: self.gdb_hint,
+            triple: self.triple,
             features,
             registers,
             by_name,
@@ -296,6 +304,7 @@ impl RegisterFile {
                     generic: generic.as_ref().map(nth).transpose()?,
                     dwarf: self.dwarf.map(|n| n + step),
                     number: self.number.map(|n| n + step),
+                    constant: self.constant.map(u128::from),
                     storage: 0,
                     feature,
                     name,

@@ -1,47 +1,72 @@
-//! What tests share: where fixtures and debuggers are.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+//! What several test programs share.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+#![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
 
+pub mod esp;
 pub mod oracle;
+pub mod real;
 
-use coroner::open::{self, Opened, Options};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use bytes::Bytes;
+use coroner::error::Result;
+use coroner::input::Input;
+use coroner::open::{Opened, Options, open_inputs};
+use std::path::{Path, PathBuf};
 
-/// The folder of real dumps beside the project, or a visible skip.
+/// The folder of fixtures of other projects; `None`, said on standard error, where it is absent.
+/// In CI it has to be there.
 pub fn fixtures() -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures"));
-    if path.is_dir() {
-        return Some(path);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
+    if folder.is_dir() {
+        return Some(folder);
     }
-    eprintln!("SKIPPED: there are no fixtures at {}", path.display());
+    assert!(std::env::var_os("CI").is_none(), "in CI ../shared/fixtures must be there");
+    eprintln!("SKIPPED: ../shared/fixtures is absent");
     None
 }
 
-/// Opens a fixture with the ELF file of its firmware.
-pub fn open(inputs: &[PathBuf], elf: Option<PathBuf>) -> Opened {
-    let options = Options { elf: elf.into_iter().collect(), ..Options::default() };
-    open::open(inputs, &options).unwrap_or_else(|error| panic!("{error}"))
+/// The bytes of a fixture.
+pub fn fixture(name: &str) -> Option<Vec<u8>> {
+    let path = fixtures()?.join(name);
+    Some(std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
-/// Runs commands in a batch GDB and returns what it printed; a visible skip where there is none.
-pub fn gdb(commands: &[&str]) -> Option<String> {
-    let mut command = Command::new("timeout");
-    command.args(["60", "gdb-multiarch", "-nx", "-batch", "-ex", "set width 0"]);
-    command.args(["-ex", "set debuginfod enabled off", "-ex", "set height 0"]);
-    for line in commands {
-        command.args(["-ex", line]);
+/// Opens bytes as if they were a file called `test`.
+pub fn open_bytes(bytes: impl Into<Bytes>, options: &Options) -> Result<Opened> {
+    open_inputs(&[Input { name: "test".into(), bytes: bytes.into() }], options)
+}
+
+/// Opens bytes that must open.
+pub fn opened(bytes: impl Into<Bytes>) -> Opened {
+    open_bytes(bytes, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The error of bytes that must not open.
+pub fn refused(bytes: impl Into<Bytes>) -> String {
+    refused_with(bytes, &Options::default())
+}
+
+/// The error of bytes that must not open with these options.
+pub fn refused_with(bytes: impl Into<Bytes>, options: &Options) -> String {
+    match open_bytes(bytes, options) {
+        Ok(opened) => panic!("opened as {}", opened.trail()),
+        Err(error) => error.to_string(),
     }
-    let output =
-        command.stdin(Stdio::null()).output().ok().filter(|o| o.status.code() != Some(127));
-    match output {
-        Some(output) => {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            Some(text + &String::from_utf8_lossy(&output.stderr))
-        }
-        None if std::env::var_os("CI").is_some() => panic!("gdb-multiarch is not installed"),
-        None => {
-            eprintln!("SKIPPED: gdb-multiarch is not installed");
-            None
-        }
+}
+
+/// A small generator of numbers that are the same in each run (xorshift64*).
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// `seed` must not be 0.
+    pub fn new(seed: u64) -> Self {
+        Numbers(seed)
+    }
+
+    /// The next number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
     }
 }

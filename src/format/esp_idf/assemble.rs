@@ -1,12 +1,13 @@
 //! Makes a [`Dump`] of a body: memory, threads, reason, identity.
 
-use super::body::{Body, Extent, SKIPPED, TaskRecord};
+use super::body::{Body, Extent, RegisterNote, SKIPPED, TaskRecord};
 use super::frame::{EXIT_CRASHED, EXIT_CRASHED_OLD, Frames, SR_EXCCAUSE, SR_EXCVADDR};
 use super::frame::{RISCV_FRAME_LEN, RISCV_TRAP_FRAME_LEN};
 use super::tcb::{self, Tcb};
 use super::{NAME, SharedChip, esp_chip_id};
 use crate::arch::{riscv, xtensa};
 use crate::carrier::Piece;
+use crate::cursor::u32_at;
 use crate::dump::{Dump, FirmwareId, Note, Stack, Thread};
 use crate::error::Result;
 use crate::format::{Context, insert_region};
@@ -86,17 +87,17 @@ pub(super) fn dump(title: String, body: Body, machine: Machine, piece: &Piece) -
     dump.notes.extend(machine.notes);
     dump.notes.extend(body.notes.iter().cloned());
 
-    let tasks: Vec<Task<'_>> = body.tasks.iter().map(|record| task(record, &body)).collect();
+    let tasks: Vec<Task<'_>> = body.tasks.iter().map(|record| task(record, &body, piece)).collect();
     dump.memory = memory(&body, &tasks, piece, &dump.chip.clone(), &mut dump.notes);
     let crashed = find_crashed(&body, &tasks, &dump.memory, &mut dump.notes);
 
     for (index, task) in tasks.iter().enumerate() {
         let is_crashed = crashed == Some(index);
-        let thread = thread(&dump, &body, task, is_crashed);
+        let thread = thread(&dump, &body, task, is_crashed, piece);
         dump.threads.push(thread);
     }
     if let Some(index) = crashed {
-        if let Some(interrupted) = interrupted(&dump, &body, tasks.get(index)) {
+        if let Some(interrupted) = interrupted(&dump, &body, tasks.get(index), piece) {
             let thread = &mut dump.threads[index];
             thread.state = Some("in an interrupt".into());
             thread.remarks.push("these are the registers of the interrupt handler".into());
@@ -129,17 +130,20 @@ fn is_fake_stack(addr: u32) -> bool {
     matches!(addr >> 28, 0x2 | 0x7)
 }
 
-fn task<'a>(record: &'a TaskRecord, body: &Body) -> Task<'a> {
+fn task<'a>(record: &'a TaskRecord, body: &Body, piece: &Piece) -> Task<'a> {
     let flagged = |f: &&super::body::TaskFlags| f.tcb_addr == record.tcb_addr;
     let flags = body.task_flags.iter().find(flagged);
-    let top = crate::cursor::u32_at(&record.tcb, 0);
+    let lost = |at: usize, len: usize| {
+        piece.is_lost(record.tcb.offset.saturating_add(at as u64), len as u64)
+    };
+    let top = u32_at(&record.tcb.bytes, 0).filter(|_| !lost(0, 4));
     let own_stack = record.stack.as_ref().filter(|stack| owns_stack(record, stack, top));
     let fake = flags.is_some_and(|flags| flags.stack_corrupted || flags.tcb_corrupted)
         || own_stack.is_some_and(|stack| is_fake_stack(stack.addr) && Some(stack.addr) != top);
     let saved_end = own_stack
         .filter(|_| !fake)
         .and_then(|stack| stack.addr.checked_add(stack.bytes.len() as u32));
-    let tcb = tcb::read(&record.tcb, saved_end);
+    let tcb = tcb::read(&record.tcb.bytes, saved_end, lost);
     let frame = own_stack.map(|stack| stack.addr).or(tcb.top_of_stack).filter(|_| !fake);
     Task { record, tcb, frame, fake }
 }
@@ -149,9 +153,9 @@ fn task<'a>(record: &'a TaskRecord, body: &Body) -> Task<'a> {
 /// binary body each task has its stack with it.
 fn owns_stack(record: &TaskRecord, stack: &Extent, top: Option<u32>) -> bool {
     let Some(note) = &record.prstatus else { return true };
-    let sp = match note.len() {
-        588.. => crate::cursor::u32_at(note, 332),
-        _ => crate::cursor::u32_at(note, 80),
+    let sp = match note.desc.len() {
+        588.. => u32_at(&note.desc, 332),
+        _ => u32_at(&note.desc, 80),
     };
     let end = u64::from(stack.addr) + stack.bytes.len() as u64 + stack.cut;
     let holds_sp = sp.is_some_and(|sp| (u64::from(stack.addr)..=end).contains(&sp.into()));
@@ -243,8 +247,9 @@ fn find_crashed(
     found
 }
 
-fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool) -> Thread {
-    let frames = Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory };
+fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piece) -> Thread {
+    let frames =
+        Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory, piece };
     let Task { record, tcb, frame, fake } = task;
     let mut registers = if *fake {
         Registers::unknown(dump.arch.clone())
@@ -282,7 +287,7 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool) -> Thread {
         (Some(low), Some(end)) if low < end => Some(Stack { low: low.into(), high: end.into() }),
         _ => None,
     };
-    let mut thread = Thread::new(record.tcb_addr.into(), registers);
+    let mut thread = Thread::new(dump.free_thread_id(record.tcb_addr.into()), registers);
     if let (Some(sp), Some(stack)) = (thread.registers.sp(), stack)
         && !(stack.low..=stack.high + 16).contains(&sp)
         && !in_interrupt(body, dump, task, crashed)
@@ -311,14 +316,14 @@ fn frame_of_note(
     record: &TaskRecord,
     tcb: &Tcb,
     frame: Option<u32>,
-    note: &[u8],
+    note: &RegisterNote,
     crashed: bool,
 ) -> Option<u32> {
     let own = frame.filter(|frame| !crashed || Some(*frame) != tcb.top_of_stack);
     if own.is_some() || !crashed || frames.is_xtensa() {
         return own;
     }
-    let sp = crate::cursor::u32_at(note, 80)?;
+    let sp = u32_at(&note.desc, 80)?;
     let below = sp.checked_sub(RISCV_TRAP_FRAME_LEN)?;
     let there = dump.memory.region_at(below.into()).is_some();
     there.then_some(below).or(record.stack.as_ref().map(|stack| stack.addr))
@@ -341,15 +346,16 @@ fn in_interrupt(body: &Body, dump: &Dump, task: &Task<'_>, crashed: bool) -> boo
 }
 
 /// The context that the crashing interrupt interrupted, as a thread of its own.
-fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>) -> Option<Thread> {
+fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>, piece: &Piece) -> Option<Thread> {
     let task = task.filter(|task| in_interrupt(body, dump, task, true))?;
     let top = task.tcb.top_of_stack?;
     dump.memory.region_at(top.into())?;
-    let frames = Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory };
+    let frames =
+        Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory, piece };
     let crashed = dump.threads.iter().find(|thread| thread.crashed)?;
     let mut thread = Thread {
-        // Control blocks are aligned, so this number is free.
-        id: crashed.id + 1,
+        // Control blocks are aligned, so this number is free as a rule.
+        id: dump.free_thread_id(crashed.id.saturating_add(1)),
         crashed: false,
         state: Some("interrupted".into()),
         remarks: vec!["the task's own context when the interrupt came".into()],

@@ -81,14 +81,10 @@ fn read_task(
     let (low, high) = (start.min(end), start.max(end));
     let stack_offset = cursor.offset();
     let stack = cursor.take(&what("stack"), padded(high.abs_diff(low)))?;
-    body.tasks.push(TaskRecord {
-        tcb_addr,
-        tcb: tcb.clone(),
-        stack: Some(Extent { addr: low, bytes: stack.clone(), offset: stack_offset, cut: 0 }),
-        prstatus: None,
-    });
-    body.extents.push(Extent { addr: tcb_addr, bytes: tcb, offset: tcb_offset, cut: 0 });
-    body.extents.push(Extent { addr: low, bytes: stack, offset: stack_offset, cut: 0 });
+    let tcb = Extent { addr: tcb_addr, bytes: tcb, offset: tcb_offset, cut: 0 };
+    let stack = Extent { addr: low, bytes: stack, offset: stack_offset, cut: 0 };
+    body.extents.extend([tcb.clone(), stack.clone()]);
+    body.tasks.push(TaskRecord { tcb_addr, tcb, stack: Some(stack), prstatus: None });
     Ok(())
 }
 

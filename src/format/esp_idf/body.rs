@@ -4,7 +4,7 @@ use crate::dump::Note;
 use bytes::Bytes;
 
 /// A stretch of the device's memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Extent {
     /// The address of the first byte.
     pub addr: u32,
@@ -22,12 +22,19 @@ pub(super) struct TaskRecord {
     /// The address of its control block.
     pub tcb_addr: u32,
     /// The control block, as far as it is there.
-    pub tcb: Bytes,
+    pub tcb: Extent,
     /// The part of its stack that was saved for it alone, from the saved frame up. `None` where
     /// it is part of a larger extent (all of DRAM, the heap).
     pub stack: Option<Extent>,
     /// ELF body: its register note.
-    pub prstatus: Option<Bytes>,
+    pub prstatus: Option<RegisterNote>,
+}
+
+/// The description of an `NT_PRSTATUS` note, and where it starts in the piece.
+#[derive(Clone, Debug)]
+pub(super) struct RegisterNote {
+    pub desc: Bytes,
+    pub offset: u64,
 }
 
 /// `ESP_EXTRA_INFO`.

@@ -13,6 +13,7 @@ use crate::carrier::{Carrier, CarrierOptions, Piece, esp_flash};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 const NAME: &str = "console log";
@@ -55,7 +56,15 @@ impl Carrier for EspConsole {
         if !marked && !looks_like_text(&piece.bytes) {
             return None;
         }
-        let blocks = if marked { marked_blocks(piece) } else { vec![bare_block(piece)?] };
+        let mut blocks = if marked { marked_blocks(piece) } else { vec![bare_block(piece)?] };
+        if !looks_like_text(&piece.bytes) {
+            // A firmware has the START line among its strings. A log that begins with a burst of
+            // garbage has a header behind it.
+            blocks.retain(|block| image::declared_len(&assemble(block).0).is_some());
+            if blocks.is_empty() {
+                return None;
+            }
+        }
         let count = blocks.len();
         let mut pieces = Vec::new();
         for (index, block) in blocks.into_iter().enumerate() {
@@ -118,6 +127,9 @@ fn marked_blocks(piece: &Piece) -> Vec<Block> {
 fn bare_block(piece: &Piece) -> Option<Block> {
     let all: Vec<Line> = lines(&piece.bytes).collect();
     let first = all.iter().position(|line| is_base64(&line.text) && line.text.len() % 4 == 0)?;
+    if all.get(first)?.text.len() > LINE_DIGITS {
+        return None;
+    }
     let digits = all.iter().filter(|line| is_base64(&line.text)).count();
     let head: Vec<u8> = all[first..]
         .iter()
@@ -221,54 +233,63 @@ fn assemble(block: &Block) -> (Vec<u8>, Vec<Range<u64>>, Vec<Note>) {
     (bytes, Vec::new(), notes)
 }
 
-/// The lines to leave out so that `excess` bytes go and the checksum becomes right: short ones,
-/// as few as possible.
+/// The lines to leave out so that `excess` bytes go and the checksum becomes right: short ones, as
+/// few different ones as possible. The same words again and again ("Done") count once.
 fn foreign_lines(
     chunks: &[Chunk],
     excess: usize,
     verify: impl Fn(&[usize]) -> Option<bool>,
 ) -> Option<Vec<usize>> {
-    let short: Vec<usize> =
-        (1..chunks.len()).filter(|i| chunks[*i].bytes.len() < LINE_BYTES).collect();
-    let mut tries = 0;
+    let short = (1..chunks.len()).filter(|i| chunks[*i].bytes.len() < LINE_BYTES);
+    let singles: Vec<Vec<usize>> = short.clone().map(|index| vec![index]).collect();
+    let mut alike: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+    for index in short {
+        alike.entry(&chunks[index].bytes).or_default().push(index);
+    }
+    let alike: Vec<Vec<usize>> = alike.into_values().collect();
+    let mut search = Search { chunks, verify: &verify, tries: 0, chosen: Vec::new() };
     for most in 1..=6 {
-        let mut chosen = Vec::new();
-        let found = search(chunks, &short, excess, most, &mut chosen, &mut tries, &verify);
-        if found {
-            return Some(chosen);
+        for groups in [&alike, &singles] {
+            if search.run(groups, excess, most) {
+                return Some(search.chosen);
+            }
         }
     }
     None
 }
 
-fn search(
-    chunks: &[Chunk],
-    short: &[usize],
-    excess: usize,
-    most: usize,
-    chosen: &mut Vec<usize>,
-    tries: &mut usize,
-    verify: &impl Fn(&[usize]) -> Option<bool>,
-) -> bool {
-    *tries += 1;
-    if *tries > MOST_TRIES {
-        return false;
-    }
-    if excess == 0 {
-        return verify(chosen) == Some(true);
-    }
-    if most == 0 {
-        return false;
-    }
-    for (n, index) in short.iter().enumerate() {
-        let len = chunks[*index].bytes.len();
-        if len <= excess {
-            chosen.push(*index);
-            if search(chunks, &short[n + 1..], excess - len, most - 1, chosen, tries, verify) {
-                return true;
-            }
-            chosen.pop();
+struct Search<'a> {
+    chunks: &'a [Chunk],
+    verify: &'a dyn Fn(&[usize]) -> Option<bool>,
+    tries: usize,
+    /// The lines left out so far.
+    chosen: Vec<usize>,
+}
+
+impl Search<'_> {
+    /// Leaves out at most `most` of `groups`, of `excess` bytes in all.
+    fn run(&mut self, groups: &[Vec<usize>], excess: usize, most: usize) -> bool {
+        self.tries += 1;
+        if self.tries > MOST_TRIES {
+            return false;
         }
+        if excess == 0 {
+            return (self.verify)(&self.chosen) == Some(true);
+        }
+        if most == 0 {
+            return false;
+        }
+        for (n, group) in groups.iter().enumerate() {
+            let len: usize = group.iter().map(|index| self.chunks[*index].bytes.len()).sum();
+            if len <= excess {
+                let before = self.chosen.len();
+                self.chosen.extend(group);
+                if self.run(&groups[n + 1..], excess - len, most - 1) {
+                    return true;
+                }
+                self.chosen.truncate(before);
+            }
+        }
+        false
     }
-    false
 }

@@ -20,7 +20,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::NAME;
-use super::body::{Body, Extent, ExtraInfo, TaskFlags, TaskRecord};
+use super::body::{Body, Extent, ExtraInfo, RegisterNote, TaskFlags, TaskRecord};
+use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::dump::Note;
 use crate::error::Fault;
@@ -49,11 +50,11 @@ pub(super) fn is_esp_core(bytes: &Bytes) -> bool {
     })
 }
 
-/// Reads the body; `base` is where it starts in the piece.
+/// Reads the body, which starts at `base` in `piece`.
 ///
 /// # Errors
 /// A [`Fault`] if it is no ELF core at all.
-pub(super) fn read(bytes: &Bytes, base: u64) -> Result<Body, Fault> {
+pub(super) fn read(bytes: &Bytes, base: u64, piece: &Piece) -> Result<Body, Fault> {
     let core = parse_core(NAME, bytes)?;
     let mut body = Body {
         machine: Some(core.machine),
@@ -62,12 +63,12 @@ pub(super) fn read(bytes: &Bytes, base: u64) -> Result<Body, Fault> {
         ..Body::default()
     };
     for note in &core.notes {
-        read_note(note, &mut body);
+        read_note(note, base, piece, &mut body);
     }
     let pids: Vec<u32> = body.tasks.iter().map(|task| task.tcb_addr).collect();
     for task in &mut body.tasks {
         if let Some(index) = body.extents.iter().position(|extent| extent.addr == task.tcb_addr) {
-            task.tcb = body.extents.get(index).map(|e| e.bytes.clone()).unwrap_or_default();
+            task.tcb = body.extents.get(index).cloned().unwrap_or_default();
             // A stack that was saved for this task alone comes right behind the control block.
             task.stack = body
                 .extents
@@ -96,20 +97,20 @@ fn extents(core: &CoreFile, base: u64) -> Vec<Extent> {
         .collect()
 }
 
-fn read_note(note: &ElfNote, body: &mut Body) {
+fn read_note(note: &ElfNote, base: u64, piece: &Piece, body: &mut Body) {
     let desc = &note.desc;
+    let offset = base.saturating_add(note.offset);
     match (note.kind, note.name.as_str()) {
         (NT_PRSTATUS, _) => match u32_at(desc, PRSTATUS_PID_OFF) {
-            Some(tcb_addr) => body.tasks.push(TaskRecord {
-                tcb_addr,
-                tcb: Bytes::new(),
-                stack: None,
-                prstatus: Some(desc.clone()),
-            }),
-            None => body.notes.push(Note::warning(format!(
-                "{NAME}: register note at offset {:#x}: expected at least 28 bytes, found {}",
-                note.offset,
-                desc.len()
+            Some(tcb_addr) if !piece.is_lost(offset.saturating_add(PRSTATUS_PID_OFF as u64), 4) => {
+                let prstatus = Some(RegisterNote { desc: desc.clone(), offset });
+                let tcb = Extent::default();
+                body.tasks.push(TaskRecord { tcb_addr, tcb, stack: None, prstatus });
+            }
+            found => body.notes.push(Note::warning(format!(
+                "{NAME}: register note at offset {offset:#x}: expected the task's id, found {}: a \
+                 task is not shown",
+                found.map_or("the end of the note", |_| "a damaged line")
             ))),
         },
         (NT_DUMP_INFO, "ESP_CHIP_REV") => {

@@ -14,6 +14,8 @@
 //! `components/riscv/include/riscv/rvruntime-frames.h`,
 //! `components/espcoredump/src/port/{xtensa,riscv}/core_dump_port.c`; seen in real dumps.
 
+use super::body::RegisterNote;
+use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::memory::Memory;
 use crate::registers::Registers;
@@ -56,6 +58,7 @@ pub(super) struct Frames<'a> {
     pub arch: &'a Arc<Arch>,
     pub chip: Option<&'a Chip>,
     pub memory: &'a Memory,
+    pub piece: &'a Piece,
 }
 
 impl Frames<'_> {
@@ -77,10 +80,18 @@ impl Frames<'_> {
 
     /// The registers of a register note. `frame` is where the same registers lie in memory, as
     /// far as that is known: it tells what the note can't.
-    pub(super) fn of_note(&self, note: &[u8], frame: Option<u32>, crashed: bool) -> Registers {
+    pub(super) fn of_note(
+        &self,
+        note: &RegisterNote,
+        frame: Option<u32>,
+        crashed: bool,
+    ) -> Registers {
         let mut registers = Registers::unknown(self.arch.clone());
         registers.set_why_missing(WHY_NOT_SAVED);
-        let word = |offset: usize| u32_at(note, offset);
+        let word = |offset: usize| {
+            let lost = self.piece.is_lost(note.offset + offset as u64, 4);
+            u32_at(&note.desc, offset).filter(|_| !lost)
+        };
         if !self.is_xtensa() {
             for (index, name) in RISCV.iter().enumerate() {
                 if let Some(value) = word(PRSTATUS_REGS_OFF + 4 * index) {

@@ -125,8 +125,21 @@ pub(super) struct Image {
     pub verdict: String,
 }
 
+/// Reads the header, of whatever version. The number of tasks stands before 3.3 where the version
+/// is now, and could be 1, 2 or 3: then the control block's size tells.
+fn any_header(bytes: &[u8]) -> Option<Header> {
+    header(bytes).filter(is_plausible).or_else(|| old_header(bytes)).or_else(|| header(bytes))
+}
+
+/// Whether the counts of a binary body make sense: a control block of FreeRTOS has at least its
+/// list items and a name.
+fn is_plausible(header: &Header) -> bool {
+    header.layout == Layout::Elf
+        || ((1..=MOST_TASKS).contains(&header.tasks) && (64..=4096).contains(&header.tcb_len))
+}
+
 /// Reads the words of the header without judging them; `None` if the version is not known.
-pub(super) fn header(bytes: &[u8]) -> Option<Header> {
+fn header(bytes: &[u8]) -> Option<Header> {
     let word = |n: usize| u32_at(bytes, n.checked_mul(4)?);
     let version = word(1)?;
     let (layout, guard, words): (_, _, usize) = match version as u16 {
@@ -166,9 +179,7 @@ fn old_header(bytes: &[u8]) -> Option<Header> {
     let at = if in_flash { 4usize } else { 0 };
     let word = |n: usize| u32_at(bytes, n.checked_mul(4)?.checked_add(at)?);
     let (tot_len, tasks, tcb_len) = (word(0)?, word(1)?, word(2)?);
-    // A control block of FreeRTOS has at least its list items, and a name.
-    let plausible = (1..=MOST_TASKS).contains(&tasks) && (64..=4096).contains(&tcb_len);
-    plausible.then_some(Header {
+    let header = Header {
         version: None,
         layout: Layout::Binary,
         guard: if in_flash { Guard::OldMagic } else { Guard::None },
@@ -178,19 +189,19 @@ fn old_header(bytes: &[u8]) -> Option<Header> {
         tcb_len,
         segments: 0,
         chip_revision: None,
-    })
+    };
+    is_plausible(&header).then_some(header)
 }
 
 /// Whether `bytes` are an image beyond doubt, going by the header and what it says of the body.
 /// `known_chip` tells whether a chip id is one of the table.
 pub(super) fn is_image(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> bool {
-    let Some(header) = header(bytes) else {
-        return old_header(bytes).is_some_and(|header| match header.guard {
-            Guard::OldMagic => true,
-            // No magic, no version: only a body that ends just where the header says will do.
-            _ => binary_body::ends_at(bytes, &header) == Some(u64::from(header.tot_len)),
-        });
-    };
+    let Some(header) = any_header(bytes) else { return false };
+    if header.version.is_none() {
+        // With no magic and no version, only a body that ends where the header says will do.
+        return header.guard == Guard::OldMagic
+            || binary_body::ends_at(bytes, &header) == Some(u64::from(header.tot_len));
+    }
     let room = header.byte_len.saturating_add(header.guard.byte_len());
     if !known_chip(header.chip_id()) || (header.tot_len as usize) < room {
         return false;
@@ -199,20 +210,18 @@ pub(super) fn is_image(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> bool 
         Layout::Elf => {
             bytes.get(header.byte_len..).is_some_and(|body| body.starts_with(b"\x7fELF"))
         }
-        Layout::Binary => {
-            (1..=MOST_TASKS).contains(&header.tasks) && (64..=4096).contains(&header.tcb_len)
-        }
+        Layout::Binary => is_plausible(&header),
     }
 }
 
 /// The length that the header of `bytes` claims, if it is one.
 pub(super) fn declared_len(bytes: &[u8]) -> Option<usize> {
-    header(bytes).or_else(|| old_header(bytes)).map(|header| header.tot_len as usize)
+    any_header(bytes).map(|header| header.tot_len as usize)
 }
 
 /// Whether `bytes` are a whole image with a right checksum. `None` if it has none to tell by.
 pub(super) fn verify(bytes: &[u8]) -> Option<bool> {
-    let header = header(bytes)?;
+    let header = any_header(bytes)?;
     let image = bytes.get(..header.tot_len as usize)?;
     check(image, header.guard).map(|sum| sum.wanted == sum.found)
 }
@@ -261,7 +270,7 @@ pub(super) fn open(piece: &Piece, force: bool) -> Result<Image, Fault> {
             format!("{found}: no dump was written"),
         ));
     }
-    let header = match header(bytes).or_else(|| old_header(bytes)) {
+    let header = match any_header(bytes) {
         Some(header) => header,
         None => return Err(no_header(piece, cursor.u32("version")?)),
     };

@@ -44,7 +44,7 @@ impl Format for EspIdf {
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
         let bare = elf::is_core(&piece.bytes);
         if bare {
-            let body = elf_body::read(&piece.bytes, 0).map_err(in_input)?;
+            let body = elf_body::read(&piece.bytes, 0, piece).map_err(in_input)?;
             let chip_id = body.version.map(|version| (version >> 16) as u16);
             let minor =
                 body.version.map_or("without a version".into(), |v| format!("{:#06x}", v as u16));
@@ -56,7 +56,7 @@ impl Format for EspIdf {
         let mut body = match image.header.layout {
             image::Layout::Binary => binary_body::read(&image),
             image::Layout::Elf => {
-                elf_body::read(&image.body, image.body_offset).map_err(in_input)?
+                elf_body::read(&image.body, image.body_offset, piece).map_err(in_input)?
             }
         };
         body.chip_revision = body.chip_revision.or(image.header.chip_revision);

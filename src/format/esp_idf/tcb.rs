@@ -45,8 +45,14 @@ pub(super) struct Tcb {
     pub core: Option<u32>,
 }
 
-/// Reads a control block. `saved_end` is the end of the task's saved stack, if it was saved.
-pub(super) fn read(bytes: &[u8], saved_end: Option<u32>) -> Tcb {
+/// Reads a control block. `saved_end` is the end of the task's saved stack, if it was saved;
+/// `lost` tells which offsets were lost on the way.
+pub(super) fn read(
+    bytes: &[u8],
+    saved_end: Option<u32>,
+    lost: impl Fn(usize, usize) -> bool,
+) -> Tcb {
+    let u32_at = |bytes: &[u8], at: usize| u32_at(bytes, at).filter(|_| !lost(at, 4));
     let stack_low = u32_at(bytes, STACK_OFF);
     let end_off = stack_low.and_then(|low| end_of_stack_off(bytes, low, saved_end));
     let name_len = match end_off {
@@ -57,6 +63,7 @@ pub(super) fn read(bytes: &[u8], saved_end: Option<u32>) -> Tcb {
     let core_off = end_off.map(|off| off.saturating_sub(4));
     let has_core = name_len.saturating_add(NAME_OFF) != end_off.unwrap_or_default();
     let name = bytes.get(NAME_OFF..NAME_OFF.saturating_add(name_len)).map(text_until_nul);
+    let name = name.filter(|_| !lost(NAME_OFF, name_len));
     Tcb {
         top_of_stack: u32_at(bytes, TOP_OFF),
         priority: u32_at(bytes, PRIORITY_OFF),
@@ -107,12 +114,12 @@ mod tests {
     fn the_layouts_with_and_without_a_core_id_and_with_long_names_are_told_apart() {
         for (name_len, core) in [(16, Some(1)), (16, None), (32, Some(0)), (16, Some(NO_AFFINITY))]
         {
-            let read = read(&tcb(name_len, core, 0x3fc9_1000), Some(0x3fc9_1000));
+            let read = read(&tcb(name_len, core, 0x3fc9_1000), Some(0x3fc9_1000), |_, _| false);
             assert_eq!(read.name.as_deref(), Some("sensor"), "{name_len} {core:?}");
             assert_eq!(read.core, core.filter(|c| *c != NO_AFFINITY), "{name_len} {core:?}");
             assert_eq!(read.stack_end, Some(0x3fc9_1000));
         }
-        let unsaved = read(&tcb(16, Some(1), 0x3fc9_0ff0), None);
+        let unsaved = read(&tcb(16, Some(1), 0x3fc9_0ff0), None, |_, _| false);
         assert_eq!((unsaved.core, unsaved.stack_end), (Some(1), Some(0x3fc9_0ff0)));
     }
 }

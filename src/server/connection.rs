@@ -1,0 +1,71 @@
+//! The bytes between us and a client: TCP, a Unix socket, or standard input and output.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Tells the operating system to find out whether a silent peer is still there, so that a socket
+/// whose other end lost power doesn't hold a client's place for ever.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// A client's connection.
+pub(crate) struct Connection {
+    reader: Box<dyn Read + Send>,
+    writer: Box<dyn Write + Send>,
+}
+
+/// Ends a connection from another thread: what blocks on it returns.
+pub(crate) type Closer = Box<dyn Fn() + Send>;
+
+impl Connection {
+    /// Standard input and output.
+    pub(crate) fn stdio() -> Self {
+        Connection { reader: Box::new(io::stdin()), writer: Box::new(io::stdout()) }
+    }
+
+    /// A TCP connection. A write that makes no headway for `write_timeout` fails.
+    pub(crate) fn tcp(stream: TcpStream, write_timeout: Duration) -> io::Result<(Self, Closer)> {
+        stream.set_nonblocking(false)?;
+        // Requests and replies are small and alternate: waiting for more would stop both sides.
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(write_timeout))?;
+        let keep_alive = socket2::TcpKeepalive::new().with_time(KEEP_ALIVE_AFTER);
+        let keep_alive = keep_alive.with_interval(KEEP_ALIVE_EVERY);
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
+        let (reader, last) = (stream.try_clone()?, stream.try_clone()?);
+        let close = move || _ = last.shutdown(std::net::Shutdown::Both);
+        let connection = Connection { reader: Box::new(reader), writer: Box::new(stream) };
+        Ok((connection, Box::new(close)))
+    }
+
+    /// A connection over a Unix socket. A write that makes no headway for `write_timeout` fails.
+    #[cfg(unix)]
+    pub(crate) fn unix(
+        stream: std::os::unix::net::UnixStream,
+        write_timeout: Duration,
+    ) -> io::Result<(Self, Closer)> {
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(Some(write_timeout))?;
+        let (reader, last) = (stream.try_clone()?, stream.try_clone()?);
+        let close = move || _ = last.shutdown(std::net::Shutdown::Both);
+        let connection = Connection { reader: Box::new(reader), writer: Box::new(stream) };
+        Ok((connection, Box::new(close)))
+    }
+
+    /// Waits for bytes; 0 at the end of the connection.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.reader.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends all of `bytes` at once.
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)?;
+        self.writer.flush()
+    }
+}

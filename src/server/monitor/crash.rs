@@ -1,0 +1,83 @@
+//! `crash`, `fault`, `notes` and `elf`: what is known of the crash as a whole.
+
+use crate::dump::Severity;
+use crate::server::client::Client;
+use crate::server::served::Served;
+use std::fmt::Write;
+
+impl Served {
+    /// What a user has to know before anything else: what this is, why it stopped, and what is
+    /// doubtful about it.
+    pub(crate) fn greeting(&self) -> String {
+        let mut text = format!("coroner: {}\n{}", self.dump.format, self.reason_line());
+        for note in self.dump.notes.iter().filter(|note| note.severity > Severity::Info) {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{note}");
+        }
+        text
+    }
+
+    fn reason_line(&self) -> String {
+        let reason = &self.dump.reason;
+        let mut line = format!("{} ({})", reason.words, reason.signal);
+        if let Some(thread) = self.dump.crashed() {
+            let _ = write!(line, " in thread {}", thread.label());
+            if let Some(core) = thread.core {
+                let _ = write!(line, " on core {core}");
+            }
+        }
+        line + "\n"
+    }
+}
+
+pub(super) fn crash(client: &mut Client, _: &str) -> String {
+    let dump = &client.served.dump;
+    let mut text = client.served.reason_line();
+    for line in dump.texts.iter().flat_map(|text| text.lines()) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let _ = writeln!(text, "format: {}", dump.format);
+    let named = dump.chip.as_ref().map(|chip| chip.name.as_str());
+    if let Some(chip) = dump.identity.chip.as_deref().or(named) {
+        let _ = writeln!(text, "chip: {chip}");
+    }
+    for (what, value) in &dump.identity.facts {
+        let _ = writeln!(text, "{what}: {value}");
+    }
+    text
+}
+
+pub(super) fn fault(client: &mut Client, _: &str) -> String {
+    let reason = &client.served.dump.reason;
+    if reason.evidence.is_empty() {
+        return "The dump holds no fault registers.\n".into();
+    }
+    let width = reason.evidence.iter().map(|word| word.name.len()).max().unwrap_or_default();
+    let line = |word: &crate::reason::FaultWord| {
+        format!("{:width$}  {:#010x}  {}\n", word.name, word.value, word.words)
+    };
+    reason.evidence.iter().map(line).collect()
+}
+
+pub(super) fn notes(client: &mut Client, _: &str) -> String {
+    let notes = &client.served.dump.notes;
+    if notes.is_empty() {
+        return "Nothing is odd about this dump.\n".into();
+    }
+    notes.iter().map(|note| format!("{note}\n")).collect()
+}
+
+pub(super) fn elf(client: &mut Client, _: &str) -> String {
+    let dump = &client.served.dump;
+    let mut text = match client.served.firmware_path() {
+        Some(path) => format!("served: {path}\n"),
+        None => "No ELF file was given to the server.\n".to_string(),
+    };
+    if dump.identity.firmware.is_empty() {
+        text.push_str("The dump doesn't say which firmware it is of.\n");
+    }
+    for id in &dump.identity.firmware {
+        let _ = writeln!(text, "the dump is of {id}");
+    }
+    text
+}

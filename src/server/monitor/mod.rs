@@ -1,0 +1,148 @@
+//! `monitor` commands: what a debugger's own commands can't show of a dump.
+//!
+//! One function each, and one line of [`COMMANDS`]. No word is an error: IDEs send the commands of
+//! live probes on their own accord and take an error for the end of the session.
+
+mod crash;
+mod memory;
+mod threads;
+
+use super::client::Client;
+
+/// The console takes text in pieces of at most this many bytes.
+pub(crate) const PIECE: usize = 2048;
+
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    help: &'static str,
+    run: fn(&mut Client, &str) -> String,
+}
+
+static COMMANDS: &[Command] = &[
+    Command { name: "help", arguments: "", help: "this list", run: help },
+    Command {
+        name: "crash",
+        arguments: "",
+        help: "why the device stopped, and what it was",
+        run: crash::crash,
+    },
+    Command {
+        name: "fault",
+        arguments: "",
+        help: "the fault registers, in words",
+        run: crash::fault,
+    },
+    Command {
+        name: "threads",
+        arguments: "",
+        help: "all threads with state and stack use",
+        run: threads::threads,
+    },
+    Command {
+        name: "regions",
+        arguments: "[ADDR]",
+        help: "the memory that is known, and what is missing",
+        run: memory::regions,
+    },
+    Command {
+        name: "find",
+        arguments: "\"TEXT\"|0xWORD",
+        help: "where that is in memory",
+        run: memory::find,
+    },
+    Command {
+        name: "notes",
+        arguments: "",
+        help: "everything odd about this dump",
+        run: crash::notes,
+    },
+    Command {
+        name: "elf",
+        arguments: "",
+        help: "which firmware belongs to the dump",
+        run: crash::elf,
+    },
+    Command {
+        name: "revert",
+        arguments: "",
+        help: "drop what this session wrote to memory and registers",
+        run: memory::revert,
+    },
+];
+
+/// First words of what IDEs and people send to probes: OpenOCD, J-Link, ST-LINK, pyOCD, Black
+/// Magic.
+static PROBE_WORDS: &[&str] = &[
+    "reset",
+    "halt",
+    "gdb_sync",
+    "swdp_scan",
+    "jtag_scan",
+    "auto_scan",
+    "rtt",
+    "swo",
+    "exec",
+    "mwb",
+    "mwh",
+    "mww",
+    "mdb",
+    "mdh",
+    "mdw",
+    "arm",
+    "tpwr",
+    "tpiu",
+    "itm",
+    "semihosting",
+    "flash",
+    "speed",
+    "interface",
+    "device",
+    "endian",
+    "go",
+    "resume",
+    "step",
+    "wait_halt",
+    "sleep",
+    "init",
+    "clrbp",
+    "reg",
+    "flushreg",
+    "poll",
+    "targets",
+    "adapter",
+    "adapter_khz",
+    "gdb_breakpoint_override",
+    "esp",
+    "esp32",
+    "traceswo",
+    "regs",
+    "loadbin",
+    "program",
+    "connect_srst",
+    "heapinfo",
+    "si",
+];
+
+/// Runs a command line and returns what it has to say.
+pub(crate) fn run(client: &mut Client, line: &str) -> String {
+    let line = line.trim();
+    let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    if word.is_empty() {
+        return help(client, "");
+    }
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == word) {
+        return (command.run)(client, arguments.trim());
+    }
+    if PROBE_WORDS.iter().any(|probe| probe.eq_ignore_ascii_case(word)) {
+        return format!("Nothing to do for '{line}': the device is dead, this is its dump.\n");
+    }
+    format!("'{word}' means nothing to a dump; 'monitor help' lists what does.\n")
+}
+
+fn help(_: &mut Client, _: &str) -> String {
+    let usage = |command: &Command| format!("{} {}", command.name, command.arguments);
+    let width = COMMANDS.iter().map(|command| usage(command).len()).max().unwrap_or_default();
+    let line = |command: &Command| format!("{:width$}  {}\n", usage(command), command.help);
+    COMMANDS.iter().map(line).collect()
+}

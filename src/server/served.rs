@@ -1,0 +1,64 @@
+//! What all sessions share: the dump, and every reply that can be prepared from it beforehand.
+
+use super::description::Layout;
+use super::memory_map;
+use super::threads;
+use crate::dump::{Dump, Note, Thread};
+use crate::registers::Registers;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A dump made ready to be served: read-only, shared by all sessions.
+pub struct Served {
+    pub(crate) dump: Dump,
+    /// The path of the firmware's ELF file, as a debugger is to see it, and its bytes.
+    pub(crate) firmware: Option<(String, Bytes)>,
+    pub(crate) layout: Layout,
+    /// `None` for architectures whose debuggers take no description.
+    pub(crate) target_xml: Option<String>,
+    pub(crate) memory_map: String,
+    /// Ids on the wire, in the order of the dump's threads.
+    pub(crate) wire_ids: Vec<u64>,
+    pub(crate) index_of_id: HashMap<u64, usize>,
+    /// Index of the thread that crashed; the first if none did.
+    pub(crate) crashed: usize,
+}
+
+impl Served {
+    /// Prepares `dump`. `firmware` is the path and the contents of the ELF file that debuggers may
+    /// fetch, so that nobody has to tell them which it is.
+    ///
+    /// No protocol knows a target without threads: a dump without any gets one, all of whose
+    /// registers are unknown, and a note that says so.
+    pub fn new(mut dump: Dump, firmware: Option<(String, Bytes)>) -> Arc<Self> {
+        if dump.threads.is_empty() {
+            let mut nobody = Thread::new(1, Registers::unknown(Arc::clone(&dump.arch)));
+            nobody.remarks.push("the dump holds no registers".into());
+            dump.threads.push(nobody);
+            dump.notes.push(Note::warning("the dump holds no registers, only memory"));
+        }
+        let layout = Layout::of(&dump);
+        let wire_ids = threads::wire_ids(&dump.threads);
+        Arc::new(Served {
+            target_xml: layout.xml(&dump.arch),
+            memory_map: memory_map::xml(&dump.memory),
+            index_of_id: wire_ids.iter().copied().zip(0..).collect(),
+            crashed: dump.threads.iter().position(|thread| thread.crashed).unwrap_or_default(),
+            wire_ids,
+            layout,
+            firmware,
+            dump,
+        })
+    }
+
+    /// The dump that is served.
+    pub fn dump(&self) -> &Dump {
+        &self.dump
+    }
+
+    /// The path under which debuggers find the firmware's ELF file.
+    pub fn firmware_path(&self) -> Option<&str> {
+        self.firmware.as_ref().map(|(path, _)| path.as_str())
+    }
+}

@@ -1,0 +1,39 @@
+//! What all XML and JSON documents of the protocol need: safe text.
+
+use std::fmt::{self, Write};
+
+/// Text as it may stand in an XML attribute or element.
+///
+/// Names come out of dumped memory and may hold anything. XML 1.0 has no way to write most control
+/// characters, not even as a reference: they become U+FFFD.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '<' => f.write_str("&lt;"),
+                '>' => f.write_str("&gt;"),
+                '&' => f.write_str("&amp;"),
+                '"' => f.write_str("&quot;"),
+                '\'' => f.write_str("&apos;"),
+                '\t' | '\n' | '\r' => f.write_char(' '),
+                '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => {
+                    f.write_char(char::REPLACEMENT_CHARACTER)
+                }
+                _ => f.write_char(c),
+            }?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_stay_well_formed() {
+        assert_eq!(Escaped("a<b>&\"c'\n\x01").to_string(), "a&lt;b&gt;&amp;&quot;c&apos; \u{fffd}");
+    }
+}

@@ -1,0 +1,39 @@
+//! Runs a real GDB over a list of commands.
+
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The GDBs that the tests are run with: `gdb-multiarch`, and every one in `CORONER_TEST_GDBS`
+/// (separated as in `PATH`).
+pub(crate) fn gdbs() -> Vec<PathBuf> {
+    let more = std::env::var_os("CORONER_TEST_GDBS").unwrap_or_default();
+    let all = std::iter::once(PathBuf::from("gdb-multiarch")).chain(std::env::split_paths(&more));
+    let runs = |gdb: &PathBuf| {
+        let version = Command::new(gdb).arg("--version").stdout(Stdio::null()).status();
+        version.is_ok_and(|status| status.success())
+    };
+    let found: Vec<PathBuf> = all.filter(|gdb| !gdb.as_os_str().is_empty()).filter(runs).collect();
+    if found.is_empty() {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have a GDB");
+        eprintln!("SKIPPED: there is no gdb-multiarch on this machine");
+    }
+    found
+}
+
+/// What `gdb` prints, on either stream, over `commands`, or a panic if it takes more than
+/// `seconds`.
+pub(crate) fn run(gdb: &PathBuf, seconds: u32, commands: &[&str]) -> String {
+    let mut command = Command::new("timeout");
+    command.arg("--kill-after=5").arg(seconds.to_string()).arg(gdb).args(["-nx", "-batch"]);
+    command.args(["-iex", "set debuginfod enabled off", "-ex", "set pagination off"]);
+    for line in commands {
+        command.args(["-ex", line]);
+    }
+    let output = command.stdin(Stdio::null()).output().expect("timeout is there");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert_ne!(output.status.code(), Some(124), "GDB took more than {seconds} s:\n{text}");
+    text
+}
