@@ -4,12 +4,14 @@
 //! 2. One dump is picked: the user's, or the last complete one.
 //! 3. Its reader makes the [`Dump`].
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
+//! 5. The architecture says what the fault words in the memory mean.
 
 mod dig;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
 
+use crate::arch;
 use crate::carrier::CarrierOptions;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
@@ -112,6 +114,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     let candidate = &found[picked];
 
     let beside = firmware::find(&mut dump, options)?;
+    arch::complete(&mut dump);
     let mut layers = candidate.piece.layers.clone();
     layers.push(dump.format.clone());
     Ok(Opened {

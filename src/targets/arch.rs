@@ -99,7 +99,8 @@ pub struct Register {
     pub generic: Option<String>,
     /// Its number in DWARF.
     pub dwarf: Option<u32>,
-    /// Xtensa: its special-register number. RISC-V: its CSR number.
+    /// Xtensa: its special-register number. RISC-V: its CSR number. Arm M-profile: its address in
+    /// the System Control Space.
     pub number: Option<u32>,
     /// The value that the architecture wires it to, as RISC-V does with `zero`: known in every
     /// thread, held by no dump.

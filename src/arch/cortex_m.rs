@@ -1,0 +1,139 @@
+//! Arm Cortex-M (ARMv6-M to ARMv8.1-M): fault status words and exception frames.
+//!
+//! [`fault`] says what the words of the System Control Space mean; [`frame`] undoes what the core
+//! pushed when it took an exception. This file joins them to a [`Dump`].
+
+pub mod fault;
+pub mod frame;
+
+pub use fault::FaultStatus;
+pub use frame::{ExcReturn, Frame};
+
+use crate::dump::Dump;
+use crate::memory::Memory;
+use crate::reason::{FaultWord, Reason, Signal};
+use crate::registers::Registers;
+use crate::targets::Arch;
+
+/// The feature whose registers are words of the System Control Space.
+const FAULT_FEATURE: &str = "org.coroner.arm.m-fault";
+
+/// Whether `arch` is a register set of the M-profile.
+pub fn is_m_profile(arch: &Arch) -> bool {
+    arch.features.iter().any(|feature| feature.name == FAULT_FEATURE)
+}
+
+/// Makes the fault words that the dump's memory holds registers of the crashed thread, and tells
+/// in the reason what they say.
+///
+/// The status words are sticky: bits of a fault that the firmware survived earlier stay set. So a
+/// reader that knows of an assert or a panic is not overruled; one that knows of a fault, or of
+/// nothing, is.
+pub(super) fn complete(dump: &mut Dump) {
+    let Some(index) = dump.threads.iter().position(|thread| thread.crashed) else {
+        let mut registers = Registers::unknown(dump.arch.clone());
+        fill_from_memory(&mut registers, &dump.memory);
+        explain(&mut dump.reason, &registers);
+        return;
+    };
+    let registers = &mut dump.threads[index].registers;
+    fill_from_memory(registers, &dump.memory);
+    explain(&mut dump.reason, registers);
+}
+
+/// Sets each unknown fault register whose word is in `memory`. A region of which every fault word
+/// reads zero tells of no fault, and is believed.
+fn fill_from_memory(registers: &mut Registers, memory: &Memory) {
+    let arch = registers.arch().clone();
+    let features = arch.features.iter().filter(|feature| feature.name == FAULT_FEATURE);
+    for index in features.flat_map(|feature| feature.registers.clone()) {
+        let addr = arch.registers.get(index).and_then(|register| register.number);
+        if registers.get(index).is_none()
+            && let Some(value) = addr.and_then(|addr| memory.u32_le(addr.into()))
+        {
+            registers.set(index, value.into());
+        }
+    }
+}
+
+fn explain(reason: &mut Reason, registers: &Registers) {
+    let status = FaultStatus::of_registers(registers);
+    let told: Vec<FaultWord> = status.evidence();
+    let unknown = *reason == Reason::default();
+    let is_new = |word: &FaultWord| reason.evidence.iter().all(|old| old.name != word.name);
+    let new: Vec<FaultWord> = told.into_iter().filter(is_new).collect();
+    reason.evidence.extend(new);
+    let Some(cause) = status.cause() else { return };
+    if unknown {
+        reason.words = match registers.pc() {
+            Some(pc) => format!("{} at pc {pc:#x}", cause.words),
+            None => cause.words,
+        };
+        reason.signal = cause.signal;
+    } else if !matches!(reason.signal, Signal::Abrt | Signal::Int) {
+        reason.signal = cause.signal;
+        if !reason.words.contains(&cause.words) {
+            reason.words = format!("{}; {}", reason.words, cause.words);
+        }
+    }
+}
+
+/// Sets d`n`, which holds the single-precision registers s`2n` (`low`) and s`2n+1` (`high`).
+pub fn set_pair(registers: &mut Registers, n: usize, low: u32, high: u32) {
+    registers.set_by_name(&format!("d{n}"), u64::from(high) << 32 | u64::from(low));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Thread;
+    use crate::memory::Region;
+    use crate::targets::Targets;
+
+    fn dump(reason: Reason, scb: &[u32]) -> Dump {
+        let arch = Targets::built_in().arch("cortex-m").expect("a built-in set");
+        let mut dump = Dump::new("test", arch.clone());
+        let mut thread = Thread::new(1, Registers::unknown(arch));
+        thread.crashed = true;
+        dump.threads.push(thread);
+        dump.reason = reason;
+        let bytes: Vec<u8> = scb.iter().flat_map(|word| word.to_le_bytes()).collect();
+        dump.memory.insert(Region::dumped(0xe000_ed28, bytes.into()));
+        dump
+    }
+
+    /// CFSR, HFSR, DFSR, MMFAR, BFAR of a read through a wild pointer.
+    const PRECISE: [u32; 5] = [0x8200, 0x4000_0000, 0, 0x5000_0000, 0x5000_0000];
+
+    #[test]
+    fn fault_words_in_memory_become_registers_and_the_reason() {
+        let mut dump = dump(Reason::default(), &PRECISE);
+        dump.threads[0].registers.set_by_name("pc", 0x122u32);
+        complete(&mut dump);
+        let registers = &dump.threads[0].registers;
+        assert_eq!(registers.by_name("CFSR"), Some(0x8200));
+        assert_eq!(registers.by_name("SFSR"), None, "the dump does not reach so far");
+        let words = "bus fault: precise data access error: 0x50000000 at pc 0x122";
+        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Signal::Segv, words));
+        let names: Vec<_> = dump.reason.evidence.iter().map(|w| w.name.as_str()).collect();
+        assert_eq!(names, ["CFSR", "HFSR", "DFSR", "BFAR"]);
+    }
+
+    #[test]
+    fn a_panic_is_not_overruled_by_the_sticky_bits_of_an_old_fault() {
+        let panic = Reason { signal: Signal::Abrt, words: "panic".into(), evidence: Vec::new() };
+        let mut dump = dump(panic, &PRECISE);
+        complete(&mut dump);
+        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Signal::Abrt, "panic"));
+        assert_eq!(dump.reason.evidence.len(), 4);
+    }
+
+    #[test]
+    fn a_fault_that_the_reader_could_not_tell_exactly_is_refined() {
+        let fault = Reason { signal: Signal::Segv, words: "fault".into(), evidence: Vec::new() };
+        let mut dump = dump(fault, &[0x0200_0000, 0x4000_0000]);
+        complete(&mut dump);
+        assert_eq!(dump.reason.signal, Signal::Fpe);
+        assert_eq!(dump.reason.words, "fault; usage fault: divide by zero");
+    }
+}
