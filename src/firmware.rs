@@ -6,6 +6,7 @@
 
 use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
+use crate::format::Symbols;
 use crate::format::elf::is_core;
 use crate::input::Input;
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
@@ -295,6 +296,12 @@ impl Firmware {
     /// The symbol called `name`, looked up without making a list.
     pub fn symbol(&self, name: &str) -> Option<Symbol> {
         self.symbols().find(|symbol| symbol.name == name)
+    }
+}
+
+impl Symbols for Firmware {
+    fn symbol(&self, name: &str) -> Option<(u64, u64)> {
+        Firmware::symbol(self, name).map(|symbol| (symbol.addr, symbol.len))
     }
 }
 

@@ -7,6 +7,7 @@
 //! 5. The architecture says what the fault words in the memory mean.
 
 mod dig;
+mod elf_hint;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
@@ -114,6 +115,9 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     let candidate = &found[picked];
 
     let beside = firmware::find(&mut dump, options)?;
+    if let Some(firmware) = &beside.firmware {
+        candidate.format.complete(&mut dump, &**firmware);
+    }
     arch::complete(&mut dump);
     let mut layers = candidate.piece.layers.clone();
     layers.push(dump.format.clone());
@@ -130,8 +134,10 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
 
 /// The user's choice among the dumps, or the last one that is whole.
 fn pick(found: &[Candidate], options: &Options, targets: &Targets) -> Result<(usize, Dump)> {
+    let hint = elf_hint::of_files(&options.elf);
     let read = |index: usize, force: bool| {
-        let context = Context { targets, force, target: options.target.as_deref() };
+        let context =
+            Context { targets, force, target: options.target.as_deref(), elf: hint.clone() };
         let Candidate { file, piece, format } = &found[index];
         format.read(piece, &context).map_err(|error| error.in_file(file))
     };

@@ -35,9 +35,12 @@ pub struct CoreFile {
     pub notes: Vec<ElfNote>,
     /// What was cut off or could not be read.
     pub problems: Vec<DumpNote>,
-    /// The offset behind the last byte that a program header names, or the file's length.
+    /// The offset behind the last byte that a header names, or the file's length.
     pub end: u64,
 }
+
+/// `e_phnum` if there are more than 16 bits can say.
+const PN_XNUM: u16 = 0xffff;
 
 /// One PT_LOAD.
 #[derive(Clone, Debug)]
@@ -142,7 +145,8 @@ pub fn parse_core(format: &'static str, bytes: &Bytes) -> Result<CoreFile, Fault
             _ => {}
         }
     }
-    core.end = core.end.min(file_len);
+    let table_len = u64::from(header.e_shnum).saturating_mul(header.e_shentsize.into());
+    core.end = core.end.max(header.e_shoff.saturating_add(table_len)).min(file_len);
     Ok(core)
 }
 
@@ -163,7 +167,10 @@ fn program_headers(
     };
     let left = (bytes.len() as u64).saturating_sub(header.e_phoff);
     let room = left.checked_div(entry_len).unwrap_or(0);
-    let count = u64::from(header.e_phnum);
+    let count = match header.e_phnum {
+        PN_XNUM => many_headers(bytes, header, class, endian).unwrap_or(u64::from(PN_XNUM)),
+        count => u64::from(count),
+    };
     if room == 0 && count > 0 {
         let expected = format!("{count} program headers of {entry_len} bytes");
         let found = format!("{left} bytes");
@@ -179,6 +186,14 @@ fn program_headers(
         Fault::new(format, "program headers", header.e_phoff, "a readable table", e.to_string())
     };
     ProgramHeader::parse(bytes, header.e_phoff as usize, room.min(count) as usize, ctx).map_err(bad)
+}
+
+/// The number of program headers where 16 bits don't hold it: `sh_info` of section header 0.
+fn many_headers(bytes: &Bytes, header: &header::Header, class: u8, endian: Endian) -> Option<u64> {
+    let offset = header.e_shoff.checked_add(if class == 64 { 44 } else { 28 })?;
+    let word = slice(bytes, offset, 4);
+    let mut cursor = Cursor::new("elf", word, offset).with_endian(endian);
+    (header.e_shoff > 0).then(|| cursor.u32("sh_info").ok().map(u64::from))?
 }
 
 fn slice(bytes: &Bytes, offset: u64, len: u64) -> Bytes {

@@ -1,13 +1,17 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod elf;
+pub mod elf_core;
 pub mod esp_idf;
+pub mod machine;
 
 use crate::carrier::Piece;
-use crate::dump::Dump;
-use crate::error::Result;
+use crate::dump::{Dump, Note};
+use crate::error::{Error, Fault, Result};
 use crate::memory::{AddrRange, Memory, Region};
 use crate::targets::Targets;
+use memchr::memmem;
+use std::ops::Range;
 
 /// A format that dumps are written in.
 pub trait Format: Sync {
@@ -27,6 +31,27 @@ pub trait Format: Sync {
     /// [`crate::error::Error::Input`] (its file name is filled in later) if what is there can't
     /// be served, or could but not as a whole and `context.force` is not set.
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump>;
+
+    /// How many bytes of a `piece` that it recognises belong to the dump. `None` where the
+    /// format does not tell: all of them.
+    fn extent(&self, _piece: &Piece) -> Option<u64> {
+        None
+    }
+
+    /// Where dumps of this format lie in bytes that begin with something else: behind the noise
+    /// of a log, in an image of a flash. Only what is as certain as [`Format::recognises`].
+    fn find(&self, _piece: &Piece) -> Vec<Range<usize>> {
+        Vec::new()
+    }
+
+    /// Adds what the symbols of the firmware tell of a dump that does not tell it itself.
+    fn complete(&self, _dump: &mut Dump, _symbols: &dyn Symbols) {}
+}
+
+/// The symbols of a firmware, for formats whose dumps make no sense without them.
+pub trait Symbols {
+    /// Address and size in bytes (0 if nobody says) of the variable called `name`.
+    fn symbol(&self, name: &str) -> Option<(u64, u64)>;
 }
 
 /// What a reader may ask for.
@@ -37,10 +62,36 @@ pub struct Context<'a> {
     pub force: bool,
     /// The chip or register set that the user names, for dumps that don't say.
     pub target: Option<&'a str>,
+    /// What the user's ELF file is for.
+    pub elf: Option<machine::ElfHint>,
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf];
+pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &elf_core::ElfCore];
+
+/// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
+/// one or the end.
+pub fn find_heads(
+    bytes: &[u8],
+    magic: &[u8],
+    is_head: impl Fn(&[u8]) -> bool,
+) -> Vec<Range<usize>> {
+    let believed = |at: &usize| bytes.get(*at..).is_some_and(&is_head);
+    let starts: Vec<usize> = memmem::find_iter(bytes, magic).filter(believed).collect();
+    let ends = starts.iter().skip(1).copied().chain(std::iter::once(bytes.len()));
+    starts.iter().zip(ends).map(|(start, end)| *start..end).collect()
+}
+
+/// A fault as the error of an input whose name is filled in later.
+pub fn in_input(fault: Fault) -> Error {
+    Error::Input { file: String::new(), fault: Box::new(fault) }
+}
+
+/// Inserts a region into the memory of `dump`, and notes what of it is there already and differs.
+pub fn add_region(dump: &mut Dump, format: &str, region: Region, piece: &Piece, offset: u64) {
+    let conflicts = insert_region(&mut dump.memory, region, piece, offset);
+    dump.notes.extend(conflicts.into_iter().map(|c| Note::warning(format!("{format}: {c}"))));
+}
 
 /// Inserts a region whose bytes start at `offset` in `piece`, leaving out what was lost on the
 /// way, and returns a note for each conflict with what was there before.

@@ -4,6 +4,7 @@ use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::{self, FORMATS, Format};
 use crate::input::Input;
+use std::ops::Range;
 
 /// All carriers; those with an unmistakable head first.
 pub static CARRIERS: &[&dyn Carrier] = &[
@@ -88,7 +89,9 @@ impl Search<'_> {
             self.only.is_none_or(|only| only.name() == format.name()) && format.recognises(&piece)
         };
         if !offset_unused && let Some(format) = FORMATS.iter().find(wanted) {
+            let rest = rest_behind(&piece, format.extent(&piece));
             self.found.push((piece, *format));
+            rest.into_iter().for_each(|rest| self.dig(rest));
             return;
         }
         if piece.layers.len() >= DEEPEST {
@@ -110,6 +113,9 @@ impl Search<'_> {
                 }
             }
         }
+        if self.find_inside(&piece) {
+            return;
+        }
         // A user who names the format is believed once there is nothing more to peel off.
         if let Some(format) = self.only
             && self.found.is_empty()
@@ -117,6 +123,43 @@ impl Search<'_> {
             self.found.push((piece, format));
         }
     }
+
+    /// Looks for dumps in the middle of bytes that begin with something else.
+    fn find_inside(&mut self, piece: &Piece) -> bool {
+        let wanted =
+            |format: &&&dyn Format| self.only.is_none_or(|only| only.name() == format.name());
+        let mut places: Vec<Range<usize>> =
+            FORMATS.iter().filter(wanted).flat_map(|format| format.find(piece)).collect();
+        places.sort_by_key(|range| range.start);
+        let mut taken = 0;
+        for range in places {
+            // What lies in another dump is that dump's business.
+            if range.start < taken || range.is_empty() || range.end > piece.bytes.len() {
+                continue;
+            }
+            let layer = format!("bytes from {:#x} on", range.start);
+            let inner = piece.inner(layer, piece.bytes.slice(range.clone()));
+            // A place is one format's find and may be another's: an ELF core has many writers.
+            let Some(format) = FORMATS.iter().find(|format| format.recognises(&inner)) else {
+                continue;
+            };
+            let len = format.extent(&inner).and_then(|len| usize::try_from(len).ok());
+            taken = range.start.saturating_add(len.unwrap_or(range.len()).min(range.len()).max(1));
+            self.found.push((inner, *format));
+        }
+        taken > 0
+    }
+}
+
+/// What follows a dump in its piece, unless it is blank: erased flash or padding.
+fn rest_behind(piece: &Piece, extent: Option<u64>) -> Option<Piece> {
+    let extent = usize::try_from(extent?).ok()?;
+    let rest = piece.bytes.get(extent..)?;
+    let first = *rest.first()?;
+    if extent == 0 || (matches!(first, 0 | 0xff) && rest.iter().all(|byte| *byte == first)) {
+        return None;
+    }
+    Some(piece.inner(format!("behind the dump @{extent:#x}"), piece.bytes.slice(extent..)))
 }
 
 fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {

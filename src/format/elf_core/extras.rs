@@ -1,0 +1,103 @@
+//! The notes behind a thread's NT_PRSTATUS: FPU registers, CSRs.
+//!
+//! | owner | type  | contents                                                          |
+//! | CORE  | 2     | RISC-V: f0-f31 as wide as the FPU, maybe fcsr (32 bits)            |
+//! |       |       | AArch64: v0-v31 (128 bits), fpsr, fpcr (32 bits)                   |
+//! | LINUX | 0x400 | ARM: d0-d31, fpscr (32 bits)                                      |
+//! | GDB   | 0x900 | RISC-V: CSRs, a word each, in the order of the description's feature |
+
+use super::super::elf::{CoreFile, ElfNote};
+use super::NAME;
+use super::description::Description;
+use crate::cursor::Cursor;
+use crate::dump::Note;
+use crate::registers::Registers;
+use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV};
+
+const NT_FPREGSET: u32 = 2;
+const NT_ARM_VFP: u32 = 0x400;
+const NT_RISCV_CSR: u32 = 0x900;
+
+/// Reads one note into `registers`, if it is one of these.
+pub(super) fn read(
+    note: &ElfNote,
+    core: &CoreFile,
+    description: Option<&Description>,
+    registers: &mut Registers,
+    problems: &mut Vec<Note>,
+) {
+    let cursor = Cursor::new(NAME, note.desc.clone(), note.offset).with_endian(core.endian);
+    match (note.name.as_str(), note.kind, core.machine) {
+        (_, NT_FPREGSET, EM_RISCV) => riscv_floats(cursor, registers, problems),
+        (_, NT_FPREGSET, EM_AARCH64) => aarch64_floats(cursor, registers),
+        ("LINUX", NT_ARM_VFP, EM_ARM) => arm_floats(cursor, registers),
+        ("GDB", NT_RISCV_CSR, EM_RISCV) => {
+            let Some(description) = description else {
+                problems.push(Note::warning(format!(
+                    "{NAME}: the CSR note at offset {:#x} can't be read without the target \
+                     description that names its registers",
+                    note.offset
+                )));
+                return;
+            };
+            let mut cursor = cursor;
+            for name in description.registers_of("org.gnu.gdb.riscv.csr") {
+                let Ok(value) = cursor.word("CSR", u32::from(core.class)) else { break };
+                registers.set_by_name(name, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn riscv_floats(mut cursor: Cursor, registers: &mut Registers, problems: &mut Vec<Note>) {
+    let double = cursor.left() >= 256;
+    let width = registers.arch().register("f0").and_then(|i| registers.arch().registers.get(i));
+    let narrow = double && width.is_some_and(|register| register.bits < 64);
+    let offset = cursor.offset();
+    let mut dropped = 0u32;
+    for n in 0..32 {
+        let Ok(value) = cursor.word("FPU register", if double { 64 } else { 32 }) else { break };
+        // A single-precision value in a wider register has all ones above it (NaN boxing).
+        if narrow && value >> 32 != 0xffff_ffff {
+            dropped = dropped.saturating_add(1);
+            continue;
+        }
+        registers.set_by_name(&format!("f{n}"), value);
+    }
+    if let Ok(fcsr) = cursor.u32("fcsr") {
+        registers.set_by_name("fcsr", fcsr);
+    }
+    if dropped > 0 {
+        problems.push(Note::warning(format!(
+            "{NAME}: the FPU note at offset {offset:#x} holds double-precision registers; the \
+             register set {} has single-precision ones, {dropped} are not shown",
+            registers.arch().name
+        )));
+    }
+}
+
+fn aarch64_floats(mut cursor: Cursor, registers: &mut Registers) {
+    for n in 0..32 {
+        let (Ok(low), Ok(high)) = (cursor.u64("v register"), cursor.u64("v register")) else {
+            return;
+        };
+        registers.set_by_name(&format!("v{n}"), u128::from(low) | u128::from(high) << 64);
+    }
+    for name in ["fpsr", "fpcr"] {
+        if let Ok(value) = cursor.u32(name) {
+            registers.set_by_name(name, value);
+        }
+    }
+}
+
+fn arm_floats(mut cursor: Cursor, registers: &mut Registers) {
+    for n in 0..32 {
+        let Ok(value) = cursor.u64("d register") else { return };
+        // A Cortex-M has 16 of them; what stands behind is nobody's.
+        registers.set_by_name(&format!("d{n}"), value);
+    }
+    if let Ok(fpscr) = cursor.u32("fpscr") {
+        registers.set_by_name("fpscr", fpscr);
+    }
+}

@@ -1,0 +1,188 @@
+//! How the writers of ELF cores differ.
+//!
+//! * NuttX: notes are owned by the *task's name*; NT_PRPSINFO comes before the task's
+//!   NT_PRSTATUS; a note of type 0x434f5245 says which release it is. In a 64-bit one user and
+//!   group have 16 bits, so the name is 4 bytes earlier than on Linux.
+//! * MCoreDump: threads come in the order of the kernel's object list, the crashed one has no
+//!   mark. The one that ran has 1024 bytes of stack saved (both ends aligned to 64).
+//! * Linux: one NT_PRPSINFO for the process, NT_SIGINFO tells the address that faulted.
+
+use super::super::elf::{CoreFile, ElfNote, Segment};
+use super::{NAME, NT_PRPSINFO, NT_PRSTATUS, linux_signal};
+use crate::cursor::Cursor;
+use crate::dump::{Dump, Note, Thread};
+use crate::memory::text_until_nul;
+use crate::reason::{FaultWord, Reason, Signal};
+use goblin::elf::header::EM_ARM;
+
+/// NuttX' note about the system: "CORE" as a number.
+const NT_NUTTX_INFO: u32 = 0x434f_5245;
+const NT_AUXV: u32 = 6;
+const NT_FILE: u32 = 0x4649_4c45;
+const NT_SIGINFO: u32 = 0x5349_4749;
+const NT_GDB_TDESC: u32 = 0xff00_0000;
+/// `ELFOSABI_ARM`, which MCoreDump alone writes into cores.
+const OSABI_ARM: u8 = 97;
+/// What MCoreDump saves of the running thread's stack; alignment may add 64 at the start.
+const MCOREDUMP_RUNNING: std::ops::RangeInclusive<u64> = 1024..=1024 + 64;
+
+/// Who wrote a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Producer {
+    NuttX,
+    MCoreDump,
+    Linux,
+    Gdb,
+    Other,
+}
+
+impl Producer {
+    pub(super) fn of(core: &CoreFile, bytes: &[u8]) -> Producer {
+        let has = |kind: u32| core.notes.iter().any(|note| note.kind == kind);
+        let foreign_owner =
+            |note: &ElfNote| matches!(note.kind, NT_PRSTATUS | NT_PRPSINFO) && note.name != "CORE";
+        if has(NT_NUTTX_INFO) || core.notes.iter().any(foreign_owner) {
+            Producer::NuttX
+        } else if core.machine == EM_ARM && bytes.get(7) == Some(&OSABI_ARM) {
+            Producer::MCoreDump
+        } else if has(NT_AUXV) || has(NT_FILE) || has(NT_SIGINFO) {
+            Producer::Linux
+        } else if has(NT_GDB_TDESC) || has(NT_PRPSINFO) {
+            Producer::Gdb
+        } else {
+            Producer::Other
+        }
+    }
+
+    pub(super) fn title(self, core: &CoreFile) -> String {
+        let by = match self {
+            Producer::NuttX => "NuttX ELF core",
+            Producer::MCoreDump => "MCoreDump ELF core",
+            Producer::Linux => "Linux ELF core",
+            Producer::Gdb => "ELF core written by GDB",
+            Producer::Other => "ELF core",
+        };
+        let machine = goblin::elf::header::machine_to_str(core.machine);
+        format!("{by}, {}, {} bit", machine.trim_start_matches("EM_").to_lowercase(), core.class)
+    }
+
+    /// The process info of the thread whose NT_PRSTATUS is note number `at`.
+    pub(super) fn process_info(self, notes: &[ElfNote], at: usize) -> Option<&ElfNote> {
+        let is_info = |note: &&ElfNote| note.kind == NT_PRPSINFO;
+        match self {
+            Producer::NuttX => notes.get(at.checked_sub(1)?).filter(is_info),
+            _ => notes.iter().find(is_info),
+        }
+    }
+
+    /// The name of the thread with the register note `note`.
+    pub(super) fn thread_name(
+        self,
+        note: &ElfNote,
+        info: Option<&ElfNote>,
+        class: u8,
+    ) -> Option<String> {
+        let name = match self {
+            // Empty if names are configured off.
+            Producer::NuttX if !note.name.is_empty() => note.name.clone(),
+            Producer::MCoreDump => return None,
+            _ => {
+                let info = info?;
+                let offset = match (self, class, info.desc.len()) {
+                    (Producer::NuttX, 64, _) => 36,
+                    (_, 64, _) => 40,
+                    // 16-bit user and group (ARM, i386) or 32-bit ones (RISC-V, Xtensa).
+                    (_, _, ..=124) => 28,
+                    _ => 32,
+                };
+                text_until_nul(info.desc.get(offset..)?.get(..16)?)
+            }
+        };
+        Some(name).filter(|name| !name.is_empty())
+    }
+
+    /// Writers put the crashed thread first, but for MCoreDump.
+    pub(super) fn put_crashed_first(self, dump: &mut Dump, core: &CoreFile) {
+        if self != Producer::MCoreDump || dump.threads.len() < 2 {
+            return;
+        }
+        let running = |segment: &&Segment| MCOREDUMP_RUNNING.contains(&segment.file_len);
+        let on_it = |thread: &Thread, segment: &Segment| {
+            let sp = thread.registers.sp().unwrap_or_default();
+            sp >= segment.addr && sp.saturating_sub(segment.addr) < segment.file_len
+        };
+        let marked: Vec<usize> = core
+            .segments
+            .iter()
+            .filter(running)
+            .filter_map(|segment| dump.threads.iter().position(|thread| on_it(thread, segment)))
+            .collect();
+        let (index, why) = match marked.as_slice() {
+            [only] => (*only, "as much of its stack was saved as of a running thread"),
+            _ => {
+                let worked = |thread: &Thread| {
+                    let word = |n| thread.registers.by_name(&format!("r{n}")).unwrap_or_default();
+                    (0..13).any(|n| word(n) != 0)
+                };
+                let index = dump.threads.iter().position(worked).unwrap_or_default();
+                (index, "it is the first one that did anything")
+            }
+        };
+        dump.threads.iter_mut().for_each(|thread| thread.crashed = false);
+        let mut thread = dump.threads.remove(index);
+        thread.crashed = true;
+        dump.notes.push(Note::doubt(format!(
+            "{NAME}: MCoreDump does not mark the crashed thread; {} is taken for it because {why}",
+            thread.label()
+        )));
+        dump.threads.insert(0, thread);
+    }
+}
+
+/// The reason as far as a core tells it: a signal, and the address that faulted.
+pub(super) fn set_reason(dump: &mut Dump, number: u16, extras: &[ElfNote], core: &CoreFile) {
+    let Some(signal) = linux_signal(number) else { return };
+    let words = match signal {
+        Signal::Int => "stopped by a debugger".to_string(),
+        _ => format!("signal {number} ({signal})"),
+    };
+    let mut reason = Reason { signal, words, evidence: Vec::new() };
+    if let Some(info) = extras.iter().find(|note| note.kind == NT_SIGINFO)
+        && matches!(signal, Signal::Segv | Signal::Bus)
+    {
+        let at = if core.class == 64 { 16 } else { 12 };
+        let desc = info.desc.slice(at.min(info.desc.len())..);
+        let mut cursor = Cursor::new(NAME, desc, info.offset).with_endian(core.endian);
+        if let Ok(value) = cursor.word("si_addr", core.class.into()) {
+            reason.words.push_str(&format!(" at address {value:#x}"));
+            let words = "address of the access that failed".to_string();
+            reason.evidence.push(FaultWord { name: "si_addr".into(), value, words });
+        }
+    }
+    dump.reason = reason;
+}
+
+/// NuttX' note about the system: `struct utsname`, then the time of the dump.
+///
+/// | off | size | field                    |
+/// |   0 |   21 | sysname                  |
+/// |  21 |   32 | nodename                 |
+/// |  53 |   21 | release                  |
+/// |  74 |   51 | version: hash and date   |
+/// | 125 |   21 | machine                  |
+pub(super) fn read_nuttx_info(note: &ElfNote, dump: &mut Dump) {
+    if note.kind != NT_NUTTX_INFO {
+        return;
+    }
+    let text = |from: usize, len: usize| {
+        let field = note.desc.get(from..)?.get(..len)?;
+        Some(text_until_nul(field).trim().to_string()).filter(|text| !text.is_empty())
+    };
+    let facts = [("system", text(0, 21)), ("host", text(21, 32)), ("release", text(53, 21))];
+    let more = [("version", text(74, 51)), ("machine", text(125, 21))];
+    for (name, value) in facts.into_iter().chain(more) {
+        if let Some(value) = value {
+            dump.identity.facts.push((name.to_string(), value));
+        }
+    }
+}
