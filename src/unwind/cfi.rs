@@ -201,6 +201,7 @@ impl<'a> Unwinder<'_, 'a> {
         if rules.row.register(gimli::Register(self.sp_dwarf())).is_none() {
             registers.set(arch.sp, cfa.into());
         }
+        self.keep_banked(frame, &mut registers);
         registers.set(arch.pc, pc.into());
         let found = Found::CallFrameInfo;
         Some(Ok(Frame { pc, is_return: true, found, registers, cfa: None }))

@@ -172,6 +172,7 @@ impl Unwinder<'_, '_> {
                 }
             }
         }
+        self.keep_banked(from, &mut registers);
         registers.set(arch.sp, sp.into());
         registers.set(arch.pc, pc.into());
         Frame { pc, is_return: true, found, registers, cfa: None }

@@ -213,7 +213,8 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             }
             return Err(End::NotCode(next.pc));
         }
-        if let Some(pushed) = self.interrupted(frame) {
+        let pushed = self.interrupted(frame).or_else(|| self.interrupted_by_link(frame));
+        if let Some(pushed) = pushed {
             return pushed;
         }
         self.by_fallback(frame, stack)
