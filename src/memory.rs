@@ -226,6 +226,16 @@ impl Memory {
         conflicts
     }
 
+    /// Gives the regions of the dump that lie in `range` and have no name one.
+    pub fn name_regions(&mut self, range: AddrRange, name: &str) {
+        for (_, region) in self.regions.range_mut(range.start..=range.last) {
+            let inside = region.range().is_some_and(|own| own.last <= range.last);
+            if inside && region.origin == Origin::Dump && region.name.is_none() {
+                region.name = Some(name.into());
+            }
+        }
+    }
+
     /// Notes why the addresses of `range` are not there. Where a region covers them after all,
     /// the region counts.
     pub fn mark_missing(&mut self, range: AddrRange, why: impl Into<Arc<str>>) {

@@ -42,6 +42,8 @@ pub struct Options {
     pub no_mmap: bool,
     /// ELF files of the firmware; the one that matches the dump is used.
     pub elf: Vec<PathBuf>,
+    /// The same, of files that are open already.
+    pub elf_open: Vec<Input>,
     /// Folders to look for the matching ELF file in.
     pub elf_dir: Vec<PathBuf>,
     /// ELF files of the ROM.

@@ -3,7 +3,9 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource can't be had, 2 usage.
 
+mod demo;
 mod info;
+mod serve;
 pub mod summary;
 
 use crate::error::{Error, Result};
@@ -27,20 +29,32 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// `coroner INPUT...` is the same as `coroner serve INPUT...`.
+    #[command(flatten)]
+    pub serve: serve::ServeArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  coroner info crash.bin                      what is in it
-  coroner info monitor.log --json             the same for a program
+  coroner crash.bin --elf build/app.elf        serve it; in GDB: target remote :3333
+  coroner monitor.log --elf-dir build          the log of a serial console, the ELF that fits
+  coroner flash-4MiB.bin --pick 1              a flash image, the first of several dumps
+  coroner info crash.bin                       what is in it, without ELF and debugger
+  coroner info crash.bin --json                the same for a program
+  gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
 
 Exit status: 0 done, 1 the input is bad, 2 the command line is.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serves a dump to GDB, LLDB and IDEs (what `coroner INPUT` alone does)
+    Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
     Info(info::InfoArgs),
+    /// Serves a built-in dump of a real crash, to try things out
+    Demo(demo::DemoArgs),
 }
 
 /// What every command that opens a dump takes.
@@ -133,6 +147,7 @@ impl OpenArgs {
             offset: self.offset,
             no_mmap: self.no_mmap,
             elf: self.elf.clone(),
+            elf_open: Vec::new(),
             elf_dir: self.elf_dir.clone(),
             rom_elf: self.rom_elf.clone(),
             rom_elf_dir: self.rom_elf_dir.clone(),
@@ -182,12 +197,17 @@ fn parse_number(text: &str) -> std::result::Result<u64, String> {
 
 /// Runs what the user asked for and returns the exit status.
 pub fn main(cli: Cli) -> ExitCode {
-    let done = match &cli.command {
-        Some(Command::Info(args)) => {
+    let alone = Command::Serve(cli.serve);
+    let done = match cli.command.as_ref().unwrap_or(&alone) {
+        Command::Serve(args) => {
+            args.open.start_log();
+            serve::run(args)
+        }
+        Command::Info(args) => {
             args.open.start_log();
             info::run(args)
         }
-        None => Err(Error::Usage("nothing to do; see --help".into())),
+        Command::Demo(args) => demo::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

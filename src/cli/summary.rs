@@ -19,13 +19,13 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
     let expected = dump.identity.firmware.first();
     match (&opened.firmware, expected) {
         (Some(elf), Some(id)) if elf.is(id) => {
-            writeln!(out, "  firmware  {} (matches the dump's {id})", elf.path)?;
+            writeln!(out, "  ELF       {} (matches the dump's {id})", elf.path)?;
         }
         (Some(elf), Some(id)) => {
-            writeln!(out, "  firmware  {} (NOT the dump's build: {id})", elf.path)?;
+            writeln!(out, "  ELF       {} (NOT the dump's build: {id})", elf.path)?;
         }
-        (Some(elf), None) => writeln!(out, "  firmware  {} (not checked)", elf.path)?,
-        (None, Some(id)) => writeln!(out, "  firmware  not given; {id}")?,
+        (Some(elf), None) => writeln!(out, "  ELF       {} (not checked)", elf.path)?,
+        (None, Some(id)) => writeln!(out, "  ELF       not given; {id}")?,
         (None, None) => {}
     }
     for rom in &opened.rom {

@@ -1,5 +1,6 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
+pub mod capture;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
@@ -67,7 +68,7 @@ pub struct Context<'a> {
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &elf_core::ElfCore];
+pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &capture::Capture, &elf_core::ElfCore];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

@@ -13,6 +13,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Xz,
     &carrier::esp_flash::EspFlash,
     &carrier::plain_text::HexText,
+    &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
 ];

@@ -49,9 +49,11 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
 
 /// The one of the user's ELF files that is the dump's.
 fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
+    let files = options.elf.iter().map(|path| Firmware::open(path, !options.no_mmap));
+    let open = options.elf_open.iter().map(|i| Firmware::parse(i.name.clone(), i.bytes.clone()));
     let mut all = Vec::new();
-    for path in &options.elf {
-        let elf = Firmware::open(path, !options.no_mmap)?;
+    for elf in files.chain(open) {
+        let elf = elf?;
         if elf.machine != dump.arch.elf_machine {
             return Err(other_machine(&elf, dump));
         }

@@ -17,7 +17,7 @@ pub(crate) fn xml(memory: &Memory) -> String {
     for AddrRange { start, last } in contiguous(memory) {
         // The length of all 2^64 addresses does not fit 64 bits; GDB takes an end of 0 for "up to
         // the last address". Writing to a string does not fail.
-        let length = (last - start).checked_add(1).unwrap_or(u64::MAX);
+        let length = (last - start).saturating_add(1);
         let _ = writeln!(xml, "<memory type=\"ram\" start=\"{start:#x}\" length=\"{length:#x}\"/>");
     }
     xml.push_str("</memory-map>\n");

@@ -48,6 +48,11 @@ const RISCV: [&str; 32] = [
 ];
 /// What follows them in the frame of the crashed task.
 const RISCV_TRAP: [&str; 5] = ["mstatus", "mtvec", "mcause", "mtval", "mhartid"];
+/// Xtensa's PS: the vector of user mode is used.
+const PS_UM: u64 = 1 << 5;
+/// Xtensa's PS: an exception is being handled.
+const PS_EXCM: u64 = 1 << 4;
+
 /// Bytes from a switched-out task's frame to its stack pointer.
 pub(super) const RISCV_FRAME_LEN: u32 = 128;
 /// The same for the frame of the crashed task, which holds more.
@@ -158,6 +163,11 @@ impl Frames<'_> {
             }
         }
         registers.set_why_missing(if solicited { WHY_SOLICITED } else { WHY_NOT_SAVED });
+        // The processor sets EXCM when it takes the exception, before the handler saves PS: the
+        // interrupted code ran without it. ELF bodies have it cleared by the device.
+        if let Some(ps) = registers.by_name("ps").filter(|ps| ps & PS_UM != 0) {
+            registers.set_by_name("ps", ps & !PS_EXCM);
+        }
         if solicited {
             // The call that led to the switch left the size of its window in the top bits.
             if let Some(pc) = registers.by_name("pc").filter(|pc| pc & 0x8000_0000 != 0) {

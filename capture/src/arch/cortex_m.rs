@@ -1,0 +1,444 @@
+//! Cortex-M: from the fault vector to the handler, on a stack of its own.
+//!
+//! The entry uses nothing of the crashed program: no stack, no static but its own. It saves what the
+//! processor did not, then leaves the exception *into* the handler: an exception frame on the
+//! reserved stack returns to [`enter`] in the mode that had crashed. A further fault inside the
+//! capture is then an ordinary fault again, instead of the lock-up that it would be in HardFault.
+//!
+//! The stage word counts these entries. The first one saves the registers, the second one finds them
+//! saved and writes a smaller record, the third one resets.
+//!
+//! Sources: ARMv6-M, ARMv7-M and ARMv8-M Architecture Reference Manuals (exception entry and return,
+//! `EXC_RETURN`, system control space).
+
+use core::arch::global_asm;
+
+use crate::arch::Memory;
+use crate::arch::live::Live;
+use crate::arch::words;
+use crate::config::Config;
+use crate::crash::{Cause, Crash, Kind, signal};
+use crate::layout::EXC_RETURN;
+use crate::region::{Access, Area, Region};
+
+/// The system control block and the fault status registers in it, for [`crate::Config::regions`].
+pub const SYSTEM_CONTROL: Region =
+    Region::new(crate::Kind::Mmio, Area::range(0xe000_ed00, 0xe000_ed90)).named("scb");
+
+/// What the entry code saves, in its order.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Saved {
+    /// Counts the entries: anything but the two values below is the first one.
+    stage: u32,
+    r4_r11: [u32; 8],
+    msp: u32,
+    psp: u32,
+    exc_return: u32,
+    primask: u32,
+    control: u32,
+    basepri: u32,
+    faultmask: u32,
+    msplim: u32,
+    psplim: u32,
+    mpu_ctrl: u32,
+    ipsr: u32,
+    s16_s31: [u32; 16],
+}
+
+impl Saved {
+    pub(crate) const EMPTY: Saved = Saved {
+        stage: 0,
+        r4_r11: [0; 8],
+        msp: 0,
+        psp: 0,
+        exc_return: 0,
+        primask: 0,
+        control: 0,
+        basepri: 0,
+        faultmask: 0,
+        msplim: 0,
+        psplim: 0,
+        mpu_ctrl: 0,
+        ipsr: 0,
+        s16_s31: [0; 16],
+    };
+}
+
+/// The stage word while a capture is under way; one more while the smaller record is.
+pub(crate) const STAGE: u32 = 0xc0de_f001;
+
+// The special registers beyond v6-M, stored at r0 in the order of `Saved`.
+#[cfg(all(mainline, not(stack_limit)))]
+macro_rules! mainline_registers {
+    () => {
+        "mrs r1, basepri
+         mrs r2, faultmask
+         stmia r0!, {{r1, r2}}
+         movs r1, #0
+         movs r2, #0
+         stmia r0!, {{r1, r2}}"
+    };
+}
+#[cfg(stack_limit)]
+macro_rules! mainline_registers {
+    () => {
+        "mrs r1, basepri
+         mrs r2, faultmask
+         stmia r0!, {{r1, r2}}
+         mrs r1, msplim
+         mrs r2, psplim
+         stmia r0!, {{r1, r2}}
+         movs r1, #0
+         msr msplim, r1"
+    };
+}
+#[cfg(not(mainline))]
+macro_rules! mainline_registers {
+    () => {
+        "movs r1, #0
+         movs r2, #0
+         stmia r0!, {{r1, r2}}
+         stmia r0!, {{r1, r2}}"
+    };
+}
+
+// S16-S31 with the first FP instruction, which also makes the processor complete a lazily stacked
+// frame; only if there is a frame with room for it, and stacking did not already fail.
+#[cfg(vfp)]
+macro_rules! float_registers {
+    () => {
+        "lsls r1, r3, #27        // EXC_RETURN bit 4: no FP frame
+         bmi 5f
+         ldr r1, =0xe000ed28     // CFSR: STKERR, MSTKERR and the lazy ones
+         ldr r1, [r1]
+         ldr r2, =0x00003030
+         tst r1, r2
+         bne 5f
+         .inst.w 0xeca08a10      // vstmia r0!, {{s16-s31}}: the assembler has no FPU
+        5:
+         ldr r1, =0xe000ef34     // FPCCR: no lazy stacking is pending any more
+         ldr r2, [r1]
+         bic r2, r2, #1
+         str r2, [r1]"
+    };
+}
+#[cfg(not(vfp))]
+macro_rules! float_registers {
+    () => {
+        ""
+    };
+}
+
+global_asm!(
+    ".section .text.coroner_trap, \"ax\", %progbits
+    .global coroner_trap
+    .type coroner_trap, %function
+    .thumb_func
+    .cfi_startproc
+    coroner_trap:
+        mrs r3, primask
+        cpsid i
+        ldr r0, =CORONER_SAVED
+        ldr r1, [r0]
+        ldr r2, ={stage}
+        cmp r1, r2
+        beq 2f
+        adds r2, r2, #1
+        cmp r1, r2
+        beq 9f
+        // First entry: save everything.
+        subs r2, r2, #1
+        stmia r0!, {{r2}}
+        stmia r0!, {{r4-r7}}
+        mov r4, r8
+        mov r5, r9
+        mov r6, r10
+        mov r7, r11
+        stmia r0!, {{r4-r7}}
+        mov r4, r3
+        mrs r1, msp
+        mrs r2, psp
+        mov r3, lr
+        mrs r5, control
+        stmia r0!, {{r1-r5}}",
+    mainline_registers!(),
+    "   ldr r1, =0xe000ed94         // MPU_CTRL: off, so that guards can be read
+        ldr r2, [r1]
+        mrs r4, ipsr
+        stmia r0!, {{r2, r4}}
+        movs r2, #0
+        str r2, [r1]
+        dsb
+        isb",
+    float_registers!(),
+    "   movs r6, #0
+        b 3f
+    2:  // Second entry: the registers are saved already.
+        adds r2, r2, #1
+        str r2, [r0]
+        movs r6, #1
+    3:  // An exception frame on the reserved stack: r0 = attempt, pc = coroner_enter.
+        ldr r1, =CORONER_STACK_TOP
+        ldr r1, [r1]
+        subs r1, r1, #32
+        movs r2, #0
+        str r6, [r1, #0]
+        str r2, [r1, #4]
+        str r2, [r1, #8]
+        str r2, [r1, #12]
+        str r2, [r1, #16]
+        str r2, [r1, #20]
+        ldr r4, =coroner_enter
+        movs r5, #1
+        bics r4, r5
+        str r4, [r1, #24]
+        // xPSR: Thumb, and the exception that was active before this one, 0 in thread mode.
+        mrs r5, ipsr
+        movs r4, #1
+        lsls r4, r4, #24
+        mov r7, lr
+        lsls r2, r7, #28            // EXC_RETURN bit 3: thread mode
+        bmi 4f
+        mrs r2, msp
+        ldr r2, [r2, #28]
+        ldr r0, =0x1ff
+        ands r2, r0
+        cmp r2, #0                  // a lost frame says nothing
+        beq 7f
+        cmp r2, r5
+        beq 7f
+        orrs r4, r2
+    4:  str r4, [r1, #28]
+        msr msp, r1
+        movs r2, #0
+        msr control, r2
+        isb
+        movs r2, #0x10              // EXC_RETURN: no FP frame, main stack
+        orrs r7, r2
+        movs r2, #4
+        bics r7, r2
+        bx r7
+    7:  // No way back is known: go on in this exception.
+        adds r1, r1, #32
+        msr msp, r1
+        mov r0, r6
+        ldr r2, =coroner_enter
+        bx r2
+    9:  // Third entry: reset.
+        movs r1, #0
+        str r1, [r0]
+        ldr r0, =0xe000ed0c
+        ldr r1, =0x05fa0004
+        str r1, [r0]
+        dsb
+    8:  b 8b
+    .cfi_endproc
+    .size coroner_trap, . - coroner_trap
+    .ltorg",
+    stage = const STAGE,
+);
+
+/// Where the entry code arrives: on the reserved stack, in the mode that had crashed.
+#[unsafe(no_mangle)]
+extern "C" fn coroner_enter(attempt: u32) -> ! {
+    let mut room = Room { registers: [0; 18], faults: [(0, 0); FAULTS], floats: [0; 128] };
+    // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
+    let saved = unsafe { (&raw const words::CORONER_SAVED).cast::<Saved>().read_volatile() };
+    let mut crash = decode(&saved, &mut room);
+    crash.retry = attempt != 0;
+    words::finish(crash)
+}
+
+struct Room {
+    registers: [usize; 18],
+    faults: [(u32, usize); FAULTS],
+    floats: [u8; 128],
+}
+
+/// Memory-mapped registers that are noted; v6-M has the first four.
+const MAPPED: [u32; if cfg!(mainline) { 12 } else { 4 }] = {
+    #[cfg(mainline)]
+    {
+        [
+            CFSR,
+            HFSR,
+            0xe000_ed30,
+            MMFAR,
+            BFAR,
+            0xe000_ed3c,
+            0xe000_ed04,
+            0xe000_ed08,
+            0xe000_ed14,
+            0xe000_ed24,
+            0xe000_ef34,
+            0xe000_ede4,
+        ]
+    }
+    #[cfg(not(mainline))]
+    {
+        [0xe000_ed04, 0xe000_ed0c, 0xe000_ed14, 0xe000_ed24]
+    }
+};
+const SPECIAL: usize = 10;
+const FAULTS: usize = MAPPED.len() + SPECIAL;
+const CFSR: u32 = 0xe000_ed28;
+const HFSR: u32 = 0xe000_ed2c;
+const MMFAR: u32 = 0xe000_ed34;
+const BFAR: u32 = 0xe000_ed38;
+
+fn system_register(at: u32) -> u32 {
+    // SAFETY: only called with registers of the system control space that every core of this
+    // profile has or reads as zero, and whose reading changes nothing.
+    unsafe { core::ptr::with_exposed_provenance::<u32>(at as usize).read_volatile() }
+}
+
+fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
+    // SAFETY: the processor has just written its frame where it is read below, or said that it
+    // could not; then nothing is read.
+    let mut memory = unsafe { Live::new(&Config::MINIMAL) };
+    let (cfsr, hfsr) =
+        if cfg!(mainline) { (system_register(CFSR), system_register(HFSR)) } else { (0, 0) };
+    let on_psp = saved.exc_return & 4 != 0;
+    let extended = cfg!(vfp) && saved.exc_return & 0x10 == 0;
+    let frame = if on_psp { saved.psp } else { saved.msp };
+    let lost = cfsr & (STKERR | MSTKERR | STKOF) != 0;
+
+    let mut words = [0u32; 8];
+    for (index, word) in words.iter_mut().enumerate() {
+        let mut bytes = [0; 4];
+        if !lost && memory.read(frame as usize + 4 * index, &mut bytes, Access::Word) {
+            *word = u32::from_le_bytes(bytes);
+        }
+    }
+    let [r0, r1, r2, r3, r12, lr, pc, xpsr] = words;
+    let frame_len = if extended { 104 } else { 32 };
+    let realigned = if xpsr & 1 << 9 != 0 { 4 } else { 0 };
+    let sp = frame.wrapping_add(frame_len).wrapping_add(realigned);
+    let [r4, r5, r6, r7, r8, r9, r10, r11] = saved.r4_r11;
+    let values =
+        [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, sp, lr, pc, xpsr & !(1 << 9), 0];
+    for (register, value) in room.registers.iter_mut().zip(values) {
+        *register = value as usize;
+    }
+
+    let mut floats_len = 0;
+    let mut float_status = 0;
+    if extended && !lost {
+        let (low, high) = room.floats.split_at_mut(64);
+        if memory.read(frame as usize + 32, low, Access::Word) {
+            for (bytes, value) in high.chunks_mut(4).zip(saved.s16_s31) {
+                bytes.copy_from_slice(&value.to_le_bytes());
+            }
+            floats_len = 128;
+            float_status = memory.word(frame as usize + 96).unwrap_or(0) as u32;
+        }
+    }
+
+    let special = [
+        (8, saved.msp),
+        (9, saved.psp),
+        (10, saved.msplim),
+        (11, saved.psplim),
+        (16, saved.primask),
+        (17, saved.basepri),
+        (19, saved.faultmask),
+        (20, saved.control),
+        (0xe000_ed94, saved.mpu_ctrl),
+        (EXC_RETURN, saved.exc_return),
+    ];
+    let mapped = MAPPED.iter().map(|&at| (at, system_register(at)));
+    for (slot, (id, value)) in room.faults.iter_mut().zip(mapped.chain(special)) {
+        *slot = (id, value as usize);
+    }
+
+    let in_interrupt = saved.exc_return & 8 == 0;
+    let mut cause = Cause::new(Kind::Fault, signal_of(cfsr, hfsr, saved.ipsr));
+    cause.code = saved.ipsr;
+    if saved.ipsr == NMI {
+        cause.kind = Kind::Watchdog;
+    }
+    cause.in_interrupt = in_interrupt;
+    cause.frame_lost = lost;
+    cause.address = if cfsr & BFARVALID != 0 {
+        Some(system_register(BFAR) as usize)
+    } else if cfsr & MMARVALID != 0 {
+        Some(system_register(MMFAR) as usize)
+    } else {
+        None
+    };
+    Crash {
+        cause,
+        registers: &room.registers,
+        // r4-r11 and sp are known in any case.
+        known: if lost { 0x2ff0 } else { 0x1_ffff },
+        floats: room.floats.get(..floats_len).unwrap_or(&[]),
+        float_status,
+        faults: &room.faults,
+        interrupted_sp: (in_interrupt && saved.psp != 0).then_some(saved.psp as usize),
+        retry: false,
+    }
+}
+
+const NMI: u32 = 2;
+const MSTKERR: u32 = 1 << 4;
+const MMARVALID: u32 = 1 << 7;
+const STKERR: u32 = 1 << 12;
+const BFARVALID: u32 = 1 << 15;
+const STKOF: u32 = 1 << 20;
+
+fn signal_of(cfsr: u32, hfsr: u32, exception: u32) -> u8 {
+    const UNDEFINED_INSTRUCTION_TO_NO_COPROCESSOR: u32 = 0xf << 16;
+    const UNALIGNED: u32 = 1 << 24;
+    const DIVIDED_BY_ZERO: u32 = 1 << 25;
+    match () {
+        () if exception == NMI => signal::ALRM,
+        () if cfsr & (0xff | STKOF) != 0 => signal::SEGV,
+        () if cfsr & (0xff00 | UNALIGNED) != 0 => signal::BUS,
+        () if cfsr & DIVIDED_BY_ZERO != 0 => signal::FPE,
+        () if cfsr & UNDEFINED_INSTRUCTION_TO_NO_COPROCESSOR != 0 => signal::ILL,
+        () if hfsr & 1 << 31 != 0 => signal::TRAP,
+        () => signal::SEGV,
+    }
+}
+
+/// Resets the chip, keeping memory. The handler's last act.
+pub fn reset() -> ! {
+    loop {
+        // SAFETY: AIRCR with its key and SYSRESETREQ; nothing after it matters.
+        unsafe {
+            core::arch::asm!("dsb");
+            core::ptr::with_exposed_provenance_mut::<u32>(0xe000_ed0c).write_volatile(0x05fa_0004);
+            core::arch::asm!("dsb");
+        }
+    }
+}
+
+/// Enables the separate handlers of memory, bus and usage faults, which would else all be HardFault.
+#[cfg(mainline)]
+pub fn separate_faults() {
+    // SAFETY: sets the three enable bits of SHCSR and the traps of CCR on division by zero.
+    unsafe {
+        let shcsr = core::ptr::with_exposed_provenance_mut::<u32>(0xe000_ed24);
+        shcsr.write_volatile(shcsr.read_volatile() | 7 << 16);
+    }
+}
+
+/// Writes back the data cache over `len` bytes from `start`, if there is a cache and it is on.
+#[cfg(mainline)]
+pub(crate) fn clean_data_cache(start: usize, len: usize) {
+    const LINE: usize = 32;
+    const CCR: u32 = 0xe000_ed14;
+    const DCCMVAC: usize = 0xe000_ef68;
+    if system_register(CCR) & 1 << 16 == 0 {
+        return;
+    }
+    for at in (start & !(LINE - 1)..start.saturating_add(len)).step_by(LINE) {
+        // SAFETY: cleaning a line by its address writes back what memory should hold anyway.
+        unsafe {
+            core::ptr::with_exposed_provenance_mut::<u32>(DCCMVAC).write_volatile(at as u32);
+        }
+    }
+    // SAFETY: a barrier.
+    unsafe { core::arch::asm!("dsb") };
+}

@@ -1,0 +1,268 @@
+//! Everything that touches the machine, and the constants of each architecture's cores.
+//!
+//! All `unsafe` code of the crate lives in this module.
+#![allow(
+    unsafe_code,
+    reason = "registers, volatile memory and assembly; each block says why it may"
+)]
+
+pub mod address;
+#[cfg(cortex_m)]
+pub mod cortex_m;
+pub mod kept;
+pub mod linker;
+pub mod live;
+pub mod registry;
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+pub mod riscv;
+pub mod rtt;
+pub mod semihosting;
+pub mod state;
+#[cfg(entry)]
+mod words;
+
+#[cfg(cortex_m)]
+pub(crate) use cortex_m::Saved;
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+pub(crate) use riscv::Saved;
+
+use crate::layout::Class;
+use crate::region::{Access, Area};
+
+/// What an ELF core says about the processor.
+pub trait Arch {
+    /// Width of addresses.
+    const CLASS: Class;
+    /// `e_machine`.
+    const MACHINE: u16;
+    /// `e_flags`.
+    const FLAGS: u32;
+    /// Words in `NT_PRSTATUS`.
+    const REGISTERS: usize;
+    /// Room for that many words.
+    type Registers: AsMut<[usize]>;
+    /// All of them zero.
+    const ZERO: Self::Registers;
+    /// Which of them is the stack pointer.
+    const SP: usize;
+    /// Which of them is the program counter.
+    const PC: usize;
+    /// The note that holds floating point registers.
+    const FLOATS: FloatNote;
+
+    /// After a crash whose registers are lost: finds those of a caller with the frame pointer,
+    /// which must point into `stack`. Answers which registers are known then.
+    fn recover<M: Memory>(_registers: &mut [usize], _stack: &Area, _memory: &mut M) -> Option<u64> {
+        None
+    }
+}
+
+/// How floating point registers are noted.
+#[derive(Clone, Copy, Debug)]
+pub struct FloatNote {
+    /// Owner with its padding.
+    pub owner: &'static [u8; 8],
+    /// Length of the owner with one NUL.
+    pub owner_len: u32,
+    /// Type.
+    pub kind: u32,
+    /// Bytes of all registers, those that the processor lacks included.
+    pub len: usize,
+}
+
+/// Cortex-M, as `EM_ARM`: r0-r15, xPSR, and a word for the first register of a system call.
+#[derive(Clone, Copy, Debug)]
+pub struct Arm;
+
+impl Arch for Arm {
+    const CLASS: Class = Class::Elf32;
+    const MACHINE: u16 = 40;
+    const FLAGS: u32 = 0x0500_0000;
+    const REGISTERS: usize = 18;
+    type Registers = [usize; 18];
+    const ZERO: Self::Registers = [0; 18];
+    const SP: usize = 13;
+    const PC: usize = 15;
+    const FLOATS: FloatNote = FloatNote {
+        owner: b"LINUX\0\0\0",
+        owner_len: 6,
+        kind: crate::layout::note::ARM_VFP,
+        len: 256,
+    };
+
+    /// Thumb code that keeps a frame pointer pushes it and the return address next to each other,
+    /// and leaves r7 pointing to them.
+    fn recover<M: Memory>(registers: &mut [usize], stack: &Area, memory: &mut M) -> Option<u64> {
+        const R7_SP_PC: u64 = 1 << 7 | 1 << 13 | 1 << 15;
+        const THUMB: usize = 1 << 24;
+        let frame = *registers.get(7)?;
+        if frame & 3 != 0 || stack.overlap(frame, frame.saturating_add(8)) != 8 {
+            return None;
+        }
+        let mut bytes = [0; 8];
+        if !memory.read(frame, &mut bytes, Access::Word) {
+            return None;
+        }
+        let ([r7, lr], []) = bytes.as_chunks::<4>() else { return None };
+        let lr = u32::from_le_bytes(*lr) as usize;
+        if lr & 1 == 0 {
+            return None;
+        }
+        *registers.get_mut(7)? = u32::from_le_bytes(*r7) as usize;
+        *registers.get_mut(13)? = frame.wrapping_add(8);
+        *registers.get_mut(15)? = lr & !1;
+        *registers.get_mut(16)? = THUMB;
+        Some(R7_SP_PC)
+    }
+}
+
+const RISCV_FLOATS: FloatNote = FloatNote {
+    owner: b"CORE\0\0\0\0",
+    owner_len: 5,
+    kind: crate::layout::note::FPREGSET,
+    len: 32 * RISCV_FLOAT_LEN,
+};
+
+/// Bytes of one floating point register in a RISC-V core file.
+pub const RISCV_FLOAT_LEN: usize = 8;
+
+/// 32-bit RISC-V: pc, x1-x31.
+#[derive(Clone, Copy, Debug)]
+pub struct RiscV32;
+
+impl Arch for RiscV32 {
+    const CLASS: Class = Class::Elf32;
+    const MACHINE: u16 = 243;
+    const FLAGS: u32 = 0;
+    const REGISTERS: usize = 32;
+    type Registers = [usize; 32];
+    const ZERO: Self::Registers = [0; 32];
+    const SP: usize = 2;
+    const PC: usize = 0;
+    const FLOATS: FloatNote = RISCV_FLOATS;
+}
+
+/// 64-bit RISC-V: pc, x1-x31.
+#[derive(Clone, Copy, Debug)]
+pub struct RiscV64;
+
+impl Arch for RiscV64 {
+    const CLASS: Class = Class::Elf64;
+    const MACHINE: u16 = 243;
+    const FLAGS: u32 = 0;
+    const REGISTERS: usize = 32;
+    type Registers = [usize; 32];
+    const ZERO: Self::Registers = [0; 32];
+    const SP: usize = 2;
+    const PC: usize = 0;
+    const FLOATS: FloatNote = RISCV_FLOATS;
+}
+
+/// Xtensa with register windows, in ESP-IDF's order: pc, ps, lbeg, lend, lcount, sar, windowstart,
+/// windowbase, 56 words reserved, ar0-ar63.
+#[derive(Clone, Copy, Debug)]
+pub struct Xtensa;
+
+impl Arch for Xtensa {
+    const CLASS: Class = Class::Elf32;
+    const MACHINE: u16 = 94;
+    const FLAGS: u32 = 0;
+    const REGISTERS: usize = 128;
+    type Registers = [usize; 128];
+    const ZERO: Self::Registers = [0; 128];
+    const SP: usize = 65;
+    const PC: usize = 0;
+    const FLOATS: FloatNote = FloatNote {
+        owner: b"CORE\0\0\0\0",
+        owner_len: 5,
+        kind: crate::layout::note::FPREGSET,
+        len: 0,
+    };
+}
+
+/// 64-bit x86, for tests on the host: the order of Linux' `user_regs_struct`.
+#[derive(Clone, Copy, Debug)]
+pub struct X86_64;
+
+impl Arch for X86_64 {
+    const CLASS: Class = Class::Elf64;
+    const MACHINE: u16 = 62;
+    const FLAGS: u32 = 0;
+    const REGISTERS: usize = 27;
+    type Registers = [usize; 27];
+    const ZERO: Self::Registers = [0; 27];
+    const SP: usize = 19;
+    const PC: usize = 16;
+    const FLOATS: FloatNote = FloatNote {
+        owner: b"CORE\0\0\0\0",
+        owner_len: 5,
+        kind: crate::layout::note::FPREGSET,
+        len: 0,
+    };
+}
+
+/// The architecture that the crate is compiled for.
+#[cfg(target_arch = "arm")]
+pub type Native = Arm;
+/// The architecture that the crate is compiled for.
+#[cfg(target_arch = "riscv32")]
+pub type Native = RiscV32;
+/// The architecture that the crate is compiled for.
+#[cfg(target_arch = "riscv64")]
+pub type Native = RiscV64;
+/// The architecture that the crate is compiled for.
+#[cfg(target_arch = "xtensa")]
+pub type Native = Xtensa;
+/// The architecture that the crate is compiled for.
+#[cfg(not(any(
+    target_arch = "arm",
+    target_arch = "riscv32",
+    target_arch = "riscv64",
+    target_arch = "xtensa"
+)))]
+pub type Native = X86_64;
+
+/// Memory as the capture reads it: the real one ([`live::Live`]), or made up for tests.
+pub trait Memory {
+    /// Reads `bytes.len()` bytes from `at` on. `false` when they can't be read.
+    fn read(&mut self, at: usize, bytes: &mut [u8], access: Access) -> bool;
+
+    /// Reads a word of the machine.
+    fn word(&mut self, at: usize) -> Option<usize> {
+        let mut bytes = [0; size_of::<usize>()];
+        self.read(at, &mut bytes, Access::Word).then(|| usize::from_le_bytes(bytes))
+    }
+}
+
+/// Keeps the words for the handler and raises a fault.
+pub(crate) fn say_and_trap(
+    kind: crate::crash::Kind,
+    file: &str,
+    line: u32,
+    message: &'static str,
+) -> ! {
+    // SAFETY: this function never returns, so that what the caller lends lives on for good.
+    let file = unsafe { core::mem::transmute::<&str, &'static str>(file) };
+    #[cfg(entry)]
+    words::say(kind, file, line, message);
+    #[cfg(not(entry))]
+    let _ = (kind, file, line, message);
+    trap()
+}
+
+fn trap() -> ! {
+    #[cfg(target_arch = "arm")]
+    // SAFETY: an undefined instruction enters the handler and never comes back.
+    unsafe {
+        core::arch::asm!("udf #0xfe", options(noreturn))
+    }
+    #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+    // SAFETY: as above.
+    unsafe {
+        core::arch::asm!("unimp", options(noreturn))
+    }
+    #[cfg(not(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")))]
+    loop {
+        core::hint::spin_loop();
+    }
+}

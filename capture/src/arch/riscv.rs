@@ -1,0 +1,183 @@
+//! RISC-V in machine mode: from the trap vector to the handler, on a stack of its own.
+//!
+//! The entry uses no stack of the crashed program. One register is parked in `mscratch`, whose old
+//! value is lost; everything else is saved. A fault inside the capture traps here again: the stage
+//! word counts the entries as on Cortex-M.
+//!
+//! Source: The RISC-V Instruction Set Manual, Volume II, machine-level CSRs.
+
+use core::arch::global_asm;
+
+use crate::arch::words;
+use crate::crash::{Cause, Crash, Kind, signal};
+
+/// What the entry code saves, in its order.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Saved {
+    /// Counts the entries: anything but the two values below is the first one.
+    stage: usize,
+    /// x1-x31.
+    x: [usize; 31],
+    mepc: usize,
+    mcause: usize,
+    mtval: usize,
+    mstatus: usize,
+    /// t1 and t2 until the stage is known.
+    parked: [usize; 2],
+}
+
+impl Saved {
+    pub(crate) const EMPTY: Saved =
+        Saved { stage: 0, x: [0; 31], mepc: 0, mcause: 0, mtval: 0, mstatus: 0, parked: [0; 2] };
+}
+
+/// The stage word while a capture is under way; one more while the smaller record is.
+const STAGE: usize = 0x40de_f001;
+
+#[cfg(target_arch = "riscv32")]
+macro_rules! width {
+    () => {
+        ".macro SAVE reg, slot
+            sw \\reg, 4*\\slot(t0)
+        .endm
+        .macro LOAD reg, slot
+            lw \\reg, 4*\\slot(t0)
+        .endm"
+    };
+}
+#[cfg(target_arch = "riscv64")]
+macro_rules! width {
+    () => {
+        ".macro SAVE reg, slot
+            sd \\reg, 8*\\slot(t0)
+        .endm
+        .macro LOAD reg, slot
+            ld \\reg, 8*\\slot(t0)
+        .endm"
+    };
+}
+
+global_asm!(
+    width!(),
+    ".section .text.coroner_trap, \"ax\", @progbits
+    .global coroner_trap
+    .type coroner_trap, @function
+    .balign 4
+    coroner_trap:
+        csrw mscratch, t0
+        la t0, CORONER_SAVED
+        SAVE t1, 36
+        SAVE t2, 37
+        LOAD t1, 0
+        li t2, {stage}
+        beq t1, t2, 2f
+        addi t2, t2, 1
+        beq t1, t2, 9f
+        li t2, {stage}
+        SAVE t2, 0
+        SAVE x1, 1
+        SAVE x2, 2
+        SAVE x3, 3
+        SAVE x4, 4
+        csrr t1, mscratch
+        SAVE t1, 5
+        LOAD t1, 36
+        SAVE t1, 6
+        LOAD t1, 37
+        SAVE t1, 7
+        .irp n, 8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        SAVE x\\n, \\n
+        .endr
+        csrr t1, mepc
+        SAVE t1, 32
+        csrr t1, mcause
+        SAVE t1, 33
+        csrr t1, mtval
+        SAVE t1, 34
+        csrr t1, mstatus
+        SAVE t1, 35
+        li a0, 0
+        j 3f
+    2:  addi t2, t2, 1
+        SAVE t2, 0
+        li a0, 1
+    3:  la t0, CORONER_STACK_TOP
+        LOAD sp, 0
+        li ra, 0
+        j coroner_enter
+    9:  SAVE x0, 0
+        j coroner_reset
+    .size coroner_trap, . - coroner_trap",
+    stage = const STAGE,
+);
+
+macro_rules! csr {
+    ($name:literal) => {{
+        let value: usize;
+        // SAFETY: reads a machine-mode CSR that every hart has.
+        unsafe {
+            core::arch::asm!(concat!("csrr {}, ", $name), out(reg) value, options(nomem, nostack));
+        }
+        value
+    }};
+}
+/// Where the entry code arrives, on the reserved stack.
+#[unsafe(no_mangle)]
+extern "C" fn coroner_enter(attempt: usize) -> ! {
+    // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
+    let saved = unsafe { (&raw const words::CORONER_SAVED).read_volatile() };
+    let mut registers = [0; 32];
+    if let Some((pc, rest)) = registers.split_first_mut() {
+        *pc = saved.mepc;
+        rest.copy_from_slice(&saved.x);
+    }
+    let faults = [
+        (0x300, saved.mstatus),
+        (0x305, csr!("mtvec")),
+        (0x341, saved.mepc),
+        (0x342, saved.mcause),
+        (0x343, saved.mtval),
+        (0x301, csr!("misa")),
+        (0xf14, csr!("mhartid")),
+    ];
+    let mut cause = Cause::new(Kind::Fault, signal_of(saved.mcause));
+    cause.code = saved.mcause as u32;
+    cause.address = matches!(saved.mcause, 0 | 1 | 4..=7 | 12 | 13 | 15).then_some(saved.mtval);
+    words::finish(Crash {
+        cause,
+        registers: &registers,
+        known: 0xffff_ffff,
+        floats: &[],
+        float_status: 0,
+        faults: &faults,
+        interrupted_sp: None,
+        retry: attempt != 0,
+    })
+}
+
+fn signal_of(mcause: usize) -> u8 {
+    match mcause {
+        2 => signal::ILL,
+        3 => signal::TRAP,
+        0 | 4 | 6 => signal::BUS,
+        _ => signal::SEGV,
+    }
+}
+
+/// Installs the entry code as the trap vector. Interrupts must be off or unused: the entry code
+/// takes every trap for a crash.
+pub fn install() {
+    // SAFETY: writes mtvec with the address of the entry code, aligned to 4: direct mode.
+    unsafe {
+        core::arch::asm!("la {0}, coroner_trap", "csrw mtvec, {0}", out(reg) _);
+    }
+}
+
+/// Only a fault in the smaller record leads here: resets the chip, where the platform knows how.
+#[unsafe(no_mangle)]
+extern "C" fn coroner_reset() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

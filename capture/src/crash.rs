@@ -1,0 +1,95 @@
+//! What is known about a crash before any memory is looked at: cause and registers.
+
+/// Why the device stopped. The number goes into the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// The processor reported a fault.
+    Fault = 0,
+    /// The program panicked.
+    Panic = 1,
+    /// An assertion or another call of the program.
+    Abort = 2,
+    /// A watchdog's early warning.
+    Watchdog = 3,
+}
+
+/// The signal numbers that GDB names.
+pub mod signal {
+    #![allow(missing_docs, reason = "POSIX names")]
+    pub const INT: u8 = 2;
+    pub const ILL: u8 = 4;
+    pub const TRAP: u8 = 5;
+    pub const ABRT: u8 = 6;
+    pub const BUS: u8 = 7;
+    pub const FPE: u8 = 8;
+    pub const SEGV: u8 = 11;
+    pub const ALRM: u8 = 14;
+}
+
+/// The cause of a crash, in words and numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// Who noticed.
+    pub kind: Kind,
+    /// POSIX signal number, see [`signal`].
+    pub signal: u8,
+    /// Exception number (Cortex-M), `mcause` (RISC-V), EXCCAUSE (Xtensa).
+    pub code: u32,
+    /// The address whose access failed.
+    pub address: Option<usize>,
+    /// Crashed inside an interrupt or exception handler.
+    pub in_interrupt: bool,
+    /// The processor could not push its exception frame.
+    pub frame_lost: bool,
+    /// Instead of the lost registers, those of the nearest caller are given. The writer's word.
+    pub recovered: bool,
+    /// Microseconds since the start; the handler fills it in if it has a clock.
+    pub uptime_us: Option<u64>,
+    /// Why the device had started; the handler fills it in if it knows.
+    pub reset_reason: Option<u32>,
+    /// Source file and line of a panic.
+    pub place: Option<(&'a str, u32)>,
+    /// Panic message, or the program's own words.
+    pub message: &'a str,
+}
+
+impl Cause<'_> {
+    /// A cause of which only the kind and signal are known.
+    pub const fn new(kind: Kind, signal: u8) -> Self {
+        Cause {
+            kind,
+            signal,
+            code: 0,
+            address: None,
+            in_interrupt: false,
+            frame_lost: false,
+            recovered: false,
+            uptime_us: None,
+            reset_reason: None,
+            place: None,
+            message: "",
+        }
+    }
+}
+
+/// A crash as the entry code hands it to the handler.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash<'a> {
+    /// Why.
+    pub cause: Cause<'a>,
+    /// The registers of the crashed context, in the order of `NT_PRSTATUS`.
+    pub registers: &'a [usize],
+    /// Bit n: `registers[n]` is known.
+    pub known: u64,
+    /// Floating point registers as raw bytes, or nothing.
+    pub floats: &'a [u8],
+    /// FPSCR or fcsr, when there are `floats`.
+    pub float_status: u32,
+    /// Raw fault and special registers: id (see [`crate::layout::fault_registers`]) and value.
+    pub faults: &'a [(u32, usize)],
+    /// Stack pointer of the thread that an interrupt handler, which crashed, had interrupted.
+    pub interrupted_sp: Option<usize>,
+    /// The capture itself faulted before: only the most valuable things are written.
+    pub retry: bool,
+}

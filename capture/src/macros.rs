@@ -1,0 +1,115 @@
+//! What has to be laid out in the program itself: handler, stack, vectors, tags.
+
+/// Names the function that handles a crash, and reserves the stack that it runs on.
+///
+/// ```ignore
+/// coroner_capture::on_crash!(crashed, stack: 1024);
+/// fn crashed(crash: &coroner_capture::Crash<'_>) -> ! { ... }
+/// ```
+#[macro_export]
+macro_rules! on_crash {
+    ($handler:path, stack: $bytes:expr) => {
+        const _: () = {
+            #[unsafe(no_mangle)]
+            fn coroner_on_crash(crash: &$crate::Crash<'_>) -> ! {
+                $handler(crash)
+            }
+
+            #[unsafe(link_section = ".uninit.coroner_stack")]
+            static STACK: $crate::arch::state::Stack<{ $bytes }> =
+                $crate::arch::state::Stack::new();
+
+            #[unsafe(no_mangle)]
+            static CORONER_STACK_TOP: $crate::arch::state::Top = STACK.top();
+        };
+    };
+}
+
+/// Puts the entry code into exception vectors of a Cortex-M, under the names that the start-up code
+/// gives them: `vectors!(HardFault, MemoryManagement, BusFault, UsageFault)`.
+#[macro_export]
+macro_rules! vectors {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            ::core::arch::global_asm!(
+                concat!(".section .text.", stringify!($name), ",\"ax\",%progbits"),
+                concat!(".global ", stringify!($name)),
+                concat!(".type ", stringify!($name), ", %function"),
+                ".thumb_func",
+                concat!(stringify!($name), ":"),
+                "ldr r0, =coroner_trap",
+                "bx r0",
+                ".ltorg",
+            );
+        )+
+    };
+}
+
+/// Tags variables, so that a dump holds them whatever else it has room for.
+///
+/// ```ignore
+/// coroner_capture::tagged! {
+///     /// In ordinary memory, initialised at start-up.
+///     dram: pub static LAST_ERROR: AtomicU32 = AtomicU32::new(0);
+///     /// Left alone by the start-up code.
+///     noinit: static BOOTS: AtomicU32 = AtomicU32::new(0);
+/// }
+/// ```
+/// `rtc` and `rtc_fast` go to the sections of those names, for chips that have such memory. The
+/// linker fragments in `link/` say where all of them lie.
+#[macro_export]
+macro_rules! tagged {
+    ($($(#[$attribute:meta])* $tag:ident: $visibility:vis static $name:ident: $type:ty = $value:expr;)+) => {
+        $($crate::tagged!(@one $tag, { $(#[$attribute])* }, { $visibility static $name: $type = $value; });)+
+    };
+    (@one dram, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = ".coredump.dram")] #[used] $($item)+
+    };
+    (@one noinit, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = ".coredump.noinit")] #[used] $($item)+
+    };
+    (@one rtc, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc")] #[used] $($item)+
+    };
+    (@one rtc_fast, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc_fast")] #[used] $($item)+
+    };
+}
+
+/// Makes the entry code riscv-rt's trap handler (`_start_trap`): exceptions are crashes, interrupts
+/// go on to the one that riscv-rt brings along.
+#[macro_export]
+macro_rules! trap_vector {
+    () => {
+        ::core::arch::global_asm!(
+            ".section .trap.start.coroner, \"ax\", @progbits",
+            ".global _start_trap",
+            ".type _start_trap, @function",
+            ".balign 4",
+            "_start_trap:",
+            "csrw mscratch, t0",
+            "csrr t0, mcause",
+            "bltz t0, 1f",
+            "csrr t0, mscratch",
+            "j coroner_trap",
+            "1: csrr t0, mscratch",
+            "j _default_start_trap",
+        );
+    };
+}
+
+/// Reserves memory that outlives a reset, for [`crate::sink::retained::Retained`].
+///
+/// ```ignore
+/// coroner_capture::retained!(static AREA: 4096);
+/// ```
+#[macro_export]
+macro_rules! retained {
+    ($visibility:vis static $name:ident: $bytes:expr) => {
+        $visibility static $name: $crate::arch::kept::Kept = {
+            #[unsafe(link_section = ".uninit.coroner_retained")]
+            static ROOM: $crate::arch::kept::Room<{ $bytes }> = $crate::arch::kept::Room::new();
+            ROOM.kept()
+        };
+    };
+}

@@ -1,0 +1,171 @@
+//! What is taken: regions of memory by name or range, each with a priority and an element width,
+//! and the areas that are never taken.
+
+use crate::arch::address::Address;
+
+/// A stretch of addresses, `end` exclusive. A `const`, also when both ends are linker symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    start: Address,
+    end: Address,
+}
+
+impl Area {
+    /// No address at all.
+    pub const EMPTY: Area = Area::symbols(core::ptr::null(), core::ptr::null());
+
+    /// From `start` up to, not including, `end`.
+    ///
+    /// # Panics
+    /// When `end` lies before `start`; in a `const` that is a compile error.
+    pub const fn range(start: usize, end: usize) -> Self {
+        assert!(start <= end, "the area ends before it starts");
+        Area { start: Address::new(start), end: Address::new(end) }
+    }
+
+    /// Between two linker symbols: `Area::symbols(&raw const _start, &raw const _end)`.
+    pub const fn symbols(start: *const u8, end: *const u8) -> Self {
+        Area { start: Address::of(start), end: Address::of(end) }
+    }
+
+    /// The bytes of a variable.
+    pub const fn of<T>(variable: *const T) -> Self {
+        let start = variable.cast::<u8>();
+        Area::symbols(start, start.wrapping_add(size_of::<T>()))
+    }
+
+    /// First address.
+    pub fn start(&self) -> usize {
+        self.start.get()
+    }
+
+    /// One behind the last address; never before the start.
+    pub fn end(&self) -> usize {
+        self.end.get().max(self.start.get())
+    }
+
+    /// Bytes in it.
+    pub fn len(&self) -> usize {
+        self.end().wrapping_sub(self.start())
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes that both have.
+    pub(crate) fn overlap(&self, start: usize, end: usize) -> usize {
+        self.end().min(end).saturating_sub(self.start().max(start))
+    }
+}
+
+/// What kind of memory a region is. The number goes into the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Anything else; give it a name with [`Region::named`].
+    Custom = 0,
+    /// All of the working memory.
+    Dram,
+    /// Zero-initialised statics.
+    Bss,
+    /// Initialised statics.
+    Data,
+    /// What the allocator hands out.
+    Heap,
+    /// Slow memory that survives deep sleep.
+    Rtc,
+    /// Fast memory that survives deep sleep.
+    RtcFast,
+    /// Memory that the start-up code leaves alone.
+    NoInit,
+    /// A stack: cut at lines of 64 bytes, and from its far end.
+    Stack,
+    /// Tagged variables.
+    Tagged,
+    /// Registers of peripherals: only as many as asked for are read, in the given width.
+    Mmio,
+}
+
+/// How memory is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Access {
+    /// One byte at a time.
+    Byte = 1,
+    /// Two bytes at a time, at even addresses.
+    Half = 2,
+    /// Four bytes at a time, at multiples of four.
+    Word = 4,
+}
+
+impl Access {
+    /// Bytes of one access.
+    pub const fn width(self) -> usize {
+        self as usize
+    }
+}
+
+/// Memory that a dump should hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    pub(crate) kind: Kind,
+    pub(crate) area: Area,
+    pub(crate) priority: u8,
+    pub(crate) access: Access,
+    pub(crate) name: &'static str,
+}
+
+impl Region {
+    /// A region with its kind's usual priority, read bytewise ([`Kind::Mmio`]: by words).
+    pub const fn new(kind: Kind, area: Area) -> Self {
+        let priority = match kind {
+            Kind::Tagged => 240,
+            Kind::Mmio => 230,
+            Kind::Stack => 220,
+            Kind::Rtc | Kind::RtcFast | Kind::NoInit => 160,
+            Kind::Custom => 140,
+            Kind::Data => 128,
+            Kind::Bss => 96,
+            Kind::Heap => 64,
+            Kind::Dram => 32,
+        };
+        let access = if matches!(kind, Kind::Mmio) { Access::Word } else { Access::Byte };
+        Region { kind, area, priority, access, name: "" }
+    }
+
+    /// The same with another priority: 255 is written first, 0 last.
+    pub const fn priority(self, priority: u8) -> Self {
+        Region { priority, ..self }
+    }
+
+    /// The same, read in another width.
+    pub const fn access(self, access: Access) -> Self {
+        Region { access, ..self }
+    }
+
+    /// The same with a name of its own; its first 255 bytes are kept.
+    pub const fn named(self, name: &'static str) -> Self {
+        Region { name, ..self }
+    }
+
+    pub(crate) fn name_bytes(&self) -> &'static [u8] {
+        let name = self.name.as_bytes();
+        name.get(..255).unwrap_or(name)
+    }
+
+    pub(crate) fn step(&self) -> usize {
+        if self.kind == Kind::Stack { crate::layout::STACK_LINE } else { self.access.width() }
+    }
+}
+
+/// `at` rounded down to a multiple of `step`, a power of two.
+pub(crate) const fn align_down(at: usize, step: usize) -> usize {
+    at & !(step.wrapping_sub(1))
+}
+
+/// `at` rounded up to a multiple of `step`, a power of two; at the end of memory rounded down.
+pub(crate) const fn align_up(at: usize, step: usize) -> usize {
+    align_down(at.saturating_add(step.wrapping_sub(1)), step)
+}

@@ -1,0 +1,189 @@
+//! NOR flash behind `embedded-storage`: a partition of slots, each with room for one dump.
+//!
+//! In the handler nothing is erased and nothing waits for an interrupt, so the driver must be a
+//! polled one: it must not need a lock that the crashed program may hold, and must not run from
+//! the flash that it writes, unless the chip stalls reads meanwhile.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::sink::{Sink, SinkError};
+use crate::stored::{self, Content, Eraser, Medium};
+
+/// One slot of a flash.
+#[derive(Debug)]
+pub struct FlashSlot<'a, F> {
+    flash: &'a mut F,
+    base: u32,
+    len: u32,
+    sequence: u16,
+}
+
+impl<F: NorFlash> Medium for FlashSlot<'_, F> {
+    fn capacity(&self) -> u32 {
+        self.len
+    }
+
+    fn erase_unit(&self) -> u32 {
+        F::ERASE_SIZE as u32
+    }
+
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), SinkError> {
+        self.flash.read(self.base.wrapping_add(at), bytes).map_err(|_| SinkError)
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        self.flash.write(self.base.wrapping_add(at), bytes).map_err(|_| SinkError)
+    }
+
+    fn erase(&mut self, at: u32) -> Result<(), SinkError> {
+        let from = self.base.wrapping_add(at);
+        self.flash.erase(from, from.wrapping_add(self.erase_unit())).map_err(|_| SinkError)
+    }
+}
+
+impl<F: NorFlash> Sink for FlashSlot<'_, F> {
+    fn capacity(&self) -> u32 {
+        self.len
+    }
+
+    fn sequence(&self) -> u16 {
+        self.sequence
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        const {
+            assert!(32usize.is_multiple_of(F::WRITE_SIZE), "write units above 32 bytes don't fit");
+            assert!(32usize.is_multiple_of(F::READ_SIZE), "read units above 32 bytes don't fit");
+        }
+        // Writing over old bytes would leave a mixture of both.
+        for (index, part) in bytes.chunks(32).enumerate() {
+            let mut old = [0; 32];
+            self.read(at.wrapping_add(32 * index as u32), &mut old)?;
+            if old.get(..part.len()).is_none_or(|old| old.iter().any(|&byte| byte != 0xff)) {
+                return Err(SinkError);
+            }
+        }
+        if at == 0 {
+            // The magic of ELF comes last: a block 0 that was cut short is none.
+            let (head, rest) = bytes.split_at_checked(32).ok_or(SinkError)?;
+            self.write(32, rest)?;
+            return self.write(0, head);
+        }
+        self.write(at, bytes)
+    }
+}
+
+/// Which dumps a partition keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The first ones: the crash that began it all. Only uploaded ones make room.
+    First,
+    /// The last ones: the oldest makes room.
+    Last,
+}
+
+/// A part of a flash with room for `slots` dumps, all of one size.
+#[derive(Debug)]
+pub struct Partition<'a, F> {
+    flash: &'a mut F,
+    base: u32,
+    slot_len: u32,
+    slots: u32,
+}
+
+impl<'a, F: NorFlash> Partition<'a, F> {
+    /// The partition `base..base + len`. Slots are whole erase units; what is left over is unused.
+    /// `None` when not even one unit is left for each slot, or `base` is not at the start of a unit.
+    pub fn new(flash: &'a mut F, base: u32, len: u32, slots: u32) -> Option<Self> {
+        let unit = F::ERASE_SIZE as u32;
+        let units = len.checked_div(unit)?.checked_div(slots)?;
+        let slot_len = units.checked_mul(unit)?;
+        let aligned = base.checked_rem(unit)? == 0;
+        (units > 0 && aligned).then_some(Partition { flash, base, slot_len, slots })
+    }
+
+    /// How many slots there are.
+    pub const fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// A slot, counted from 0.
+    pub fn slot(&mut self, index: u32) -> FlashSlot<'_, F> {
+        let base = self.base.wrapping_add(index.wrapping_mul(self.slot_len));
+        FlashSlot { flash: self.flash, base, len: self.slot_len, sequence: 0 }
+    }
+
+    /// For the handler: a blank slot, with the number that follows those of all other dumps.
+    pub fn blank_slot(&mut self) -> Option<FlashSlot<'_, F>> {
+        let mut newest = None;
+        let mut blank = None;
+        for index in 0..self.slots {
+            match stored::peek(&mut self.slot(index)) {
+                Ok(Content::Dump(dump)) => newest = Some(newer(newest, dump.sequence)),
+                Ok(Content::Blank) if blank.is_none() => blank = Some(index),
+                _ => {}
+            }
+        }
+        let sequence = newest.map_or(1, |newest: u16| newest.wrapping_add(1));
+        blank.map(|index| FlashSlot { sequence, ..self.slot(index) })
+    }
+
+    /// The slot of the newest whole dump that has not been uploaded.
+    ///
+    /// # Errors
+    /// When the flash can't be read.
+    pub fn newest(
+        &mut self,
+        mut feed: impl FnMut(),
+    ) -> Result<Option<(u32, stored::Stored)>, SinkError> {
+        let mut best: Option<(u32, stored::Stored)> = None;
+        for index in 0..self.slots {
+            if let Content::Dump(dump) = stored::find(&mut self.slot(index), &mut feed)? {
+                let ahead = best.is_none_or(|(_, best)| is_newer(dump.sequence, best.sequence));
+                if !dump.uploaded && ahead {
+                    best = Some((index, dump));
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// For the start of the program: one step towards a blank slot for the next crash. Call it
+    /// until it answers `false`; each call erases at most one unit.
+    ///
+    /// Torn slots are erased first, then uploaded dumps, then, with [`Keep::Last`], the oldest one.
+    ///
+    /// # Errors
+    /// When the flash could not be read or erased.
+    pub fn prepare(&mut self, keep: Keep, mut feed: impl FnMut()) -> Result<bool, SinkError> {
+        let mut candidate: Option<(u32, u8, u16)> = None;
+        for index in 0..self.slots {
+            let (rank, sequence) = match stored::find(&mut self.slot(index), &mut feed)? {
+                Content::Blank => return Ok(false),
+                Content::Torn => (2, 0),
+                Content::Dump(dump) if dump.uploaded => (1, dump.sequence),
+                Content::Dump(dump) if keep == Keep::Last => (0, dump.sequence),
+                Content::Dump(_) => continue,
+            };
+            let better = candidate.is_none_or(|(_, best, oldest)| {
+                rank > best || (rank == best && is_newer(oldest, sequence))
+            });
+            if better {
+                candidate = Some((index, rank, sequence));
+            }
+        }
+        match candidate {
+            Some((index, _, _)) => Eraser::default().step(&mut self.slot(index)),
+            None => Ok(false),
+        }
+    }
+}
+
+/// Whether sequence number `a` comes after `b`, as long as they are not half the range apart.
+const fn is_newer(a: u16, b: u16) -> bool {
+    a != b && a.wrapping_sub(b) < 0x8000
+}
+
+fn newer(newest: Option<u16>, sequence: u16) -> u16 {
+    newest.filter(|&newest| is_newer(newest, sequence)).unwrap_or(sequence)
+}

@@ -1,0 +1,179 @@
+//! Tasks: what a system tells about its threads.
+
+use crate::arch::{Arch, Memory};
+use crate::crash::Crash;
+use crate::layout::task as bits;
+use crate::region::Area;
+
+/// What a task was doing. The number goes into the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// On the processor.
+    Running = bits::RUNNING,
+    /// Could run.
+    Ready = bits::READY,
+    /// Waits for something.
+    Blocked = bits::BLOCKED,
+    /// Put aside until somebody resumes it.
+    Suspended = bits::SUSPENDED,
+    /// Ended, not yet cleaned up.
+    Deleted = bits::DELETED,
+    /// An interrupt or exception handler.
+    Interrupt = bits::INTERRUPT,
+    /// Not told.
+    Unknown = bits::UNKNOWN,
+}
+
+/// One task.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Number of the thread in GDB; never 0, different for each task.
+    pub id: u32,
+    /// Name, padded with NUL.
+    pub name: [u8; bits::NAME_LEN],
+    /// What it was doing.
+    pub state: State,
+    /// Priority as the system counts it.
+    pub priority: u8,
+    /// How valuable it is in the dump, against the priorities of regions.
+    pub rank: u8,
+    /// Bits, see [`crate::layout::task`].
+    pub bits: u8,
+    /// Whether it made it into the dump; the writer sets it.
+    pub stored: bool,
+    /// Processor core that it runs or last ran on.
+    pub core: u8,
+    /// Control block.
+    pub tcb: Area,
+    /// Bounds of the stack; empty: unknown.
+    pub stack: Area,
+    /// Stack pointer: where the registers were saved, for a task that is not running.
+    pub sp: usize,
+}
+
+impl Task {
+    /// How valuable a task is unless its provider says otherwise.
+    pub const RANK: u8 = 200;
+
+    /// A task of which only its number and name are known.
+    #[allow(clippy::indexing_slicing, reason = "both indices are below the lengths")]
+    pub const fn new(id: u32, name: &str) -> Self {
+        let mut padded = [0; bits::NAME_LEN];
+        let bytes = name.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() && at < padded.len() {
+            padded[at] = bytes[at];
+            at += 1;
+        }
+        Task {
+            id,
+            name: padded,
+            state: State::Unknown,
+            priority: 0,
+            rank: Self::RANK,
+            bits: 0,
+            stored: false,
+            core: 0,
+            tcb: Area::EMPTY,
+            stack: Area::EMPTY,
+            sp: 0,
+        }
+    }
+
+    /// Whether this is the one that crashed.
+    pub const fn crashed(&self) -> bool {
+        self.bits & bits::CRASHED != 0
+    }
+
+    /// The part of the stack that is in use: from the stack pointer to the far end. The whole stack
+    /// when the pointer lies outside of it (an overflow), nothing when nothing is known.
+    pub(crate) fn used_stack(&self) -> (usize, usize) {
+        let (start, end) = (self.stack.start(), self.stack.end());
+        if self.stack.is_empty() {
+            (0, 0)
+        } else if self.sp < start || self.sp >= end {
+            (start, end)
+        } else {
+            (self.sp, end)
+        }
+    }
+}
+
+/// The tasks that a provider has found, in the room that the user reserved.
+#[derive(Debug)]
+pub struct TaskList<'a> {
+    room: &'a mut [Task],
+    count: usize,
+    pub(crate) seen: u16,
+    pub(crate) damaged_after: u16,
+}
+
+impl<'a> TaskList<'a> {
+    pub(crate) fn new(room: &'a mut [Task]) -> Self {
+        TaskList { room, count: 0, seen: 0, damaged_after: u16::MAX }
+    }
+
+    /// Adds a task; one for which there is no room is counted all the same.
+    pub fn push(&mut self, task: Task) {
+        self.seen = self.seen.saturating_add(1);
+        if let Some(slot) = self.room.get_mut(self.count) {
+            *slot = task;
+            self.count = self.count.wrapping_add(1);
+        }
+    }
+
+    /// The list of tasks could not be followed any further.
+    pub fn damaged(&mut self) {
+        self.damaged_after = self.seen;
+    }
+
+    /// Whether a further task would be kept.
+    pub fn has_room(&self) -> bool {
+        self.count < self.room.len()
+    }
+
+    /// The tasks so far.
+    pub fn tasks(&self) -> &[Task] {
+        self.room.get(..self.count).unwrap_or(&[])
+    }
+
+    pub(crate) fn tasks_mut(&mut self) -> &mut [Task] {
+        self.room.get_mut(..self.count).unwrap_or(&mut [])
+    }
+}
+
+/// A system's knowledge of its tasks.
+///
+/// Called in the fault handler with everything in any state: an implementation reads memory only
+/// through [`Memory`], bounds every walk, and reports a broken list with [`TaskList::damaged`].
+pub trait Tasks<A: Arch> {
+    /// Lists the tasks, the one on the processor first, with [`State::Running`].
+    fn list<M: Memory>(&mut self, crash: &Crash<'_>, memory: &mut M, list: &mut TaskList<'_>);
+
+    /// The registers of a task that is not on the processor, in the order of `NT_PRSTATUS`.
+    /// Answers which ones are known: bit n for word n.
+    fn registers<M: Memory>(&mut self, task: &Task, memory: &mut M, registers: &mut [usize])
+    -> u64;
+}
+
+/// One thread of execution, and perhaps an interrupt on top of it: bare metal, RTIC, one Embassy
+/// executor.
+#[derive(Clone, Copy, Debug)]
+pub struct Single {
+    /// Name of the thread.
+    pub name: &'static str,
+    /// Bounds of its stack.
+    pub stack: Area,
+}
+
+impl<A: Arch> Tasks<A> for Single {
+    fn list<M: Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
+        let sp = crash.registers.get(A::SP).copied().unwrap_or(0);
+        list.push(Task { state: State::Running, stack: self.stack, sp, ..Task::new(1, self.name) });
+    }
+
+    fn registers<M: Memory>(&mut self, _: &Task, _: &mut M, _: &mut [usize]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,124 @@
+//! Dumps of made-up memory, written by the crate and taken apart with its layout.
+
+mod support;
+
+use coroner_capture::arch::{Arch, Arm, RiscV64};
+use coroner_capture::layout::{Trailer, flag};
+use coroner_capture::{Area, Config, Kind, Outcome, Region, Sink, SinkError};
+
+/// An erased flash of some size.
+struct Flash {
+    bytes: Vec<u8>,
+    fail_at: Option<u32>,
+}
+
+impl Flash {
+    fn new(len: usize) -> Self {
+        Flash { bytes: vec![0xff; len], fail_at: None }
+    }
+}
+
+impl Sink for Flash {
+    fn capacity(&self) -> u32 {
+        self.bytes.len() as u32
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        if self.fail_at.is_some_and(|fail| at >= fail) {
+            return Err(SinkError);
+        }
+        assert!(
+            at.is_multiple_of(32) && bytes.len().is_multiple_of(32),
+            "blocks are multiples of 32"
+        );
+        let place = self.bytes.get_mut(at as usize..at as usize + bytes.len()).ok_or(SinkError)?;
+        assert!(place.iter().all(|&byte| byte == 0xff), "nothing is written twice");
+        place.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn written<A: Arch>(config: &Config<'_>, flash: &mut Flash) -> Outcome {
+    support::write::<A>(config, flash)
+}
+
+/// Checks the file as a whole, and each byte against the memory that it comes from; answers the
+/// trailer and the segments (address, length).
+fn checked(file: &[u8]) -> (Trailer, Vec<(u64, usize)>) {
+    let (trailer, segments) = support::checked(file);
+    for segment in &segments {
+        for (index, &byte) in segment.bytes.iter().enumerate() {
+            assert_eq!(byte, support::pattern(segment.address as usize + index));
+        }
+    }
+    (trailer, segments.iter().map(|segment| (segment.address, segment.bytes.len())).collect())
+}
+
+#[test]
+fn a_dump_with_room_for_all_holds_all() {
+    let regions = [Region::new(Kind::Data, Area::range(0x2000_0000, 0x2000_0123))];
+    let config = Config { regions: &regions, ..Config::MINIMAL };
+    let mut flash = Flash::new(8192);
+    assert_eq!(written::<Arm>(&config, &mut flash), Outcome::Complete);
+    let (trailer, segments) = checked(&flash.bytes);
+    assert_eq!(trailer.flags & !flag::SHA256, 0);
+    assert_eq!(segments, [(0x2000_1e00, 0x200), (0x2000_0000, 0x123)]);
+}
+
+#[test]
+fn a_wide_dump_has_the_same_shape() {
+    let config = Config::MINIMAL;
+    let mut flash = Flash::new(8192);
+    assert_eq!(written::<RiscV64>(&config, &mut flash), Outcome::Complete);
+    let (_, segments) = checked(&flash.bytes);
+    assert_eq!(segments.len(), 1);
+}
+
+#[test]
+fn what_does_not_fit_is_cut_and_said_so() {
+    let regions = [
+        Region::new(Kind::Bss, Area::range(0x2000_2000, 0x2000_4000)),
+        Region::new(Kind::Tagged, Area::range(0x2000_0000, 0x2000_0040)),
+    ];
+    let config = Config { regions: &regions, ..Config::MINIMAL };
+    let mut flash = Flash::new(2048);
+    assert_eq!(written::<Arm>(&config, &mut flash), Outcome::Truncated);
+    let (trailer, segments) = checked(&flash.bytes);
+    assert_eq!(trailer.flags & !flag::SHA256, flag::TRUNCATED);
+    assert_eq!(segments[..2], [(0x2000_1e00, 0x200), (0x2000_0000, 0x40)]);
+    assert_eq!((segments[2].0, segments[2].1 % 64), (0x2000_2000, 0));
+    assert!(trailer.length as usize <= 2048);
+}
+
+#[test]
+fn exclusions_leave_holes() {
+    let regions = [Region::new(Kind::Data, Area::range(0x2000_0000, 0x2000_0100))];
+    let secret = [Area::range(0x2000_0021, 0x2000_0033)];
+    let config = Config { regions: &regions, exclude: &secret, ..Config::MINIMAL };
+    let mut flash = Flash::new(8192);
+    assert_eq!(written::<Arm>(&config, &mut flash), Outcome::Complete);
+    let (_, segments) = checked(&flash.bytes);
+    assert_eq!(segments[1..], [(0x2000_0000, 0x21), (0x2000_0033, 0xcd)]);
+}
+
+#[test]
+fn a_sink_that_fails_leaves_what_got_through() {
+    let regions = [
+        Region::new(Kind::Data, Area::range(0x2000_0000, 0x2000_0100)),
+        Region::new(Kind::Bss, Area::range(0x2000_4000, 0x2000_5000)),
+    ];
+    let config = Config { regions: &regions, ..Config::MINIMAL };
+    for fail_at in (96..5000).step_by(32) {
+        let mut flash = Flash::new(16384);
+        flash.fail_at = Some(fail_at);
+        match written::<Arm>(&config, &mut flash) {
+            Outcome::Stopped => {
+                let (trailer, segments) = checked(&flash.bytes);
+                assert_eq!(trailer.flags, flag::STOPPED);
+                assert!(trailer.length < fail_at + 96 && segments.len() < 3);
+            }
+            Outcome::Failed => assert!(fail_at < 1100 && Trailer::decode(&flash.bytes).is_none()),
+            other => panic!("{other:?} at {fail_at}"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `coroner serve`: a dump for any debugger, until Ctrl-C.
+
+use super::{OpenArgs, summary};
+use crate::error::{Error, Result};
+use crate::open::Opened;
+use crate::server::{self, Address, Listener, Served};
+use clap::Args;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where GDB's manual and everybody's launch.json look for a stub.
+const USUAL_PORT: u16 = 3333;
+
+/// Arguments of `coroner serve`, and of `coroner` alone.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// How to serve it.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+}
+
+/// Where and how to serve.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ListenArgs {
+    /// Where to listen: HOST:PORT, :PORT, or unix:PATH; port 0 takes a free one
+    /// [default: 127.0.0.1:3333 and [::1]:3333]
+    #[arg(long, value_name = "ADDR", conflicts_with = "stdio")]
+    pub listen: Vec<String>,
+
+    /// Speak on standard input and output, for `target remote | coroner serve --stdio ...`
+    #[arg(long)]
+    pub stdio: bool,
+
+    /// End when the last client has gone
+    #[arg(long)]
+    pub once: bool,
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<()> {
+    // Listening comes first: a port that is taken should not be found out after the parsing.
+    let door = args.listen.door()?;
+    let opened = args.open.open()?;
+    serve(opened, &args.listen, door, None)
+}
+
+impl ListenArgs {
+    /// The sockets, unless it is standard input and output.
+    pub(super) fn door(&self) -> Result<Option<Listener>> {
+        if self.stdio {
+            return Ok(None);
+        }
+        let mut addresses = Vec::new();
+        for text in &self.listen {
+            let address: Address = text.parse()?;
+            if !address.is_local() {
+                eprintln!(
+                    "coroner: warning: {text} can be reached from other machines, and a dump holds \
+                     whatever the device knew: keys, passwords, people's data"
+                );
+            }
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            addresses.extend(Address::local(USUAL_PORT));
+        }
+        Listener::bind(&addresses).map(Some)
+    }
+}
+
+/// Serves until Ctrl-C, or with `--once` until the last client has gone.
+///
+/// `hints` stand behind what to type, in place of the usual ones.
+pub(super) fn serve(
+    opened: Opened,
+    listen: &ListenArgs,
+    door: Option<Listener>,
+    hints: Option<&str>,
+) -> Result<()> {
+    let stop = stop_on_ctrl_c()?;
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    let _ = summary::write(&opened, &mut text);
+    let firmware = opened.firmware.as_ref().map(|elf| (absolute(&elf.path), elf.bytes.clone()));
+    let Some(door) = door else {
+        eprint!("{text}");
+        let served = Served::new(opened.dump, firmware);
+        return server::serve_stdio(&served, &stop);
+    };
+    let addresses = door.addresses();
+    let _ = write_how_to(&opened, &addresses, hints, &mut text);
+    eprint!("{text}");
+    let options = server::Options { once: listen.once, ..server::Options::default() };
+    let served = Served::new(opened.dump, firmware);
+    door.serve(&served, &options, &stop)?;
+    eprintln!("coroner: done");
+    Ok(())
+}
+
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|e| Error::Resource(format!("can't listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+fn absolute(path: &str) -> String {
+    let absolute = std::path::absolute(Path::new(path));
+    absolute.map_or_else(|_| path.to_string(), |path| path.display().to_string())
+}
+
+/// What to type in another terminal.
+fn write_how_to(
+    opened: &Opened,
+    addresses: &[Address],
+    hints: Option<&str>,
+    out: &mut String,
+) -> std::fmt::Result {
+    let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    writeln!(out, "\nlistening on {}", places.join(" and "))?;
+    let Some(first) = addresses.first() else { return Ok(()) };
+    let target = match first {
+        Address::Tcp { host, port } if host == "127.0.0.1" => format!(":{port}"),
+        Address::Tcp { .. } => first.to_string(),
+        Address::Unix(path) => path.display().to_string(),
+    };
+    let gdb = opened.dump.arch.gdb_hint.as_deref().unwrap_or("gdb-multiarch");
+    writeln!(out, "In another terminal:\n\n    {gdb} -ex 'target remote {target}'")?;
+    let elf = opened.firmware.as_ref().map(|elf| elf.path.as_str());
+    match (elf, opened.dump.arch.description) {
+        (None, _) => {
+            writeln!(
+                out,
+                "\nFor names and lines pass the firmware: --elf FILE, or --elf-dir DIR."
+            )?;
+        }
+        // Without a target description GDB needs the ELF to know the architecture.
+        (Some(elf), false) => {
+            let line = format!("    {gdb} {elf} -ex 'target remote {target}'");
+            let old = format!("    {gdb} -ex 'target remote {target}'");
+            *out = out.replace(&old, &line);
+        }
+        (Some(_), true) => {}
+    }
+    for rom in &opened.rom {
+        writeln!(out, "\nFor names in ROM, in GDB: add-symbol-file {}", absolute(&rom.path))?;
+    }
+    match hints {
+        Some(hints) => writeln!(out, "\n{hints}\nCtrl-C here ends it."),
+        None => writeln!(
+            out,
+            "\nThen: bt, info threads, thread apply all bt, monitor help. Ctrl-C here ends it."
+        ),
+    }
+}

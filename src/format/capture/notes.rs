@@ -1,0 +1,250 @@
+//! The notes owned by `CAPT`: cause, fault registers, tasks, regions, strings.
+
+use super::NAME;
+use crate::arch::{cortex_m, riscv};
+use crate::carrier::size_words;
+use crate::dump::{Dump, FirmwareId, Note, Stack};
+use crate::format::elf::CoreFile;
+use crate::memory::AddrRange;
+use crate::reason::{FaultWord, Reason, Signal};
+use coroner_capture::layout::{self, Cause, Class, TaskTable, cause, note, region, task};
+
+pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
+    let is_fault =
+        |own: &&crate::format::elf::ElfNote| own.name == layout::OWNER && own.kind == note::FAULT;
+    // The fault registers first: they tell what the cause is in words.
+    core.notes.iter().filter(is_fault).for_each(|own| {
+        read_fault_registers(class, &own.desc, dump);
+    });
+    for own in &core.notes {
+        if own.name == "GNU" && own.kind == note::BUILD_ID {
+            dump.identity.firmware.push(FirmwareId::BuildId(own.desc.to_vec()));
+        }
+        if own.name != layout::OWNER {
+            continue;
+        }
+        let readable = match own.kind {
+            note::CAUSE => Cause::decode(class, &own.desc).map(|cause| read_cause(&cause, dump)),
+            note::TASKS => TaskTable::decode(class, &own.desc).map(|t| read_tasks(&t, dump)),
+            note::REGIONS => {
+                layout::regions(class, &own.desc).for_each(|entry| read_region(&entry, dump));
+                Some(())
+            }
+            note::INFO => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let pairs = layout::info(&own.desc).map(|(key, value)| (text(key), text(value)));
+                dump.identity.facts.extend(pairs);
+                Some(())
+            }
+            _ => Some(()),
+        };
+        if readable.is_none() {
+            dump.notes.push(Note::warning(format!(
+                "{NAME}: note {:#x} at offset {:#x}: {} bytes that can't be read",
+                own.kind,
+                own.offset,
+                own.desc.len()
+            )));
+        }
+    }
+}
+
+fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
+    let (message, file) = (text(cause.message), text(cause.file));
+    let place = match (file.is_empty(), cause.line) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" at {file}"),
+        (false, line) => format!(" at {file}:{line}"),
+    };
+    let said = |what: &str| match message.is_empty() {
+        true => format!("{what}{place}"),
+        false => format!("{what}{place}: {message}"),
+    };
+    let signal = match cause.signal {
+        4 => Signal::Ill,
+        7 => Signal::Bus,
+        8 => Signal::Fpe,
+        11 => Signal::Segv,
+        2 | 5 => Signal::Int,
+        _ => Signal::Abrt,
+    };
+    let words = match cause.kind {
+        cause::PANIC => said("panic"),
+        cause::ABORT => said("abort"),
+        cause::WATCHDOG => said("the watchdog was about to reset the device"),
+        _ => fault_words(cause, dump).unwrap_or_else(|| said("fault")),
+    };
+    if !message.is_empty() {
+        dump.texts.push(message);
+    }
+    dump.reason = Reason { signal, words, evidence: dump.reason.evidence.clone() };
+    if cause.frame_lost {
+        dump.warn("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown");
+    }
+    if cause.in_interrupt
+        && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
+    {
+        thread.remarks.push("crashed in an interrupt handler".into());
+    }
+    if let Some(uptime) = cause.uptime_us {
+        let seconds = format!("{}.{:06} s", uptime / 1_000_000, uptime % 1_000_000);
+        dump.identity.facts.push(("uptime".into(), seconds));
+    }
+    if let Some(reset) = cause.reset_reason {
+        dump.identity.facts.push(("last reset".into(), format!("reason {reset:#x}")));
+    }
+}
+
+/// What the fault registers of the crashed thread say, with the words that say so as evidence.
+fn fault_words(cause: &Cause<'_>, dump: &mut Dump) -> Option<String> {
+    let registers = &dump.crashed()?.registers;
+    let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
+    if cortex_m::is_m_profile(&dump.arch) {
+        let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
+        return Some(format!("{}{at}", told.words));
+    }
+    let mcause = registers.by_name("mcause")?;
+    let words = riscv::cause_words(mcause, dump.arch.word_bits);
+    let mcause = FaultWord { name: "mcause".into(), value: mcause, words: words.clone() };
+    let mtval = registers.by_name("mtval").map(|value| FaultWord {
+        name: "mtval".into(),
+        value,
+        words: if cause.address.is_some() { "the address that could not be used" } else { "" }
+            .to_string(),
+    });
+    let words = match cause.address {
+        Some(address) => format!("{words}: {address:#x}{at}"),
+        None => format!("{words}{at}"),
+    };
+    dump.reason.evidence.push(mcause);
+    dump.reason.evidence.extend(mtval);
+    Some(words)
+}
+
+fn read_fault_registers(class: Class, desc: &[u8], dump: &mut Dump) {
+    let arch = dump.arch.clone();
+    let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed) else { return };
+    for (id, value) in layout::fault_registers(class, desc) {
+        let index = match id {
+            layout::EXC_RETURN => arch.register("exc_return"),
+            id => arch.register_by_number(id).or_else(|| special_register(id, &arch)),
+        };
+        if let Some(index) = index
+            && thread.registers.get(index).is_none()
+        {
+            thread.registers.set(index, value.into());
+        }
+    }
+}
+
+/// Cortex-M special registers by their number in MRS (ARMv7-M manual, B5.2.2).
+fn special_register(number: u32, arch: &crate::targets::Arch) -> Option<usize> {
+    let name = match number {
+        8 => "msp",
+        9 => "psp",
+        10 => "msplim",
+        11 => "psplim",
+        16 => "primask",
+        17 => "basepri",
+        19 => "faultmask",
+        20 => "control",
+        _ => return None,
+    };
+    arch.register(name)
+}
+
+fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
+    for entry in table.tasks() {
+        let Some(thread) = dump.threads.iter_mut().find(|t| t.id == u64::from(entry.id)) else {
+            continue;
+        };
+        let name = String::from_utf8_lossy(entry.name).into_owned();
+        thread.name = Some(name).filter(|name| !name.is_empty()).or(thread.name.take());
+        thread.crashed = entry.crashed;
+        thread.priority = Some(entry.priority.into());
+        thread.core = Some(entry.core.into());
+        thread.control_block = (entry.tcb != 0).then_some(entry.tcb);
+        thread.state = state(entry.state).map(Into::into);
+        if entry.stack_start != 0 && entry.stack_start < entry.stack_end {
+            thread.stack = Some(Stack { low: entry.stack_start, high: entry.stack_end });
+        }
+        if entry.damaged {
+            thread.remarks.push("its control block or stack pointer made no sense".into());
+        }
+        forget_unknown(thread, entry.known);
+    }
+    let crashed = dump.threads.iter().position(|thread| thread.crashed);
+    if let Some(index) = crashed {
+        let first = dump.threads.remove(index);
+        dump.threads.insert(0, first);
+    }
+    if let Some(after) = table.damaged_after {
+        dump.warn(format!("the device's list of tasks was damaged after {after} of them"));
+    }
+    if table.stored < table.seen {
+        let (stored, seen) = (table.stored, table.seen);
+        dump.warn(format!("{stored} of {seen} tasks are in the dump: there was no room for more"));
+    }
+}
+
+/// NT_PRSTATUS has no way to say that a register is unknown; the task table has.
+fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
+    use crate::format::machine::{CORTEX_M, RISCV_X};
+    let arch = thread.registers.arch().clone();
+    let names: Vec<&str> = match arch.elf_machine {
+        goblin::elf::header::EM_ARM => CORTEX_M.to_vec(),
+        goblin::elf::header::EM_RISCV => {
+            std::iter::once("pc").chain(RISCV_X.iter().skip(1).copied()).collect()
+        }
+        _ => return,
+    };
+    for (bit, name) in names.iter().enumerate() {
+        if known & (1 << bit) == 0 {
+            thread.registers.forget(name);
+        }
+    }
+    thread.registers.set_why_missing("register not saved when the task was switched out");
+}
+
+fn state(state: u8) -> Option<&'static str> {
+    Some(match state {
+        task::RUNNING => "running",
+        task::READY => "ready",
+        task::BLOCKED => "blocked",
+        task::SUSPENDED => "suspended",
+        task::DELETED => "deleted",
+        task::INTERRUPT => "interrupt handler",
+        _ => return None,
+    })
+}
+
+fn read_region(entry: &layout::RegionEntry<'_>, dump: &mut Dump) {
+    let kind = region::NAMES.get(usize::from(entry.kind)).copied().unwrap_or("unknown kind");
+    let name = String::from_utf8_lossy(entry.name);
+    let label = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
+    let Some(range) = AddrRange::of_len(entry.start, entry.wanted) else { return };
+    dump.memory.name_regions(range, &label);
+    if entry.stored >= entry.wanted {
+        return;
+    }
+    let mut why = Vec::new();
+    let reasons = [
+        (region::EXCLUDED, "left out by the configuration"),
+        (region::UNMAPPED, "outside of the memory map"),
+        (region::NO_ROOM, "no room left"),
+    ];
+    why.extend(reasons.iter().filter(|(bit, _)| entry.missing & bit != 0).map(|(_, words)| *words));
+    let why = if why.is_empty() { "not captured".to_string() } else { why.join(", ") };
+    dump.memory.mark_missing(range, format!("{label}: {why}"));
+    // What was left out on purpose is no loss.
+    let note = format!(
+        "{label} at {range}: {} of {} stored: {why}",
+        size_words(entry.stored),
+        size_words(entry.wanted)
+    );
+    dump.notes.push(match entry.missing & !region::EXCLUDED {
+        0 => Note::info(note),
+        _ => Note::warning(note),
+    });
+}
