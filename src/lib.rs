@@ -14,6 +14,8 @@ pub mod memory;
 pub mod open;
 pub mod reason;
 pub mod registers;
+pub mod report;
 pub mod server;
 pub mod targets;
 pub mod unwind;
+pub mod values;

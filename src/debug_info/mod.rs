@@ -119,6 +119,11 @@ impl<'a> Module<'a> {
         self.raw.addr(id)
     }
 
+    /// All of the debugging sections.
+    pub(crate) fn dwarf(&self) -> &gimli::Dwarf<Slice<'a>> {
+        &self.dwarf
+    }
+
     /// Whether a section with code covers `addr`.
     pub fn holds_code(&self, addr: u64) -> bool {
         self.elf

@@ -22,6 +22,8 @@ pub struct NamedAddr {
 pub struct Symbols {
     /// Functions, and labels in code.
     code: Vec<Symbol>,
+    /// Variables.
+    data: Vec<Symbol>,
     /// What the linker was told: names of addresses outside of all sections.
     absolute: Vec<Symbol>,
 }
@@ -38,7 +40,11 @@ impl Symbols {
         let thumb = elf.machine == goblin::elf::header::EM_ARM;
         for mut symbol in elf.symbols() {
             // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
-            if symbol.object || symbol.name.starts_with(['$', '.']) {
+            if symbol.name.starts_with(['$', '.']) {
+                continue;
+            }
+            if symbol.object {
+                symbols.data.push(symbol);
                 continue;
             }
             if thumb && symbol.function {
@@ -55,6 +61,7 @@ impl Symbols {
         // Of several symbols at one address the last is found first: a function with a size.
         let rank = |s: &Symbol| (s.addr, s.function, s.len);
         symbols.code.sort_by_key(rank);
+        symbols.data.sort_by_key(rank);
         symbols.absolute.sort_by_key(rank);
         symbols
     }
@@ -78,6 +85,13 @@ impl Symbols {
         let end = self.absolute.partition_point(|s| s.addr <= addr);
         let symbol = self.absolute.get(..end)?.last()?;
         (addr - symbol.addr < FARTHEST).then(|| named(symbol, addr, false))
+    }
+
+    /// The variable that `addr` lies in.
+    pub fn data_at(&self, addr: u64) -> Option<NamedAddr> {
+        let end = self.data.partition_point(|s| s.addr <= addr);
+        let symbol = self.data.get(..end)?.last()?;
+        (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
     }
 
     /// How many functions there are.
