@@ -3,6 +3,7 @@
 pub mod arch;
 pub mod carrier;
 pub mod cli;
+pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 pub mod dump;

@@ -3,6 +3,7 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource can't be had, 2 usage.
 
+mod convert;
 mod demo;
 mod info;
 mod report;
@@ -57,6 +58,8 @@ pub enum Command {
     Info(info::InfoArgs),
     /// Tells the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
+    /// Writes a dump as an ELF core that plain GDB opens, as Intel HEX, or as raw files
+    Convert(convert::ConvertArgs),
     /// Serves a built-in dump of a real crash, to try things out
     Demo(demo::DemoArgs),
 }
@@ -214,6 +217,10 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Report(args) => {
             args.open.start_log();
             report::run(args)
+        }
+        Command::Convert(args) => {
+            args.open.start_log();
+            convert::run(args)
         }
         Command::Demo(args) => demo::run(args),
     };
