@@ -8,6 +8,7 @@ use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
 use crate::format::Symbols;
 use crate::format::elf::is_core;
+use crate::format::zephyr::bindesc;
 use crate::input::Input;
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
 use crate::targets::{Chip, Endian, MemoryKind};
@@ -186,11 +187,48 @@ impl Firmware {
         })
     }
 
+    /// The `len` bytes that the file holds for the device's address `addr`.
+    pub fn read(&self, addr: u64, len: u64) -> Option<Bytes> {
+        let holds = |section: &&Section| {
+            section.alloc
+                && section.has_bytes
+                && addr.checked_sub(section.addr).and_then(|off| off.checked_add(len))
+                    <= Some(section.len)
+                && addr >= section.addr
+        };
+        let section = self.sections.iter().find(holds)?;
+        let bytes = self.section_bytes(section);
+        let start = (addr - section.addr) as usize;
+        let end = start.checked_add(len as usize)?;
+        (end <= bytes.len()).then(|| bytes.slice(start..end))
+    }
+
+    /// The build id that Spotflow's tool put in, if it did.
+    pub fn spotflow_id(&self) -> Option<Vec<u8>> {
+        let symbol = self.symbol("bindesc_entry_spotflow_build_id");
+        let entry = symbol.and_then(|symbol| self.read(symbol.addr, 24));
+        let own =
+            entry.and_then(|entry| bindesc::spotflow(entry.strip_prefix(&bindesc::SPOTFLOW_HEAD)?));
+        own.or_else(|| self.descriptors()?.spotflow)
+    }
+
+    /// What Zephyr's binary descriptors say of the build.
+    pub fn zephyr_build(&self) -> Option<String> {
+        self.descriptors()?.build()
+    }
+
+    fn descriptors(&self) -> Option<bindesc::Descriptors> {
+        let constant = self.sections.iter().filter(|section| section.alloc && section.has_bytes);
+        constant.map(|section| self.section_bytes(section)).find_map(|bytes| bindesc::find(&bytes))
+    }
+
     /// Whether this is the file that `id` tells of.
     pub fn is(&self, id: &FirmwareId) -> bool {
         match id {
             FirmwareId::ElfSha256(prefix) => self.sha256().starts_with(prefix.as_str()),
             FirmwareId::BuildId(wanted) => self.build_id().is_some_and(|own| own == wanted),
+            FirmwareId::Spotflow(wanted) => self.spotflow_id().as_ref() == Some(wanted),
+            FirmwareId::ZephyrBuild(wanted) => self.zephyr_build().as_ref() == Some(wanted),
         }
     }
 
@@ -204,6 +242,14 @@ impl Firmware {
             FirmwareId::BuildId(_) => match self.build_id() {
                 Some(id) => FirmwareId::BuildId(id.to_vec()).to_string(),
                 None => "without a build id".to_string(),
+            },
+            FirmwareId::Spotflow(_) => match self.spotflow_id() {
+                Some(id) => FirmwareId::Spotflow(id).to_string(),
+                None => "without a Spotflow build id".to_string(),
+            },
+            FirmwareId::ZephyrBuild(_) => match self.zephyr_build() {
+                Some(build) => FirmwareId::ZephyrBuild(build).to_string(),
+                None => "without binary descriptors of its build".to_string(),
             },
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One input as the user named it, and its bytes.
 #[derive(Clone, Debug)]
@@ -16,9 +16,54 @@ pub struct Input {
     pub name: String,
     /// All of it. A mapped file costs memory only where it is touched.
     pub bytes: Bytes,
+    /// The device address of the first byte, where the name says it: `ram@0x20000000.bin`.
+    pub addr: Option<u64>,
 }
 
+/// Folders hold a handful of images and a log; one with more files was named by mistake.
+const MOST_FILES: usize = 64;
+
 impl Input {
+    /// Opens `path`, or all files of the folder `path`, by name. `FILE@ADDR` and `FILE:ADDR` say
+    /// the address of an image whose name does not.
+    ///
+    /// # Errors
+    /// As [`Input::open`]; [`Error::Usage`] for an empty folder or one with very many files.
+    pub fn open_all(path: &Path, map: bool) -> Result<Vec<Input>> {
+        if let Some((file, addr)) = with_address(path) {
+            return Ok(vec![Input { addr: Some(addr), ..Input::open(&file, map)? }]);
+        }
+        if !path.is_dir() {
+            return Ok(vec![Input::open(path, map)?]);
+        }
+        let io = |e| Error::io(path, e);
+        let entries = std::fs::read_dir(path).map_err(io)?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(io)?.path();
+            if entry.is_file() {
+                files.push(entry);
+            }
+        }
+        if files.is_empty() || files.len() > MOST_FILES {
+            let (name, count) = (path.display(), files.len());
+            return Err(Error::Usage(format!(
+                "{name}: a folder with {count} files; expected one with the files of one crash (at \
+                 most {MOST_FILES})"
+            )));
+        }
+        files.sort();
+        let mut inputs = Vec::new();
+        for file in files {
+            let input = Input::open(&file, map)?;
+            // The firmware may lie beside the dump: it goes to --elf, not in here.
+            if !is_program(&input.bytes) && !input.bytes.is_empty() {
+                inputs.push(input);
+            }
+        }
+        Ok(inputs)
+    }
+
     /// Opens `path`; `-` is standard input. With `map` false a file is read instead of mapped.
     ///
     /// # Errors
@@ -28,7 +73,7 @@ impl Input {
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut bytes);
             read.map_err(|e| Error::io("standard input", e))?;
-            return Ok(Input { name: "standard input".into(), bytes: bytes.into() });
+            return Ok(Input { name: "standard input".into(), bytes: bytes.into(), addr: None });
         }
         let name = path.display().to_string();
         let io = |e| Error::io(path, e);
@@ -38,13 +83,52 @@ impl Input {
             return Err(Error::Usage(format!("{name}: is a folder; name the dump in it")));
         }
         if map && meta.is_file() && meta.len() > 0 {
-            return Ok(Input { name, bytes: map_file(&file).map_err(io)? });
+            let addr = address_in_name(path, meta.len());
+            return Ok(Input { name, bytes: map_file(&file).map_err(io)?, addr });
         }
         // Pipes and devices have no length and can't be mapped.
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
-        Ok(Input { name, bytes: bytes.into() })
+        let addr = address_in_name(path, bytes.len() as u64);
+        Ok(Input { name, bytes: bytes.into(), addr })
     }
+}
+
+/// An ELF file of type `ET_EXEC` or `ET_DYN`.
+fn is_program(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF") && matches!(bytes.get(16), Some(2 | 3))
+}
+
+/// Splits `FILE@0x20000000` and `FILE:0x20000000`, unless a file of the whole name is there.
+fn with_address(path: &Path) -> Option<(PathBuf, u64)> {
+    let text = path.to_str()?;
+    let (file, addr) = text.rsplit_once(['@', ':'])?;
+    let addr = u64::from_str_radix(addr.strip_prefix("0x")?, 16).ok()?;
+    (!file.is_empty() && !path.exists()).then(|| (file.into(), addr))
+}
+
+/// The address that the name of a raw image tells: `ram@0x20000000.bin`, `ram_20000000.bin`,
+/// `mem-20000000-20010000.bin`. Digits without `0x` must be eight, end in 00 (no date does) and,
+/// where a second such number follows, be as far from it as the file is long.
+fn address_in_name(path: &Path, len: u64) -> Option<u64> {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    if !matches!(extension.to_ascii_lowercase().as_str(), "bin" | "raw" | "img" | "dat" | "") {
+        return None;
+    }
+    let stem = path.file_stem()?.to_str()?.to_ascii_lowercase();
+    let words: Vec<&str> = stem.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let hex = |digits: &str| u64::from_str_radix(digits, 16).ok();
+    let prefixed = words.iter().find_map(|word| word.strip_prefix("0x").and_then(hex));
+    let bare: Vec<u64> = words
+        .iter()
+        .filter(|word| word.len() == 8 && word.ends_with("00"))
+        .filter_map(|word| hex(word))
+        .collect();
+    prefixed.or(match bare.as_slice() {
+        [addr] => Some(*addr),
+        [start, end] => (end.checked_sub(*start) == Some(len)).then_some(*start),
+        _ => None,
+    })
 }
 
 #[allow(unsafe_code, reason = "mapping a file is unsafe by nature; argued below")]
@@ -56,4 +140,30 @@ fn map_file(file: &File) -> std::io::Result<Bytes> {
     // finished files; for the rest there is `--no-mmap`.
     let map = unsafe { Mmap::map(file)? };
     Ok(Bytes::from_owner(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_image_tells_its_address_and_a_date_is_none() {
+        let addr = |name: &str| address_in_name(Path::new(name), 0x10000);
+        assert_eq!(addr("a/raw-ram@0x20000000.bin"), Some(0x2000_0000));
+        assert_eq!(addr("0x20000000.bin"), Some(0x2000_0000));
+        assert_eq!(addr("ram_20000000.bin"), Some(0x2000_0000));
+        assert_eq!(addr("mem-20000000-20010000.bin"), Some(0x2000_0000));
+        assert_eq!(addr("mem-20000000-20020000.bin"), None);
+        assert_eq!(addr("dump-20260104.bin"), None);
+        assert_eq!(addr("crash.bin"), None);
+        assert_eq!(addr("ram_20000000.log"), None);
+    }
+
+    #[test]
+    fn an_address_behind_the_name_is_split_off() {
+        let split = with_address(Path::new("ram.bin@0x20000000"));
+        assert_eq!(split, Some(("ram.bin".into(), 0x2000_0000)));
+        assert_eq!(with_address(Path::new("ram.bin:20000000")), None);
+        assert_eq!(with_address(Path::new("ram.bin")), None);
+    }
 }

@@ -1,4 +1,39 @@
-//! Opens the memory that a device left behind when it crashed.
+//! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
+//!
+//! ```text
+//!  file(s) -> input -> carrier -> format -> Dump -> server | cli (info)
+//!                      (peels)   (reads)     ^
+//!           firmware ELF, ROM ELF -----------+--- targets (register sets, chips)
+//! ```
+//!
+//! Two rules hold the house together.
+//!
+//! *Readers know no GDB, the server knows no formats, both know only [`dump::Dump`].* A reader in
+//! [`format`](mod@format) turns bytes into a `Dump`; whatever comes out of the program is made of that
+//! `Dump` alone.
+//!
+//! *Unknown is not zero.* A register or a byte that the dump does not hold stays absent on every way
+//! out, with the reason where one is known.
+//!
+//! Where to look:
+//!
+//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`].
+//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`carrier`], [`format`](mod@format),
+//!   [`firmware`].
+//! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
+//! * The way out: [`server`], [`cli`].
+//!
+//! ```no_run
+//! use coroner::open::{Options, open};
+//!
+//! # fn main() -> coroner::error::Result<()> {
+//! let opened = open(&["crash.bin".into()], &Options::default())?;
+//! for thread in &opened.dump.threads {
+//!     println!("{} stopped at {:x?}", thread.label(), thread.registers.pc());
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod arch;
 pub mod carrier;

@@ -18,6 +18,7 @@ use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::format::Context;
+use crate::format::parts::assemble as parts;
 use crate::input::Input;
 use crate::targets::Targets;
 use std::path::PathBuf;
@@ -38,6 +39,10 @@ pub struct Options {
     pub force: bool,
     /// Where in the input the dump, or the partition table that leads to it, starts.
     pub offset: Option<u64>,
+    /// The address of a raw memory image.
+    pub base: Option<u64>,
+    /// Where the exception frame is stacked that holds the crashed thread's registers.
+    pub frame: Option<u64>,
     /// Read files instead of mapping them.
     pub no_mmap: bool,
     /// ELF files of the firmware; the one that matches the dump is used.
@@ -88,11 +93,11 @@ impl Opened {
 /// Any [`Error`]: inputs that can't be read, hold no dump or only broken ones; an ELF file of
 /// another build; wrong options.
 pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
-    let inputs = inputs
-        .iter()
-        .map(|path| Input::open(path, !options.no_mmap))
-        .collect::<Result<Vec<_>>>()?;
-    open_inputs(&inputs, options)
+    let mut all = Vec::new();
+    for path in inputs {
+        all.extend(Input::open_all(path, !options.no_mmap)?);
+    }
+    open_inputs(&all, options)
 }
 
 /// The same for inputs that are open already.
@@ -111,22 +116,42 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         targets.arch(name).map_err(|_| unknown_target(name, &targets))?;
     }
 
-    let carriers = CarrierOptions { offset: options.offset };
-    let found = dig::dig(inputs, &carriers, options.format.as_deref())?;
-    let (picked, mut dump) = pick(&found, options, &targets)?;
-    let candidate = &found[picked];
+    let carriers = CarrierOptions { offset: options.offset, base: options.base };
+    let dug = dig::dig(inputs, &carriers, options.format.as_deref())?;
+    let context = Context {
+        targets: &targets,
+        force: options.force,
+        target: options.target.as_deref(),
+        elf: elf_hint::of_files(&options.elf),
+        frame: options.frame,
+    };
+    let (whole, parts) = (&dug.whole, &dug.parts);
+    let (picked, mut dump) = match whole.as_slice() {
+        [] => (0, parts::assemble(parts, &context)?),
+        whole => pick(whole, options, &context)?,
+    };
+    let candidate = whole.get(picked);
+    if candidate.is_some() {
+        parts::add(&mut dump, parts);
+    }
+    dump.notes.extend(dug.useless.iter().map(|error| Note::warning(error.to_string())));
 
     let beside = firmware::find(&mut dump, options)?;
-    if let Some(firmware) = &beside.firmware {
+    if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }
     arch::complete(&mut dump);
-    let mut layers = candidate.piece.layers.clone();
+    let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());
+    let mut files: Vec<&str> = parts.iter().map(|part| part.file.as_str()).collect();
+    files.dedup();
     Ok(Opened {
-        file: candidate.file.clone(),
+        file: candidate.map_or_else(|| files.join(" + "), |candidate| candidate.file.clone()),
         layers,
-        found: found.iter().map(Candidate::describe).collect(),
+        found: match whole.as_slice() {
+            [] => vec![files.join(" + ")],
+            whole => whole.iter().map(Candidate::describe).collect(),
+        },
         picked: picked + 1,
         dump,
         firmware: beside.firmware,
@@ -135,11 +160,9 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
 }
 
 /// The user's choice among the dumps, or the last one that is whole.
-fn pick(found: &[Candidate], options: &Options, targets: &Targets) -> Result<(usize, Dump)> {
-    let hint = elf_hint::of_files(&options.elf);
+fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result<(usize, Dump)> {
     let read = |index: usize, force: bool| {
-        let context =
-            Context { targets, force, target: options.target.as_deref(), elf: hint.clone() };
+        let context = Context { force, ..context.clone() };
         let Candidate { file, piece, format } = &found[index];
         format.read(piece, &context).map_err(|error| error.in_file(file))
     };

@@ -33,7 +33,7 @@ fn qsupported_names_what_works_and_offers_text_and_binary_only_to_who_asked() {
 #[test]
 fn registers_that_the_dump_lacks_are_xx_and_the_wired_zero_is_0() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     let g = client.ask("g");
     // zero, ra ... pc, then mcause and mtval, which some thread holds.
     assert_eq!(g.len(), (33 + 2) * 8);
@@ -53,7 +53,7 @@ fn registers_that_the_dump_lacks_are_xx_and_the_wired_zero_is_0() {
 #[test]
 fn p_reads_one_register_unknown_or_not_and_refuses_what_the_set_lacks() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("p20"), "0c000042");
     assert_eq!(client.ask("p0"), "00000000");
     assert_eq!(client.ask("p4"), "xxxxxxxx");
@@ -74,13 +74,13 @@ fn lldb_gets_an_error_for_an_unknown_register_as_it_reads_xx_as_cc() {
 #[test]
 fn the_description_tells_of_the_csrs_that_some_thread_holds() {
     let server = Server::of(riscv());
-    let xml = server.connect().as_gdb().document("features:read:target.xml");
+    let xml = server.connect().into_gdb().document("features:read:target.xml");
     assert!(xml.contains("<architecture>riscv:rv32</architecture>"), "{xml}");
     assert!(xml.contains("<feature name=\"org.gnu.gdb.riscv.csr\">"), "{xml}");
     assert!(xml.contains("name=\"mcause\" bitsize=\"32\" regnum=\"899\""), "{xml}");
     assert!(!xml.contains("mstatus"), "{xml}");
     assert!(!xml.contains("riscv.fpu"), "{xml}");
-    let other = server.connect().as_gdb().ask("qXfer:features:read:other.xml:0,100");
+    let other = server.connect().into_gdb().ask("qXfer:features:read:other.xml:0,100");
     assert_eq!(other, "E02");
 }
 
@@ -89,7 +89,7 @@ fn a_chip_with_an_fpu_describes_it_though_nobody_holds_a_value() {
     let mut dump = riscv();
     dump.features.push("org.gnu.gdb.riscv.fpu".into());
     let server = Server::of(dump);
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     let xml = client.document("features:read:target.xml");
     assert!(
         xml.contains("name=\"ft0\" bitsize=\"32\" regnum=\"33\" type=\"ieee_single\""),
@@ -115,7 +115,7 @@ fn an_architecture_without_description_gets_a_short_g_and_answers_p_for_the_rest
 #[test]
 fn memory_reads_give_the_readable_front_part() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("m3fc800fe,4"), "feff0001", "across two regions");
     assert_eq!(client.ask("m3fc8013e,10"), "3e3f", "into a hole");
     assert_eq!(client.ask("m3fc80140,4"), "E0e");
@@ -128,7 +128,7 @@ fn memory_reads_give_the_readable_front_part() {
 #[test]
 fn binary_reads_are_escaped_and_only_for_who_offered_them() {
     let server = Server::of(riscv());
-    assert_eq!(server.connect().as_gdb().ask("x3fc80000,4"), "");
+    assert_eq!(server.connect().into_gdb().ask("x3fc80000,4"), "");
     let mut client = server.connect();
     client.ask("qSupported:binary-upload+");
     let (_, reply) = client.exchange(format!("x{:x},8", STACK + 0x40));
@@ -152,7 +152,7 @@ fn the_reason_of_a_hole_reaches_clients_that_take_words() {
 #[test]
 fn the_stop_reply_has_the_signal_and_the_thread_that_crashed() {
     let server = Server::of(riscv());
-    assert_eq!(server.connect().as_gdb().ask("?"), "T0bthread:p1.3fc91000;core:0;");
+    assert_eq!(server.connect().into_gdb().ask("?"), "T0bthread:p1.3fc91000;core:0;");
     assert_eq!(server.connect().ask("?"), "T0bthread:3fc91000;core:0;");
 }
 
@@ -161,17 +161,17 @@ fn every_resume_is_answered_with_a_sentence_and_the_crash() {
     let server = Server::of(riscv());
     let resumes = ["c", "s", "C05", "S05", "vCont;c", "vCont;C05:p1.3fc91000", "vCont;c:p1.-1"];
     for resume in resumes {
-        let (console, reply) = server.connect().as_gdb().exchange(resume);
+        let (console, reply) = server.connect().into_gdb().exchange(resume);
         assert!(console.contains("The device is dead"), "{resume}: {console}");
         assert_eq!(reply, b"T0bthread:p1.3fc91000;core:0;", "{resume}");
     }
     for step in
         ["vCont;s:p1.3fc92000;c", "vCont;r42000000,42000010:p1.3fc92000", "vCont;S05:p1.3fc92000"]
     {
-        let (_, reply) = server.connect().as_gdb().exchange(step);
+        let (_, reply) = server.connect().into_gdb().exchange(step);
         assert_eq!(reply, b"T0bthread:p1.3fc92000;", "{step}");
     }
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("vCont;t:p1.-1"), "OK");
     assert_eq!(client.ask("vCont?"), "vCont;c;C;s;S;t");
     assert_eq!(client.ask("vCtrlC"), "OK");
@@ -180,7 +180,7 @@ fn every_resume_is_answered_with_a_sentence_and_the_crash() {
 #[test]
 fn the_first_resume_tells_reason_and_warnings_and_later_ones_do_not() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     let (first, _) = client.exchange("vCont;c");
     assert!(
         first.contains("load access fault at 0x0 (SIGSEGV) in thread main on core 0"),
@@ -194,7 +194,7 @@ fn the_first_resume_tells_reason_and_warnings_and_later_ones_do_not() {
 #[test]
 fn breakpoints_and_watchpoints_are_accepted() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     for kind in 0..=4 {
         assert_eq!(client.ask(format!("Z{kind},42000000,4")), "OK");
         assert_eq!(client.ask(format!("z{kind},42000000,4")), "OK");
@@ -204,7 +204,7 @@ fn breakpoints_and_watchpoints_are_accepted() {
 #[test]
 fn what_needs_a_live_device_is_refused() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     for request in ["vRun;", "R00", "vFlashErase:42000000,1000", "vFlashWrite:0:x", "vFlashDone"] {
         assert_eq!(client.ask(request), "E1e", "{request}");
     }
@@ -232,7 +232,7 @@ fn what_needs_a_live_device_is_refused() {
 fn after_a_detach_or_kill_no_threads_exist_until_an_attach() {
     let server = Server::of(riscv());
     for end in ["D", "D;1", "vKill;1"] {
-        let mut client = server.connect().as_gdb();
+        let mut client = server.connect().into_gdb();
         assert_eq!(client.ask("Hgp1.3fc92000"), "OK");
         assert_eq!(client.ask(end), "OK");
         assert_eq!(client.ask(end), "OK", "once more does no harm");
@@ -255,7 +255,7 @@ fn after_a_detach_or_kill_no_threads_exist_until_an_attach() {
 #[test]
 fn k_alone_has_no_reply() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     client.send(support::packet("k"));
     assert_eq!(client.expect_byte(), b'+');
     assert_eq!(client.ask("?"), "W00", "the next reply is that of the next request");
@@ -264,7 +264,7 @@ fn k_alone_has_no_reply() {
 #[test]
 fn threads_are_listed_crashed_first_with_ids_that_gdb_can_carry() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("qfThreadInfo"), "mp01.3fc91000,p01.3fc92000,p01.01");
     assert_eq!(client.ask("qsThreadInfo"), "l");
     assert_eq!(client.ask("Tp1.3fc92000"), "OK");
@@ -292,7 +292,7 @@ fn threads_are_listed_crashed_first_with_ids_that_gdb_can_carry() {
 fn a_dump_without_registers_has_one_thread_that_knows_nothing() {
     let arch = riscv().arch;
     let server = Server::of(Dump::new("only memory", arch));
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("?"), "T06thread:p1.1;");
     assert_eq!(client.ask("g"), format!("00000000{}", "x".repeat(32 * 8)));
     assert!(client.monitor("notes").contains("no registers"));
@@ -301,7 +301,7 @@ fn a_dump_without_registers_has_one_thread_that_knows_nothing() {
 #[test]
 fn the_memory_map_covers_what_is_held_and_nothing_else() {
     let server = Server::of(riscv());
-    let map = server.connect().as_gdb().document("memory-map:read:");
+    let map = server.connect().into_gdb().document("memory-map:read:");
     assert!(map.contains("<memory type=\"ram\" start=\"0x3fc80000\" length=\"0x140\"/>"), "{map}");
     assert_eq!(map.matches("<memory ").count(), 3, "{map}");
 }
@@ -335,7 +335,7 @@ fn lldb_gets_regions_threads_and_reasons() {
 #[test]
 fn crc_and_search_look_at_what_is_there() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     // The same figure as GDB's own: checked with compare-sections in tests/server_gdb.rs.
     assert!(client.ask("qCRC:42000000,20").starts_with('C'));
     assert_eq!(client.ask("qCRC:3fc80000,141"), "E0e");
@@ -351,8 +351,8 @@ fn crc_and_search_look_at_what_is_there() {
 #[test]
 fn what_a_client_writes_only_it_sees_and_only_until_revert() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
-    let mut other = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
+    let mut other = server.connect().into_gdb();
     assert_eq!(client.ask("M3fc800ff,2:abcd"), "OK");
     assert_eq!(client.ask("X3fc80101,1:}\x03"), "OK");
     assert_eq!(client.ask("m3fc800fe,4"), "feabcd23");
@@ -373,7 +373,7 @@ fn what_a_client_writes_only_it_sees_and_only_until_revert() {
 #[test]
 fn holes_and_impossible_values_cannot_be_written() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert_eq!(client.ask("M3fc8013f,2:abcd"), "E0e");
     assert_eq!(client.ask("m3fc8013f,1"), "3f", "nothing of it was written");
     assert_eq!(client.ask("M0,1:00"), "E0e");
@@ -391,7 +391,7 @@ fn holes_and_impossible_values_cannot_be_written() {
 #[test]
 fn monitor_has_an_answer_to_every_word() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     assert!(client.monitor("help").lines().count() >= 9);
     assert!(client.monitor("").contains("revert"));
     let crash = client.monitor("crash");

@@ -30,6 +30,7 @@ pub mod rle;
 pub mod sha256;
 pub mod sink;
 pub mod stored;
+pub mod table;
 pub mod task;
 pub mod text;
 mod write;

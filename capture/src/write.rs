@@ -73,7 +73,7 @@ pub enum Outcome {
     Failed,
 }
 
-fn write<A: Arch, M: Memory>(
+pub(crate) fn write<A: Arch, M: Memory>(
     config: &Config<'_>,
     crash: &Crash<'_>,
     tasks: &mut impl Tasks<A>,
@@ -561,10 +561,18 @@ impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
             return;
         }
         let note = &A::FLOATS;
-        self.note(note.owner, note.owner_len, note.kind, note.len + 4);
+        self.note(note.owner, note.owner_len, note.kind, note.len + note.status_len);
         self.bytes(crash.floats);
         self.zeros(note.len.saturating_sub(crash.floats.len()));
         self.u32(crash.float_status);
+        self.zeros(note.status_len.saturating_sub(4));
+        if note.hwcap != 0 {
+            const AT_HWCAP: u32 = 16;
+            self.note(b"CORE\0\0\0\0", 5, note::AUXV, 16);
+            for value in [AT_HWCAP, note.hwcap, 0, 0] {
+                self.u32(value);
+            }
+        }
     }
 
     /// Copies memory into the file, bytes that can't be read as FF; answers the bytes' CRC.

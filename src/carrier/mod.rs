@@ -6,10 +6,11 @@
 
 pub mod compressed;
 pub mod esp_flash;
+pub mod log_blocks;
 pub mod plain_text;
 pub mod text;
 
-use crate::dump::Note;
+use crate::dump::{FirmwareId, Note};
 use crate::error::Fault;
 use bytes::Bytes;
 use std::ops::Range;
@@ -24,9 +25,15 @@ pub struct Piece {
     /// What the carrier says it is: the name of a format, where only that can be meant (it lay
     /// in a core-dump partition, or between the lines that its producer prints).
     pub hint: Option<&'static str>,
+    /// The device address of the first byte, where the user or the file's name says it.
+    pub addr: Option<u64>,
     /// Offsets in `bytes` that were lost on the way (a damaged line of a log). What stands there
     /// is not what the device wrote.
     pub lost: Vec<Range<u64>>,
+    /// What the carrier knows of the firmware, where what is inside does not say.
+    pub firmware: Vec<FirmwareId>,
+    /// Further facts that the carrier knows, by name.
+    pub facts: Vec<(String, String)>,
     /// What was odd on the way.
     pub notes: Vec<Note>,
 }
@@ -34,12 +41,21 @@ pub struct Piece {
 impl Piece {
     /// The outermost piece: an input as it came.
     pub fn outermost(bytes: Bytes) -> Self {
-        Piece { layers: Vec::new(), bytes, hint: None, lost: Vec::new(), notes: Vec::new() }
+        Piece {
+            layers: Vec::new(),
+            bytes,
+            hint: None,
+            addr: None,
+            lost: Vec::new(),
+            firmware: Vec::new(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// What lay inside this piece.
     pub fn inner(&self, layer: impl Into<String>, bytes: Bytes) -> Piece {
-        let mut inner = Piece { bytes, hint: None, lost: Vec::new(), ..self.clone() };
+        let mut inner = Piece { bytes, hint: None, addr: None, lost: Vec::new(), ..self.clone() };
         inner.layers.push(layer.into());
         inner
     }
@@ -63,6 +79,8 @@ impl Piece {
 pub struct CarrierOptions {
     /// Where in the input the dump, or the partition table that leads to it, starts.
     pub offset: Option<u64>,
+    /// The device address of the first byte of an input.
+    pub base: Option<u64>,
 }
 
 /// A way of wrapping dumps.

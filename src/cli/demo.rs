@@ -37,8 +37,12 @@ Try there:   bt                    who called whom, with arguments
 
 pub(super) fn run(args: &DemoArgs) -> Result<()> {
     let door = args.listen.door()?;
-    let dump = Input { name: "demo.core".into(), bytes: Bytes::from_static(DUMP) };
-    let elf = Input { name: "/demo/firmware.elf".into(), bytes: Bytes::from_static(FIRMWARE) };
+    let dump = Input { name: "demo.core".into(), bytes: Bytes::from_static(DUMP), addr: None };
+    let elf = Input {
+        name: "/demo/firmware.elf".into(),
+        bytes: Bytes::from_static(FIRMWARE),
+        addr: None,
+    };
     let options = open::Options { elf_open: vec![elf], ..open::Options::default() };
     let opened = open::open_inputs(&[dump], &options)?;
     eprintln!("{STORY}");

@@ -104,6 +104,14 @@ pub struct OpenArgs {
     #[arg(long, value_name = "ADDR", value_parser = parse_number)]
     pub offset: Option<u64>,
 
+    /// The address of a raw memory image; FILE@ADDR says it of one of several files
+    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
+    pub base: Option<u64>,
+
+    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
+    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
+    pub frame: Option<u64>,
+
     /// Take the input for this format
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
@@ -152,6 +160,8 @@ impl OpenArgs {
             pick: self.pick,
             force: self.force,
             offset: self.offset,
+            base: self.base,
+            frame: self.frame,
             no_mmap: self.no_mmap,
             elf: self.elf.clone(),
             elf_open: Vec::new(),

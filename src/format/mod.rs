@@ -1,10 +1,20 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod capture;
+pub mod cm_backtrace;
+pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
+pub mod esp_panic;
+mod fault_text;
 pub mod machine;
+pub mod mbed;
+pub mod memfault;
+pub mod nuttx;
+pub mod parts;
+pub mod px4_log;
+pub mod zephyr;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -56,6 +66,7 @@ pub trait Symbols {
 }
 
 /// What a reader may ask for.
+#[derive(Clone)]
 pub struct Context<'a> {
     /// Register sets and chips.
     pub targets: &'a Targets,
@@ -65,10 +76,24 @@ pub struct Context<'a> {
     pub target: Option<&'a str>,
     /// What the user's ELF file is for.
     pub elf: Option<machine::ElfHint>,
+    /// Where the user says that the crashed context's exception frame is.
+    pub frame: Option<u64>,
 }
 
 /// All formats.
-pub static FORMATS: &[&dyn Format] = &[&esp_idf::EspIdf, &capture::Capture, &elf_core::ElfCore];
+pub static FORMATS: &[&dyn Format] = &[
+    &esp_idf::EspIdf,
+    &capture::Capture,
+    &elf_core::ElfCore,
+    &crash_catcher::CrashCatcher,
+    &memfault::Memfault,
+    &zephyr::Zephyr,
+    &nuttx::NuttxLog,
+    &esp_panic::EspPanic,
+    &px4_log::Px4Log,
+    &cm_backtrace::CmBacktrace,
+    &mbed::MbedFault,
+];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next
 /// one or the end.

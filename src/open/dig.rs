@@ -2,6 +2,8 @@
 
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
+use crate::format::parts::assemble::NamedPart;
+use crate::format::parts::{PARTS, Part, PartContents};
 use crate::format::{self, FORMATS, Format};
 use crate::input::Input;
 use std::ops::Range;
@@ -11,7 +13,20 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::zephyr::ZephyrLog,
+    &format::zephyr::ZephyrUdp,
+    &format::zephyr::Spotflow,
+    &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
+    &format::crash_catcher::console::CrashCatcherConsole,
+    &format::memfault::chunks::MemfaultChunks,
+    &format::nuttx::lzf::LzfStream,
+    &format::nuttx::console::NuttxConsole,
+    &format::nuttx::NUTTX_BLOCKS,
+    &format::esp_panic::ESP_PANIC_BLOCKS,
+    &format::px4_log::PX4_BLOCKS,
+    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
+    &format::mbed::MBED_BLOCKS,
     &carrier::plain_text::HexText,
     &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
@@ -41,54 +56,76 @@ impl Candidate {
     }
 }
 
+/// What was found in all inputs.
+pub(super) struct Dug {
+    /// Dumps, in the order of the inputs.
+    pub whole: Vec<Candidate>,
+    /// Memory images and register texts.
+    pub parts: Vec<NamedPart>,
+    /// Why there is nothing in the others.
+    pub useless: Vec<Error>,
+}
+
 /// Finds the dumps in all inputs, in their order. `only` is the one format that will do.
 ///
 /// # Errors
 /// [`Error::Unrecognised`] or [`Error::Input`] of the first input with nothing in it, if there
 /// is nothing in any.
-pub(super) fn dig(
-    inputs: &[Input],
-    options: &CarrierOptions,
-    only: Option<&str>,
-) -> Result<Vec<Candidate>> {
-    let only = only.map(format_by_name).transpose()?;
-    let mut found = Vec::new();
-    let mut first_error = None;
-    for input in inputs {
-        let mut search = Search { options, only, faults: Vec::new(), found: Vec::new() };
-        search.dig(Piece::outermost(input.bytes.clone()));
-        if search.found.is_empty() {
-            first_error.get_or_insert(nothing_in(input, search.faults));
+pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
+    let only = only.map(Only::by_name).transpose()?;
+    let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
+    for input in &format::zephyr::join(inputs) {
+        let mut search =
+            Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
+        let mut piece = Piece::outermost(input.bytes.clone());
+        piece.addr = options.base.or(input.addr);
+        search.dig(piece);
+        let name = &input.name;
+        if search.found.is_empty() && search.parts.is_empty() {
+            dug.useless.push(nothing_in(input, search.faults));
         }
-        let with_file = |(piece, format)| Candidate { file: input.name.clone(), piece, format };
-        found.extend(search.found.into_iter().map(with_file));
+        let with_file = |(piece, format)| Candidate { file: name.clone(), piece, format };
+        dug.whole.extend(search.found.into_iter().map(with_file));
+        let with_file = |contents| NamedPart { file: name.clone(), contents };
+        dug.parts.extend(search.parts.into_iter().map(with_file));
     }
-    match first_error {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
+    if dug.whole.is_empty() && dug.parts.is_empty() && !dug.useless.is_empty() {
+        return Err(dug.useless.swap_remove(0));
     }
+    Ok(dug)
 }
 
-fn format_by_name(name: &str) -> Result<&'static dyn Format> {
-    FORMATS.iter().copied().find(|format| format.name() == name).ok_or_else(|| {
-        let known = FORMATS.iter().map(|f| f.name()).collect::<Vec<_>>().join(", ");
-        Error::Usage(format!("--format {name}: not known; known are {known}"))
-    })
+/// The one format that will do.
+#[derive(Clone, Copy)]
+enum Only {
+    Format(&'static dyn Format),
+    Part(&'static dyn Part),
+}
+
+impl Only {
+    fn by_name(name: &str) -> Result<Only> {
+        let format = FORMATS.iter().find(|format| format.name() == name).copied();
+        let part = PARTS.iter().find(|part| part.name() == name).copied();
+        format.map(Only::Format).or(part.map(Only::Part)).ok_or_else(|| {
+            let names = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+            let known = names.collect::<Vec<_>>().join(", ");
+            Error::Usage(format!("--format {name}: not known; known are {known}"))
+        })
+    }
 }
 
 struct Search<'a> {
     options: &'a CarrierOptions,
-    only: Option<&'static dyn Format>,
+    only: Option<Only>,
     found: Vec<(Piece, &'static dyn Format)>,
+    parts: Vec<PartContents>,
     faults: Vec<Fault>,
 }
 
 impl Search<'_> {
     fn dig(&mut self, piece: Piece) {
         let offset_unused = self.options.offset.is_some() && piece.layers.is_empty();
-        let wanted = |format: &&&dyn Format| {
-            self.only.is_none_or(|only| only.name() == format.name()) && format.recognises(&piece)
-        };
+        let wanted = |format: &&&dyn Format| self.wants(**format) && format.recognises(&piece);
         if !offset_unused && let Some(format) = FORMATS.iter().find(wanted) {
             let rest = rest_behind(&piece, format.extent(&piece));
             self.found.push((piece, *format));
@@ -98,7 +135,9 @@ impl Search<'_> {
         if piece.layers.len() >= DEEPEST {
             return;
         }
-        for carrier in CARRIERS {
+        // Who gives an address means an image of memory, not something wrapped.
+        let carriers = if piece.addr.is_some() { &[][..] } else { CARRIERS };
+        for carrier in carriers {
             match carrier.peel(&piece, self.options) {
                 None => {}
                 Some(Err(fault)) => {
@@ -114,23 +153,65 @@ impl Search<'_> {
                 }
             }
         }
-        if self.find_inside(&piece) {
+        if piece.addr.is_none() && self.find_inside(&piece) {
+            return;
+        }
+        if self.find_part(&piece) {
             return;
         }
         // A user who names the format is believed once there is nothing more to peel off.
-        if let Some(format) = self.only
+        if let Some(Only::Format(format)) = self.only
             && self.found.is_empty()
         {
             self.found.push((piece, format));
         }
     }
 
+    fn wants(&self, format: &dyn Format) -> bool {
+        match self.only {
+            None => true,
+            Some(Only::Format(only)) => only.name() == format.name(),
+            Some(Only::Part(_)) => false,
+        }
+    }
+
+    /// Takes a piece for a part of a crash: an image of memory, a text with registers.
+    fn find_part(&mut self, piece: &Piece) -> bool {
+        let part = match self.only {
+            Some(Only::Format(_)) => return false,
+            Some(Only::Part(only)) => Some(only),
+            None => PARTS.iter().copied().find(|part| part.recognises(piece)),
+        };
+        let Some(part) = part else { return false };
+        let mut contents = match part.read(piece) {
+            Ok(contents) => contents,
+            Err(fault) => {
+                self.faults.push(fault);
+                return false;
+            }
+        };
+        if part.may_hold_a_dump() && self.only.is_none() {
+            let before = self.found.len();
+            let (parts, faults) = (self.parts.len(), self.faults.len());
+            for extent in contents.extents.iter().filter(|e| e.bytes.len() >= SMALLEST_DUMP) {
+                let layer = format!("{} @{:#x}", part.title(), extent.addr);
+                self.dig(piece.inner(layer, extent.bytes.clone()));
+            }
+            self.parts.truncate(parts);
+            if self.found.len() > before {
+                return true;
+            }
+            self.faults.truncate(faults);
+        }
+        contents.notes.extend(piece.notes.iter().cloned());
+        self.parts.push(contents);
+        true
+    }
+
     /// Looks for dumps in the middle of bytes that begin with something else.
     fn find_inside(&mut self, piece: &Piece) -> bool {
-        let wanted =
-            |format: &&&dyn Format| self.only.is_none_or(|only| only.name() == format.name());
-        let mut places: Vec<Range<usize>> =
-            FORMATS.iter().filter(wanted).flat_map(|format| format.find(piece)).collect();
+        let wanted = FORMATS.iter().filter(|format| self.wants(**format));
+        let mut places: Vec<Range<usize>> = wanted.flat_map(|format| format.find(piece)).collect();
         places.sort_by_key(|range| range.start);
         let mut taken = 0;
         for range in places {
@@ -152,6 +233,9 @@ impl Search<'_> {
     }
 }
 
+/// Smaller runs of an image hold no dump.
+const SMALLEST_DUMP: usize = 64;
+
 /// What follows a dump in its piece, unless it is blank: erased flash or padding.
 fn rest_behind(piece: &Piece, extent: Option<u64>) -> Option<Piece> {
     let extent = usize::try_from(extent?).ok()?;
@@ -169,7 +253,8 @@ fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
     }
     let bytes = &input.bytes;
     let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x} ")).collect();
-    let tried = FORMATS.iter().map(|f| f.title()).collect::<Vec<_>>().join("; ");
+    let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+    let tried = titles.collect::<Vec<_>>().join(", ");
     let seen = if bytes.is_empty() {
         "it is empty".to_string()
     } else if bytes.starts_with(b"\x7fELF") && !format::elf::is_core(bytes) {

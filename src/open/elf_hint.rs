@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn build_attributes_tell_a_cortex_m4_with_its_fpu() {
-        let mut section = b"A\x21\0\0\0aeabi\0\x01\x17\0\0\0".to_vec();
+        let mut section = b"A\x20\0\0\0aeabi\0\x01\x16\0\0\0".to_vec();
         section.extend_from_slice(b"\x05Cortex-M4\0\x06\x0d\x07M\x0a\x06");
         let hint = arm_attributes(&section, Endian::Little).unwrap();
         assert_eq!(hint, ArmHint { cpu_arch: 13, profile: b'M', float: true });
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn cut_build_attributes_tell_what_is_there_and_never_panic() {
-        let section = b"A\x21\0\0\0aeabi\0\x01\x17\0\0\0\x05Cortex-M4\0\x06\x0d\x07M\x0a\x06";
+        let section = b"A\x20\0\0\0aeabi\0\x01\x16\0\0\0\x05Cortex-M4\0\x06\x0d\x07M\x0a\x06";
         for len in 0..section.len() {
             let _ = arm_attributes(&section[..len], Endian::Little);
         }

@@ -23,7 +23,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// 127.0.0.1 and [::1]: what `localhost` means to GDB.
+    /// `127.0.0.1` and `::1`: what `localhost` means to GDB.
     pub fn local(port: u16) -> [Address; 2] {
         ["127.0.0.1", "::1"].map(|host| Address::Tcp { host: host.into(), port })
     }

@@ -32,7 +32,7 @@ pub fn fixture(name: &str) -> Option<Vec<u8>> {
 
 /// Opens bytes as if they were a file called `test`.
 pub fn open_bytes(bytes: impl Into<Bytes>, options: &Options) -> Result<Opened> {
-    open_inputs(&[Input { name: "test".into(), bytes: bytes.into() }], options)
+    open_inputs(&[Input { name: "test".into(), bytes: bytes.into(), addr: None }], options)
 }
 
 /// Opens bytes that must open.

@@ -20,6 +20,7 @@ pub struct Server {
 impl Server {
     /// Starts `coroner serve ARGS` on a free port.
     pub fn start<S: AsRef<OsStr>>(args: &[S]) -> Server {
+        #[allow(clippy::zombie_processes, reason = "it is waited for when the server is dropped")]
         let mut child = Command::new(env!("CARGO_BIN_EXE_coroner"))
             .arg("serve")
             .args(args)

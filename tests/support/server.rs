@@ -278,7 +278,7 @@ impl Client {
     }
 
     /// Introduces itself as GDB does.
-    pub(crate) fn as_gdb(mut self) -> Self {
+    pub(crate) fn into_gdb(mut self) -> Self {
         let reply = self.ask("qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386");
         assert!(reply.starts_with("PacketSize="), "{reply}");
         self

@@ -9,6 +9,8 @@
 pub mod address;
 #[cfg(cortex_m)]
 pub mod cortex_m;
+#[cfg(all(feature = "ffi", cortex_m))]
+pub mod ffi;
 pub mod kept;
 pub mod linker;
 pub mod live;
@@ -68,6 +70,10 @@ pub struct FloatNote {
     pub kind: u32,
     /// Bytes of all registers, those that the processor lacks included.
     pub len: usize,
+    /// Bytes of the status register behind them, with its padding: 4 or 8.
+    pub status_len: usize,
+    /// `AT_HWCAP` of a note NT_AUXV behind it, without which GDB does not look; 0: not needed.
+    pub hwcap: u32,
 }
 
 /// Cortex-M, as `EM_ARM`: r0-r15, xPSR, and a word for the first register of a system call.
@@ -88,6 +94,8 @@ impl Arch for Arm {
         owner_len: 6,
         kind: crate::layout::note::ARM_VFP,
         len: 256,
+        status_len: 4,
+        hwcap: 1 << 6,
     };
 
     /// Thumb code that keeps a frame pointer pushes it and the return address next to each other,
@@ -121,6 +129,8 @@ const RISCV_FLOATS: FloatNote = FloatNote {
     owner_len: 5,
     kind: crate::layout::note::FPREGSET,
     len: 32 * RISCV_FLOAT_LEN,
+    status_len: 8,
+    hwcap: 0,
 };
 
 /// Bytes of one floating point register in a RISC-V core file.
@@ -177,6 +187,8 @@ impl Arch for Xtensa {
         owner_len: 5,
         kind: crate::layout::note::FPREGSET,
         len: 0,
+        status_len: 4,
+        hwcap: 0,
     };
 }
 
@@ -198,6 +210,8 @@ impl Arch for X86_64 {
         owner_len: 5,
         kind: crate::layout::note::FPREGSET,
         len: 0,
+        status_len: 4,
+        hwcap: 0,
     };
 }
 

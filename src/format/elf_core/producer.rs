@@ -21,7 +21,7 @@ const NT_AUXV: u32 = 6;
 const NT_FILE: u32 = 0x4649_4c45;
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
-/// `ELFOSABI_ARM`, which MCoreDump alone writes into cores.
+/// `ELFOSABI_ARM`. GDB's own cores of ARM have it as well, but also a process info.
 const OSABI_ARM: u8 = 97;
 /// What MCoreDump saves of the running thread's stack; alignment may add 64 at the start.
 const MCOREDUMP_RUNNING: std::ops::RangeInclusive<u64> = 1024..=1024 + 64;
@@ -43,7 +43,11 @@ impl Producer {
             |note: &ElfNote| matches!(note.kind, NT_PRSTATUS | NT_PRPSINFO) && note.name != "CORE";
         if has(NT_NUTTX_INFO) || core.notes.iter().any(foreign_owner) {
             Producer::NuttX
-        } else if core.machine == EM_ARM && bytes.get(7) == Some(&OSABI_ARM) {
+        } else if core.machine == EM_ARM
+            && bytes.get(7) == Some(&OSABI_ARM)
+            && !has(NT_GDB_TDESC)
+            && !has(NT_PRPSINFO)
+        {
             Producer::MCoreDump
         } else if has(NT_AUXV) || has(NT_FILE) || has(NT_SIGINFO) {
             Producer::Linux

@@ -1,0 +1,86 @@
+//! CrashCatcher's hexadecimal form on a console: lines of up to 16 bytes, a new line at each
+//! write of the device, between `CRASH ENCOUNTERED` and `End of dump`; again and again, until
+//! somebody resets the device. A log may have a prefix on every line.
+
+use super::NAME;
+use crate::carrier::text::{Prefix, decode_hex, lines, looks_like_text};
+use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::dump::Note;
+use crate::error::Fault;
+
+/// The first line: signature and version.
+const FIRST_LINES: [&str; 2] = ["63430200", "63430300"];
+const END: &str = "End of dump";
+
+/// A console log with CrashCatcher dumps in it.
+pub struct CrashCatcherConsole;
+
+struct Block {
+    prefix: Prefix,
+    first: usize,
+    last: usize,
+    bytes: Vec<u8>,
+    complete: bool,
+}
+
+impl Carrier for CrashCatcherConsole {
+    fn name(&self) -> &'static str {
+        "CrashCatcher console log"
+    }
+
+    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
+        if !looks_like_text(&piece.bytes) {
+            return None;
+        }
+        let mut blocks = blocks(piece);
+        if blocks.is_empty() {
+            return None;
+        }
+        // It repeats for ever: what was cut off at the end of the log is there in whole before.
+        if blocks.iter().any(|block| block.complete) {
+            blocks.retain(|block| block.complete);
+        }
+        let pieces = blocks.into_iter().map(|block| {
+            let place = format!("lines {}-{}", block.first, block.last);
+            let layer = format!("{}, {place}", self.name());
+            let mut inner = piece.inner(layer, block.bytes.into()).hinted(NAME);
+            if !block.complete {
+                let words = format!("{NAME}: {place}: there is no '{END}' behind this dump");
+                inner.notes.push(Note::warning(words));
+            }
+            inner
+        });
+        Some(Ok(pieces.collect()))
+    }
+}
+
+fn blocks(piece: &Piece) -> Vec<Block> {
+    let mut done: Vec<Block> = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in lines(&piece.bytes) {
+        let (before, last) = line.text.rsplit_once(' ').unwrap_or(("", &line.text));
+        if FIRST_LINES.contains(&last) {
+            done.extend(open.take());
+            let prefix = if before.is_empty() { String::new() } else { format!("{before} ") };
+            open = Some(Block {
+                prefix: Prefix::like(&prefix),
+                first: line.number,
+                last: line.number,
+                bytes: decode_hex(last).unwrap_or_default(),
+                complete: false,
+            });
+        } else if let Some(mut block) = open.take() {
+            let digits = block.prefix.strip(&line.text).unwrap_or_default();
+            if let Some(bytes) = decode_hex(digits).filter(|bytes| !bytes.is_empty()) {
+                block.bytes.extend_from_slice(&bytes);
+                block.last = line.number;
+                open = Some(block);
+            } else {
+                block.complete = line.text.ends_with(END);
+                done.push(block);
+            }
+        }
+    }
+    done.extend(open);
+    done
+}

@@ -1,0 +1,207 @@
+//! Memfault's chunks on a console: `MC:<base64>:` anywhere in a line.
+//!
+//! A chunk: byte 0 with bit 7 "continues a message", bit 6 "more follows", bit 3 "CRC at the
+//! end of the message"; then, in the first of several, the message's length, in a continuation
+//! its offset, both as varint (7 bits a byte, least significant first); then data. The last
+//! chunk ends with the CRC-16 (polynomial 0x1021, start 0, LE) of the whole message.
+//!
+//! A message: type (1 core dump) with bit 7 "run-length coded" and bit 6 "project key follows",
+//! then the dump.
+//!
+//! Source: memfault-firmware-sdk 1.43.0 (c2ec435), `components/util`.
+
+use super::{MAGIC, NAME};
+use crate::carrier::text::{decode_base64, lines};
+use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::dump::Note;
+use crate::error::Fault;
+use memchr::memmem;
+use std::ops::Range;
+
+const MARK: &str = "MC:";
+const CONTINUES: u8 = 0x80;
+const MORE: u8 = 0x40;
+const WITH_CRC: u8 = 0x08;
+const CORE_DUMP: u8 = 1;
+const RUN_LENGTH_CODED: u8 = 0x80;
+/// A project key is shorter than this.
+const LONGEST_KEY: usize = 64;
+const LARGEST_MESSAGE: u64 = 64 << 20;
+
+/// A console log with chunks of core dumps in it.
+pub struct MemfaultChunks;
+
+#[derive(Default)]
+struct Message {
+    bytes: Vec<u8>,
+    /// What no chunk held.
+    lost: Vec<Range<u64>>,
+    total: u64,
+    crc: Option<bool>,
+    first_line: usize,
+    last_line: usize,
+    ended: bool,
+}
+
+impl Carrier for MemfaultChunks {
+    fn name(&self) -> &'static str {
+        "Memfault chunks"
+    }
+
+    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
+        memmem::find(&piece.bytes, MARK.as_bytes())?;
+        let pieces: Vec<Piece> =
+            messages(piece).into_iter().filter_map(|m| core_dump(piece, m)).collect();
+        (!pieces.is_empty()).then_some(Ok(pieces))
+    }
+}
+
+fn messages(piece: &Piece) -> Vec<Message> {
+    let mut done: Vec<Message> = Vec::new();
+    let mut open: Option<Message> = None;
+    for line in lines(&piece.bytes) {
+        let Some((_, behind)) = line.text.split_once(MARK) else { continue };
+        let Some(chunk) = behind.split(':').next().and_then(decode_base64) else { continue };
+        let Some((head, mut data)) = chunk.split_first().map(|(head, data)| (*head, data)) else {
+            continue;
+        };
+        if head & CONTINUES == 0 {
+            done.extend(open.take());
+            let total = if head & MORE != 0 { varint(&mut data) } else { Some(data.len() as u64) };
+            let Some(total) = total.filter(|total| *total <= LARGEST_MESSAGE) else { continue };
+            let (first_line, last_line) = (line.number, line.number);
+            open = Some(Message { total, first_line, last_line, ..Message::default() });
+        }
+        let Some(message) = &mut open else { continue };
+        let at = message.bytes.len() as u64;
+        let offset = if head & CONTINUES != 0 { varint(&mut data) } else { Some(0) };
+        let Some(offset) = offset.filter(|offset| *offset <= message.total) else { continue };
+        if offset > at {
+            message.lost.push(at..offset);
+            message.bytes.resize(offset as usize, 0);
+        }
+        message.last_line = line.number;
+        if head & MORE == 0 {
+            // Whether a CRC follows is told by the first chunk, and by what is too much.
+            let len = (message.total.saturating_sub(offset) as usize).min(data.len());
+            let (body, rest) = data.split_at(len);
+            put(&mut message.bytes, offset, body);
+            let sum = crate::cursor::u16_at(rest, 0);
+            message.crc = sum.map(|sum| message.lost.is_empty() && sum == crc16(&message.bytes));
+            if head & (CONTINUES | WITH_CRC) == WITH_CRC && rest.is_empty() {
+                // A single chunk: the CRC is the end of its data.
+                let cut = message.bytes.len().saturating_sub(2);
+                let sum = message.bytes.split_off(cut);
+                message.crc = Some(sum == crc16(&message.bytes).to_le_bytes());
+            }
+            message.ended = true;
+            done.extend(open.take());
+        } else {
+            put(&mut message.bytes, offset, data);
+        }
+    }
+    done.extend(open);
+    done
+}
+
+fn put(bytes: &mut Vec<u8>, offset: u64, data: &[u8]) {
+    bytes.truncate(offset as usize);
+    bytes.extend_from_slice(data);
+}
+
+fn core_dump(piece: &Piece, message: Message) -> Option<Piece> {
+    let (kind, body) = message.bytes.split_first()?;
+    if kind & 0x3f != CORE_DUMP {
+        return None;
+    }
+    let body_off = 1usize;
+    let (bytes, lost) = if kind & RUN_LENGTH_CODED != 0 {
+        let first_lost = |lost: &Range<u64>| (lost.start as usize).saturating_sub(body_off);
+        let known = message.lost.first().map_or(body.len(), first_lost);
+        (run_length_decode(body.get(..known)?), Vec::new())
+    } else {
+        (body.to_vec(), message.lost.clone())
+    };
+    // A project key may stand in front.
+    let head = bytes.get(..LONGEST_KEY.min(bytes.len()))?;
+    let skip = memmem::find(head, MAGIC)?;
+    let layer = format!("Memfault chunks, lines {}-{}", message.first_line, message.last_line);
+    let mut inner = piece.inner(layer, bytes.get(skip..)?.to_vec().into()).hinted(NAME);
+    let shift = skip.saturating_add(body_off) as u64;
+    inner.lost = lost
+        .iter()
+        .map(|lost| lost.start.saturating_sub(shift)..lost.end.saturating_sub(shift))
+        .collect();
+    let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
+    if !message.lost.is_empty() {
+        let count: u64 = message.lost.iter().map(|lost| lost.end.saturating_sub(lost.start)).sum();
+        warn(format!("chunks are missing in the log: {count} bytes of the dump are lost"));
+    } else if message.crc == Some(false) {
+        warn("the CRC-16 of the chunks is wrong: a chunk is damaged".into());
+    }
+    if !message.ended {
+        warn("the log ends before the last chunk".into());
+    }
+    Some(inner)
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..35).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Zigzag varint n: n > 0 repeats the next byte n times, n < 0 takes the next -n bytes.
+fn run_length_decode(mut coded: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(n) = varint(&mut coded) {
+        let n = (n >> 1) as i64 ^ ((n & 1) as i64).wrapping_neg();
+        let count = n.unsigned_abs().min(LARGEST_MESSAGE) as usize;
+        let end = bytes.len().saturating_add(count);
+        if end > LARGEST_MESSAGE as usize {
+            break;
+        }
+        if n > 0 {
+            let Some((byte, rest)) = coded.split_first() else { break };
+            bytes.resize(end, *byte);
+            coded = rest;
+        } else {
+            let (literal, rest) = coded.split_at(count.min(coded.len()));
+            bytes.extend_from_slice(literal);
+            coded = rest;
+        }
+    }
+    bytes
+}
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
+            if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_and_literals_decode() {
+        // 4 times 0xaa, then the literal 1 2 3.
+        assert_eq!(run_length_decode(&[8, 0xaa, 5, 1, 2, 3]), [0xaa, 0xaa, 0xaa, 0xaa, 1, 2, 3]);
+        assert_eq!(run_length_decode(&[5, 1]), [1], "cut");
+    }
+
+    #[test]
+    fn the_checksum_is_crc16_xmodem() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+    }
+}

@@ -1,0 +1,89 @@
+//! UF2: blocks of 512 bytes.
+//!
+//! | off | size | field                                        |
+//! |   0 |    4 | 0x0a324655 (`UF2\n`), LE like all            |
+//! |   4 |    4 | 0x9e5d5157                                   |
+//! |   8 |    4 | flags: bit 0 not for the main flash          |
+//! |  12 |    4 | address of the payload                       |
+//! |  16 |    4 | its length, at most 476                      |
+//! |  20 |    4 | number of the block, from 0                  |
+//! |  24 |    4 | how many blocks there are                    |
+//! |  28 |    4 | file size or family id                       |
+//! |  32 |  476 | payload                                      |
+//! | 508 |    4 | 0x0ab16f30                                   |
+//!
+//! Source: github.com/microsoft/uf2, README (2024).
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::{Part, PartContents, Runs};
+use crate::carrier::{Piece, size_words};
+use crate::cursor::u32_at;
+use crate::dump::Note;
+use crate::error::Fault;
+
+const NAME: &str = "uf2";
+const BLOCK_LEN: usize = 512;
+const MAGIC: [u32; 2] = [0x0a32_4655, 0x9e5d_5157];
+const MAGIC_END: u32 = 0x0ab1_6f30;
+const NOT_MAIN_FLASH: u32 = 1;
+const MOST_PAYLOAD: u32 = 476;
+
+/// UF2.
+pub(super) struct Uf2;
+
+impl Part for Uf2 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "UF2 image"
+    }
+
+    fn recognises(&self, piece: &Piece) -> bool {
+        is_block(&piece.bytes)
+    }
+
+    fn may_hold_a_dump(&self) -> bool {
+        true
+    }
+
+    fn read(&self, piece: &Piece) -> Result<PartContents, Fault> {
+        let mut runs = Runs::default();
+        let mut contents = PartContents::default();
+        let mut damaged = 0u32;
+        for block in piece.bytes.chunks(BLOCK_LEN) {
+            match payload(block) {
+                Some(Some((addr, bytes))) => runs.add(addr, bytes),
+                Some(None) => {}
+                None => damaged = damaged.saturating_add(1),
+            }
+        }
+        if damaged > 0 {
+            contents.notes.push(Note::warning(format!(
+                "{NAME}: {damaged} blocks are damaged or cut: what they held is missing"
+            )));
+        }
+        contents.title = format!("UF2, {}", size_words(runs.byte_len()));
+        contents.extents = runs.into_extents();
+        Ok(contents)
+    }
+}
+
+fn is_block(bytes: &[u8]) -> bool {
+    u32_at(bytes, 0) == Some(MAGIC[0]) && u32_at(bytes, 4) == Some(MAGIC[1])
+}
+
+/// `Some(None)` for a block that is not of the device's main memory.
+fn payload(block: &[u8]) -> Option<Option<(u64, &[u8])>> {
+    if !is_block(block) || u32_at(block, 508)? != MAGIC_END {
+        return None;
+    }
+    if u32_at(block, 8)? & NOT_MAIN_FLASH != 0 {
+        return Some(None);
+    }
+    let len = u32_at(block, 16).filter(|len| *len <= MOST_PAYLOAD)?;
+    let bytes = block.get(32..)?.get(..len as usize)?;
+    Some(Some((u32_at(block, 12)?.into(), bytes)))
+}
