@@ -101,3 +101,164 @@ fn one_crash_has_the_same_frames_in_gdb_from_every_format() {
         assert_eq!(shown.contains("= 0x11223344"), *globals, "{what}: globals in\n{shown}");
     }
 }
+
+/// A dump, its ELF file, and its functions from the innermost on (the ends of their names).
+struct Other {
+    dump: &'static str,
+    elf: &'static str,
+    frames: &'static [&'static str],
+}
+
+const fn other(dump: &'static str, elf: &'static str, frames: &'static [&'static str]) -> Other {
+    Other { dump, elf, frames }
+}
+
+const SIGNAL: &str = "<signal handler called>";
+
+/// What the producers' own tools and the sources of the programs say of these crashes.
+const OTHERS: &[Other] = &[
+    other(
+        "elf-core/gcore-arm-m4f.core",
+        "elf-core/gcore-arm-m4f.elf",
+        &["deep", "deep", "deep", "deep", "deep", "deep", "main"],
+    ),
+    other(
+        "elf-core/gcore-rv32-short-prstatus.core",
+        "elf-core/gcore-rv32-short-prstatus.elf",
+        &["deep", "deep", "deep", "deep", "deep", "deep", "main"],
+    ),
+    other(
+        "stackdump/nrf52840.dump",
+        "stackdump/nrf52840.elf",
+        &["capture_core_registers", "capture<4096>", "{closure#1}", "", "__cortex_m_rt_TIMER0"],
+    ),
+    other(
+        "probe-rs/RP2040_svcall.coredump",
+        "probe-rs/RP2040_svcall.elf",
+        &[
+            "software_breakpoint",
+            "__cortex_m_rt_SVCall",
+            "__cortex_m_rt_SVCall_trampoline",
+            SIGNAL,
+            "trigger_supervisor_call",
+            "__cortex_m_rt_main",
+        ],
+    ),
+    other(
+        "probe-rs/atsamd51p19a.coredump",
+        "probe-rs/atsamd51p19a.elf",
+        &["print_const_pointers", "print_pointers", "main"],
+    ),
+    other(
+        "probe-rs/esp32c3_full_unwind.coredump",
+        "probe-rs/esp32c3_full_unwind.elf",
+        &[
+            "test_deep_stack",
+            "test_deep_stack",
+            "test_deep_stack",
+            "test_deep_stack",
+            "test_deep_stack",
+            "test_deep_stack",
+            "setup_data_types",
+            "main",
+        ],
+    ),
+    other(
+        "probe-rs/gpio-hal-blinky.coredump",
+        "probe-rs/gpio-hal-blinky.elf",
+        &["", "", "", "", "", "", "", "__cortex_m_rt_main", "__cortex_m_rt_main_trampoline"],
+    ),
+    other(
+        "probe-rs/nRF52833_xxAA_full_unwind.coredump",
+        "probe-rs/nRF52833_xxAA_full_unwind.elf",
+        &["test_deep_stack", "", "", "", "", "test_deep_stack", "setup_data_types"],
+    ),
+    other(
+        "probe-rs/nRF52833_xxAA_hardfault_from_busfault.coredump",
+        "probe-rs/nRF52833_xxAA_hardfault_from_busfault.elf",
+        &[
+            "software_breakpoint",
+            "__cortex_m_rt_HardFault",
+            SIGNAL,
+            "",
+            "trigger_hardfault_from_busfault",
+            "__cortex_m_rt_main",
+        ],
+    ),
+    other(
+        "probe-rs/nRF52833_xxAA_hardfault_in_systick.coredump",
+        "probe-rs/nRF52833_xxAA_hardfault_in_systick.elf",
+        &[
+            "software_breakpoint",
+            "__cortex_m_rt_HardFault",
+            SIGNAL,
+            "",
+            "trigger_hardfault_from_busfault",
+            "__cortex_m_rt_SysTick",
+            "__cortex_m_rt_SysTick_trampoline",
+            SIGNAL,
+        ],
+    ),
+    other(
+        "probe-rs/stm32u585_hardfault_fp.coredump",
+        "probe-rs/stm32u585_hardfault_fp.elf",
+        &[
+            "nop",
+            "__cortex_m_rt_HardFault",
+            "__cortex_m_rt_HardFault_trampoline",
+            SIGNAL,
+            "write_volatile<u32>",
+            "fp_level_b",
+            "fp_level_a",
+            "__cortex_m_rt_main",
+        ],
+    ),
+    other(
+        "probe-rs/stm32u585_psp_exception.coredump",
+        "probe-rs/stm32u585_psp_exception.elf",
+        &["", "", "nop", "psp_handler_inner", "", "", SIGNAL, "", "psp_b", "psp_a"],
+    ),
+];
+
+#[test]
+fn the_dumps_of_other_projects_have_their_frames_in_gdb() {
+    let Some(folder) = fixtures() else { return };
+    let Some(gdb) = gdb::gdbs().into_iter().next() else { return };
+    for Other { dump, elf, frames } in OTHERS {
+        let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_string();
+        let elf = path(elf);
+        let server = Server::start(&[path(dump), "--elf".into(), elf.clone()]);
+        let (file, connect) = (format!("file {elf}"), server.target_remote());
+        let shown = gdb::run(&gdb, 60, &[&file, &connect, "bt 30"]);
+        let functions = functions(&shown);
+        let same = functions.len() >= frames.len()
+            && functions.iter().zip(*frames).all(|(shown, wanted)| shown.ends_with(wanted));
+        assert!(same, "{dump}: {functions:#?}\n{shown}");
+    }
+}
+
+/// Nothing is given but the dump: its ELF file travels in it, and GDB fetches it from the server.
+#[test]
+fn a_hubris_dump_needs_nothing_beside_it() {
+    let Some(folder) = fixtures() else { return };
+    let Some(gdb) = gdb::gdbs().into_iter().next() else { return };
+    let dumps = [
+        ("hubris.core.v6", &["jefe", "sys", "usart_driver"][..]),
+        ("hubris.core.new-compiler", &["jefe", "sys", "user_leds", "pong"]),
+        ("hubris.core.inheritance.0", &["jefe"]),
+    ];
+    for (name, tasks) in dumps {
+        let path = folder.join("hubris").join(name);
+        let server = Server::start(&[path.to_str().expect("a plain path")]);
+        let shown = gdb::run(&gdb, 60, &[&server.target_remote(), "bt", "info threads"]);
+        let functions = functions(&shown);
+        assert_eq!(
+            functions.last().map(String::as_str),
+            Some("task_idle::main"),
+            "{name}\n{shown}"
+        );
+        for task in std::iter::once(&"idle").chain(tasks) {
+            assert!(shown.contains(&format!("\"{task}\"")), "{name}: no {task} in\n{shown}");
+        }
+    }
+}
