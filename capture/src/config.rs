@@ -46,6 +46,13 @@ impl Config<'_> {
         limit: u32::MAX,
         pace: || Pace::Continue,
     };
+
+    /// Bytes of all regions, before anything is excluded: for [`crate::Needs::bytes`], which takes
+    /// the sum at compile time only where no linker symbols are involved.
+    pub fn region_bytes(&self) -> usize {
+        let regions = self.regions.iter().chain(self.added);
+        regions.fold(0, |sum: usize, region| sum.saturating_add(region.area.len()))
+    }
 }
 
 /// Bytes of the notes that do not depend on the number of tasks.

@@ -22,6 +22,7 @@ pub mod semihosting;
 pub mod state;
 #[cfg(entry)]
 mod words;
+pub mod xtensa;
 
 #[cfg(cortex_m)]
 pub(crate) use cortex_m::Saved;
