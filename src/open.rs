@@ -8,6 +8,7 @@
 
 mod dig;
 mod elf_hint;
+mod elsewhere;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
@@ -20,6 +21,7 @@ use crate::firmware::Firmware;
 use crate::format::Context;
 use crate::format::parts::assemble as parts;
 use crate::input::Input;
+use crate::os;
 use crate::targets::Targets;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,6 +142,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }
+    os::complete(&mut dump, beside.firmware.as_deref());
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());

@@ -361,3 +361,23 @@ fn of_two_images_that_differ_the_later_one_counts_and_a_note_says_so() {
     assert_eq!(opened.dump.memory.u32_le(0x2000_000c), Some(0x1122_3355));
     assert!(opened.dump.notes.iter().any(|note| note.words.contains("differ")));
 }
+
+/// The layout that SiFli's J-Link script leaves: a log of both cores' registers and raw images.
+#[test]
+fn a_folder_of_sifli_images_opens_as_one_dump() {
+    let Some(ram) = ram() else { return };
+    let folder = std::env::temp_dir().join(format!("coroner-sifli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let second = J_LINK_REGISTERS.replace("PC = 00000072", "PC = 00000094");
+    std::fs::write(folder.join("hcpu_ram.bin"), &ram).expect("written");
+    std::fs::write(folder.join("lcpu_ram.bin"), vec![7; 64 << 10]).expect("written");
+    std::fs::write(folder.join("log.txt"), format!("{J_LINK_REGISTERS}{second}")).expect("written");
+    let elf = fixtures().expect("asked before").join("qemu-m4-fault/fx.elf");
+    std::fs::copy(&elf, folder.join("hcpu.axf")).expect("copied");
+    let opened = coroner::open::open(std::slice::from_ref(&folder), &options());
+    std::fs::remove_dir_all(&folder).expect("removed");
+    let opened = opened.expect("one crash");
+    check_ram(&opened, "SiFli");
+    assert_eq!(opened.dump.memory.u32_le(0x2040_0000), Some(0x0707_0707));
+    assert_eq!(opened.dump.threads.len(), 2);
+}

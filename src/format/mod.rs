@@ -8,6 +8,7 @@ pub mod elf_core;
 pub mod esp_idf;
 pub mod esp_panic;
 mod fault_text;
+pub mod hubris;
 pub mod machine;
 pub mod mbed;
 pub mod mcoredump;
@@ -90,6 +91,7 @@ pub struct Context<'a> {
 pub static FORMATS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
+    &hubris::Hubris,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
