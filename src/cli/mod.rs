@@ -170,6 +170,7 @@ impl OpenArgs {
             rom_elf_dir: self.rom_elf_dir.clone(),
             any_elf: self.any_elf,
             initial_data: self.initial_data,
+            elf_cache: std::sync::Arc::default(),
         }
     }
 
