@@ -254,18 +254,22 @@ mod tests {
 
     #[test]
     fn the_server_is_told_what_we_were_told() {
+        use crate::cli::{self, Cli};
         use clap::Parser;
         let line = "coroner gdb a.bin b.bin --elf x --elf y --elf-dir d --rom-elf r --rom-elf-dir q \
                     --any-elf --force --pick 2 --offset 0x10 --base 0x20 --frame 0x30 --format f \
                     --target t --target-file u --initial-data --no-mmap";
-        let parsed = |words: Vec<OsString>| match super::super::Cli::parse_from(words).command {
-            Some(super::super::Command::Gdb(args)) => args.open,
+        let first = match Cli::parse_from(line.split_whitespace()).command {
+            Some(cli::Command::Gdb(args)) => args.open,
             other => panic!("{other:?}"),
         };
-        let first = parsed(line.split_whitespace().map(Into::into).collect());
-        let mut words: Vec<OsString> = vec!["coroner".into(), "gdb".into()];
+        let mut words: Vec<OsString> = vec!["coroner".into(), "serve".into()];
         words.extend(again(&first));
-        assert_eq!(format!("{:?}", parsed(words)), format!("{first:?}"));
+        let second = match Cli::parse_from(words).command {
+            Some(cli::Command::Serve(args)) => args.open,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(format!("{second:?}"), format!("{first:?}"));
     }
 
     #[test]
