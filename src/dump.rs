@@ -34,8 +34,19 @@ pub struct Dump {
     pub identity: Identity,
     /// The kernel, where more of it can be read out of the memory than the format tells.
     pub kernel: Option<Kernel>,
+    /// ELF files that travel in the dump, the one that was running first.
+    pub embedded: Vec<Embedded>,
     /// What was odd.
     pub notes: Vec<Note>,
+}
+
+/// A file in a dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// Its name there: `elf/kernel`.
+    pub name: String,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 impl Dump {
@@ -52,6 +63,7 @@ impl Dump {
             texts: Vec::new(),
             identity: Identity::default(),
             kernel: None,
+            embedded: Vec::new(),
             notes: Vec::new(),
         }
     }

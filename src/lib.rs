@@ -38,7 +38,9 @@
 pub mod arch;
 pub mod carrier;
 pub mod cli;
+pub mod convert;
 pub mod cursor;
+pub mod debug_info;
 pub mod dump;
 pub mod error;
 pub mod firmware;
@@ -49,5 +51,8 @@ pub mod open;
 pub mod os;
 pub mod reason;
 pub mod registers;
+pub mod report;
 pub mod server;
 pub mod targets;
+pub mod unwind;
+pub mod values;

@@ -8,6 +8,7 @@
 
 mod dig;
 mod elf_hint;
+mod elsewhere;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};

@@ -6,6 +6,7 @@
 
 pub mod compressed;
 pub mod esp_flash;
+pub mod log_blocks;
 pub mod plain_text;
 pub mod text;
 

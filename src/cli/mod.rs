@@ -3,8 +3,10 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource can't be had, 2 usage.
 
+mod convert;
 mod demo;
 mod info;
+mod report;
 mod serve;
 pub mod summary;
 
@@ -42,6 +44,7 @@ Examples:
   coroner flash-4MiB.bin --pick 1              a flash image, the first of several dumps
   coroner info crash.bin                       what is in it, without ELF and debugger
   coroner info crash.bin --json                the same for a program
+  coroner report crash.bin --elf build/app.elf  the crash: reason, backtraces, values
   gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
 
 Exit status: 0 done, 1 the input is bad, 2 the command line is.";
@@ -53,6 +56,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
     Info(info::InfoArgs),
+    /// Tells the crash: reason, source line, every thread's backtrace with values
+    Report(report::ReportArgs),
+    /// Writes a dump as an ELF core that plain GDB opens, as Intel HEX, or as raw files
+    Convert(convert::ConvertArgs),
     /// Serves a built-in dump of a real crash, to try things out
     Demo(demo::DemoArgs),
 }
@@ -216,6 +223,14 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Info(args) => {
             args.open.start_log();
             info::run(args)
+        }
+        Command::Report(args) => {
+            args.open.start_log();
+            report::run(args)
+        }
+        Command::Convert(args) => {
+            args.open.start_log();
+            convert::run(args)
         }
         Command::Demo(args) => demo::run(args),
     };
