@@ -6,12 +6,15 @@
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
 //! 5. The architecture says what the fault words in the memory mean.
 
+mod build_id;
 mod dig;
+mod elf_cache;
 mod elf_hint;
 mod elsewhere;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
+pub use elf_cache::ElfCache;
 
 use crate::arch;
 use crate::carrier::CarrierOptions;
@@ -61,6 +64,8 @@ pub struct Options {
     pub any_elf: bool,
     /// Show writable sections of the ELF as they were before the device ran.
     pub initial_data: bool,
+    /// ELF files that were opened before; clones of these options share it.
+    pub elf_cache: Arc<ElfCache>,
 }
 
 /// A dump with all that was found beside it.

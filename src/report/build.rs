@@ -64,6 +64,7 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
     Ok(Report {
         schema: SCHEMA,
         headline: headline(dump, crashed, blamed),
+        blamed: blamed.filter(|frame| frame.near.is_none()).and_then(|f| f.function.clone()),
         signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames),
         file: opened.file.clone(),
         layers: opened.layers.clone(),

@@ -52,6 +52,8 @@ pub struct Report {
     pub schema: u32,
     /// What happened, in one sentence.
     pub headline: String,
+    /// The function to blame: the innermost one that is not the machinery of aborting.
+    pub blamed: Option<String>,
     /// What tells this crash from others, and is the same for each repetition of it.
     pub signature: Signature,
     /// The input, as the user named it.
