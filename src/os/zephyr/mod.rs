@@ -14,13 +14,12 @@ use crate::firmware::Firmware;
 use crate::registers::Registers;
 use layout::Layout;
 use list::{Cpu, State};
+use std::collections::HashSet;
 
 /// `EF_RISCV_RVE`: half the registers.
 const EF_RISCV_RVE: u32 = 0x8;
 /// Why a thread that was on a CPU has no registers.
 const WHY_RUNNING: &str = "the thread was running, and the device did not save its registers";
-/// Fewer threads than this say nothing about whether their entry points are those of the ELF.
-const FEWEST_ENTRIES: usize = 1;
 
 /// Whether an ELF file is of a Zephyr firmware whose threads can be found.
 pub(super) fn is_firmware(firmware: &Firmware) -> bool {
@@ -40,7 +39,12 @@ pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<
     let stack = dump.crashed().and_then(|thread| thread.control_block);
     let stack = stack.and_then(|at| list::stack(at, &layout, &dump.memory, kernel, &dump.arch));
     repair::crashed(dump, kernel, &layout, stack, &mut notes);
-    for at in threads {
+    // A damaged list may lack those that are known from elsewhere.
+    let known = dump.threads.iter().filter_map(|thread| thread.control_block);
+    let known = known.chain(cpus.iter().map(|cpu| cpu.current).filter(|at| *at != 0));
+    let mut missing: Vec<u64> = known.filter(|at| !threads.contains(at)).collect();
+    missing.dedup();
+    for at in threads.into_iter().chain(missing) {
         add(dump, at, &layout, kernel, &cpus);
     }
     if let Some(firmware) = firmware {
@@ -173,16 +177,19 @@ fn check(dump: &Dump, firmware: &Firmware, layout: &Layout, notes: &mut Vec<Note
         let holds = |s: &&crate::firmware::Section| addr >= s.addr && addr - s.addr < s.len;
         firmware.sections.iter().filter(|s| s.alloc && s.execute).any(|s| holds(&s))
     };
+    let thumb = u64::from(dump.arch.name == "cortex-m");
+    let starts: HashSet<u64> =
+        firmware.symbols().filter(|s| s.function).map(|s| s.addr & !thumb).collect();
     let pc = dump.crashed().and_then(|thread| thread.registers.pc());
     let entries: Vec<u64> = dump
         .threads
         .iter()
         .filter_map(|thread| list::entry(thread.control_block?, layout, &dump.memory, &dump.arch))
         .collect();
-    let odd = entries.iter().filter(|entry| !is_code(**entry)).count();
-    if entries.len() >= FEWEST_ENTRIES && odd == entries.len() {
+    let odd = entries.iter().filter(|entry| !starts.contains(entry)).count();
+    if !entries.is_empty() && odd == entries.len() {
         notes.push(Note::doubt(format!(
-            "zephyr: {}: no thread's entry point is code in it: it is likely that of another build",
+            "zephyr: {}: no thread's entry point is a function of it: it is likely to be of another build",
             firmware.path
         )));
     } else if entries.is_empty() && pc.is_some_and(|pc| !is_code(pc)) {

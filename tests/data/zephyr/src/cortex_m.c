@@ -101,20 +101,20 @@ __attribute__((used)) void fault_c(uint32_t msp, uint32_t psp, uint32_t exc_retu
 	dump_point();
 }
 
+#if WITH_FLOAT
 /* A float is in use when the fault comes, so the frame is an extended one. */
 __attribute__((noinline)) void crash_here(void *at)
 {
-#if WITH_FLOAT
 	float ratio = (float)(uintptr_t)at * 0.25f;
 	register float kept __asm__("s17") = ratio;
+
 	__asm__ volatile("" : "+t"(kept));
-#endif
-#if FAULT_BUS
 	*(volatile int *)0xc0000000u = 1;
-#else
-	__asm__ volatile("udf #1" ::"r"(at));
-#endif
-#if WITH_FLOAT
 	__asm__ volatile("" ::"t"(kept));
-#endif
 }
+#else
+/* The stack is not aligned to 8 when the fault comes, so the core pushes a word of padding. */
+__asm__(".cfi_sections .debug_frame\n.globl crash_here\n.type crash_here, %function\n.thumb_func\n"
+	"crash_here:\n.cfi_startproc\nsub sp, #4\n.cfi_def_cfa_offset 4\nudf #1\nadd sp, #4\n"
+	".cfi_def_cfa_offset 0\nbx lr\n.cfi_endproc\n.size crash_here, . - crash_here\n");
+#endif
