@@ -4,6 +4,7 @@
 //! Source: esp-rs/esp-hal pull request 2672, bjoernQ/espflash-coredump. No real log is among the
 //! samples, but an ELF core that its reader wrote is.
 
+use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::dump::Note;
@@ -60,7 +61,7 @@ impl Carrier for EspRsConsole {
 
 fn unwrap(piece: &Piece, block: Block) -> Piece {
     let layer = format!("{NAME}, lines {}-{}", block.first, block.last);
-    let mut inner = piece.inner(layer, block.bytes.into());
+    let mut inner = piece.inner(layer, block.bytes.into()).hinted(ELF_CORE);
     let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
     if !block.ended {
         warn(format!("there is no {END} behind line {}: cut off", block.first));

@@ -94,6 +94,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
     &hubris::Hubris,
+    &hubris::areas::HubrisAreas,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
