@@ -71,7 +71,7 @@ fn control_c_inside_a_packet_damages_that_packet_only() {
 fn requests_that_make_no_sense_get_an_error_and_the_session_goes_on() {
     let firmware = Some(("app.elf".to_string(), vec![0x7f; 100].into()));
     let server = Server::with(Served::new(riscv(), firmware), Options::default());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     let requests = [
         "mzz,4",
         "m0",
@@ -166,7 +166,7 @@ fn a_read_longer_than_a_packet_is_capped_and_one_across_a_regions_end_is_short()
     let long: Vec<u8> = (0..200_000u32).map(|i| (i * 7) as u8).collect();
     dump.memory.insert(Region::dumped(0x5000_0000, long.clone().into()));
     let server = Server::of(dump);
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     let reply = client.ask("m50000000,30d40");
     assert_eq!(reply.len(), 0xfffc);
     let expected: String = long[..0xfffc / 2].iter().map(|b| format!("{b:02x}")).collect();
@@ -207,7 +207,7 @@ fn a_disconnect_in_the_middle_of_a_packet_is_that_clients_end_only() {
 #[test]
 fn eight_clients_are_served_at_a_time_each_with_its_own_state() {
     let server = Server::of(riscv());
-    let mut clients: Vec<Client> = (0..8).map(|_| server.connect().as_gdb()).collect();
+    let mut clients: Vec<Client> = (0..8).map(|_| server.connect().into_gdb()).collect();
     for (i, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.ask(format!("M3fc80000,1:{i:02x}")), "OK");
     }
@@ -313,7 +313,7 @@ fn a_hundred_megabytes_of_garbage_leave_the_session_alive() {
 #[test]
 fn random_requests_with_sound_checksums_end_no_session() {
     let server = Server::of(riscv());
-    let mut client = server.connect().as_gdb();
+    let mut client = server.connect().into_gdb();
     client.ask("QStartNoAckMode");
     client.acks = false;
     let starts = [
@@ -363,7 +363,7 @@ fn random_requests_with_sound_checksums_end_no_session() {
         }
         client.exchange(&body);
     }
-    let mut client = client.as_gdb();
+    let mut client = client.into_gdb();
     assert_eq!(client.ask("vAttach;1"), "T0bthread:p1.3fc91000;core:0;");
 }
 
