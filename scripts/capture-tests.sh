@@ -181,6 +181,11 @@ rust_rtos_tests() {
   rust_rtos rtic lm3s6965evb
   gdb_says 'RTIC: panic in a software task' $'bt\np rtic::LITRES' 'SIGABRT' 'rtic::flow' 'GPIOA' \
     'measure' '\(5\)|__0 = 5'
+  if grep -aq 'index out of bounds: the len is 4 but the index is 7' "$work/core.elf"; then
+    pass 'RTIC: formatted panic message'
+  else
+    fail 'RTIC: formatted panic message' 'not in the dump'
+  fi
 }
 
 # The examples that README.md points to; the C program and Embassy are tested above.
