@@ -181,6 +181,28 @@ rust_rtos_tests() {
   rust_rtos rtic lm3s6965evb
   gdb_says 'RTIC: panic in a software task' $'bt\np rtic::LITRES' 'SIGABRT' 'rtic::flow' 'GPIOA' \
     'measure' '\(5\)|__0 = 5'
+  if grep -aq 'index out of bounds: the len is 4 but the index is 7' "$work/core.elf"; then
+    pass 'RTIC: formatted panic message'
+  else
+    fail 'RTIC: formatted panic message' 'not in the dump'
+  fi
+}
+
+# The examples that README.md points to; the C program and Embassy are tested above.
+examples() {
+  local m0=thumbv6m-none-eabi program
+  build $m0 demo -p firmware-cortex-m --features microbit
+  for program in flash_then_upload retained_then_flash; do
+    elf=$(built $m0 demo)/$program
+    rm -f "$work/core.elf"
+    (cd "$work" && emulate 20 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
+    gdb_says "example: $program" 'bt' 'control \(' '__cortex_m_rt_main'
+  done
+  elf=$(built riscv32imac-unknown-none-elf demo)/uart
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
+  to_core
+  gdb_says 'example: uart' 'bt' '#0 .*level \(tank=0xf0000000\)' '__riscv_rt_main'
 }
 
 run_tests() {
@@ -201,6 +223,7 @@ run_tests() {
   freertos_tests
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
+  examples
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
