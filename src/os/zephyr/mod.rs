@@ -130,7 +130,10 @@ fn identify_crashed(
         None => {
             // The crash had no exception frame: it is known who crashed, but not where.
             let mut registers = Registers::unknown(dump.arch.clone());
-            registers.set_why_missing("the device had no exception frame to save");
+            registers.set_why_missing(match kernel.version {
+                0 => WHY_RUNNING,
+                _ => "the device had no exception frame to save",
+            });
             let mut thread = Thread::new(at, registers);
             (thread.crashed, thread.control_block, thread.core) = (true, Some(at), core);
             dump.threads.insert(0, thread);

@@ -176,6 +176,14 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
             }
         }
         if search.memory.region_at(sp).is_some() {
+            // The frame itself was not dumped. It is aligned to 8, and so is sp but for a word of
+            // padding.
+            let padded = thread.registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
+            if padded && sp.is_multiple_of(8) {
+                let words = "zephyr: the dump's sp leaves out a word of padding that xpsr tells of";
+                notes.push(Note::info(format!("{words}: it is {:#x}", sp + 4)));
+                thread.registers.set_by_name("sp", sp + 4);
+            }
             return None;
         }
     }
