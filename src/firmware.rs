@@ -16,7 +16,8 @@ use bytes::Bytes;
 use goblin::container::{Container, Ctx};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{
-    SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB, SectionHeader,
+    SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB,
+    SectionHeader,
 };
 use goblin::elf::{Elf, header, sym};
 use sha2::{Digest, Sha256};
@@ -72,6 +73,8 @@ pub struct Section {
     pub has_bytes: bool,
     /// `SHT_NOTE`.
     pub is_note: bool,
+    /// `SHF_COMPRESSED`: what the file holds is not what it stands for.
+    pub compressed: bool,
 }
 
 /// A symbol of an ELF file.
@@ -87,6 +90,8 @@ pub struct Symbol {
     pub function: bool,
     /// It is a variable.
     pub object: bool,
+    /// It belongs to no section: the linker was told its address (ROM functions, constants).
+    pub absolute: bool,
 }
 
 impl Firmware {
@@ -264,7 +269,9 @@ impl Firmware {
         };
         for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
             if !section.write || fixed(section.addr) {
-                memory.insert(self.region(section, origin));
+                let mut region = self.region(section, origin);
+                region.access.write = false;
+                memory.insert(region);
             }
         }
         let written = |range: AddrRange| {
@@ -327,6 +334,7 @@ impl Firmware {
                 len: symbol.st_size,
                 function: symbol.is_function(),
                 object: symbol.st_type() == sym::STT_OBJECT,
+                absolute: symbol.st_shndx == SHN_ABS as usize,
             })
         };
         let all: Vec<sym::Sym> = symtab.map(|table| table.iter().collect()).unwrap_or_default();
@@ -361,5 +369,6 @@ fn section(bytes: &Bytes, sh: &SectionHeader, names: Option<&SectionHeader>) -> 
         execute: flag(SHF_EXECINSTR),
         has_bytes: sh.sh_type != SHT_NOBITS,
         is_note: sh.sh_type == SHT_NOTE,
+        compressed: flag(SHF_COMPRESSED),
     }
 }

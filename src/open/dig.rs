@@ -258,8 +258,8 @@ fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
     if !faults.is_empty() {
         return Error::Input { file: input.name.clone(), fault: Box::new(faults.swap_remove(0)) };
     }
-    let titles = FORMATS.iter().map(|f| f.title()).chain(PARTS.iter().map(|p| p.title()));
-    let tried = titles.collect::<Vec<_>>().join("; ");
+    let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+    let tried = titles.collect::<Vec<_>>().join(", ");
     let seen = elsewhere::what_it_is(&input.bytes);
     let why = format!("{seen}; tried: {tried}");
     Error::Unrecognised { file: input.name.clone(), why }

@@ -13,6 +13,7 @@
 
 mod description;
 mod extras;
+pub mod own;
 mod producer;
 mod prstatus;
 
@@ -93,6 +94,9 @@ impl Format for ElfCore {
                 _ => {}
             }
         }
+        if let Some(own) = own::Own::of_core(&core) {
+            own.restore(&mut dump);
+        }
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let found = format!("{} notes, {} segments", core.notes.len(), core.segments.len());
             let fault = Fault::new(NAME, "contents", 0, "registers or memory", found);
@@ -118,6 +122,14 @@ fn machine(
     context: &Context<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Machine> {
+    if context.target.is_none()
+        && let Some(own) = own::Own::of_core(core)
+        && let Ok(arch) = context.targets.arch(&own.arch)
+        && arch.elf_machine == core.machine
+    {
+        let chip = own.chip.and_then(|name| context.targets.chip(&name).ok());
+        return Ok(Machine { arch, chip });
+    }
     let m_profile = core.machine == EM_ARM && is_cortex_m(core, description, context)?;
     let Some(family) = Family::of_elf(core.machine, core.class, m_profile) else {
         let found = format!("{} ({} bit)", core.machine, core.class);
