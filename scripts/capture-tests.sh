@@ -165,6 +165,46 @@ freertos_tests() {
     '#0 .*drive \(motor=.*0x90000000, target=.*77\)' '#1 .*tick' 'prvIdleTask' 'sensor_task'
 }
 
+# rust_rtos FEATURE MACHINE: the program of that name in capture/firmware/rtos.
+rust_rtos() {
+  local target=thumbv7m-none-eabi
+  build $target demo -p firmware-rtos --features "$1" --bin "$1"
+  elf=$(built $target demo)/$1
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-arm -machine "$2" "${semihosting[@]}" -kernel "$elf" >console.txt)
+}
+
+rust_rtos_tests() {
+  rust_rtos embassy mps2-an385
+  gdb_says 'Embassy: panic in a task' $'bt\np embassy::ROUNDS' 'SIGABRT' 'embassy::heat \(.*limit=60\)' \
+    'heater_task' 'Executor' '= \{v = \{value = \{__0 = 5|\(5\)'
+  rust_rtos rtic lm3s6965evb
+  gdb_says 'RTIC: panic in a software task' $'bt\np rtic::LITRES' 'SIGABRT' 'rtic::flow' 'GPIOA' \
+    'measure' '\(5\)|__0 = 5'
+  if grep -aq 'index out of bounds: the len is 4 but the index is 7' "$work/core.elf"; then
+    pass 'RTIC: formatted panic message'
+  else
+    fail 'RTIC: formatted panic message' 'not in the dump'
+  fi
+}
+
+# The examples that README.md points to; the C program and Embassy are tested above.
+examples() {
+  local m0=thumbv6m-none-eabi program
+  build $m0 demo -p firmware-cortex-m --features microbit
+  for program in flash_then_upload retained_then_flash; do
+    elf=$(built $m0 demo)/$program
+    rm -f "$work/core.elf"
+    (cd "$work" && emulate 20 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
+    gdb_says "example: $program" 'bt' 'control \(' '__cortex_m_rt_main'
+  done
+  elf=$(built riscv32imac-unknown-none-elf demo)/uart
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
+  to_core
+  gdb_says 'example: uart' 'bt' '#0 .*level \(tank=0xf0000000\)' '__riscv_rt_main'
+}
+
 run_tests() {
   mkdir -p "$work"
   rm -f "$work"/*
@@ -179,9 +219,11 @@ run_tests() {
   ways_to_die mps2-an386 $m4 'M4F (an386)' "$common overflow watchdog float"
   ways_to_die mps2-an500 $m4 'M7 (an500)' "$common overflow watchdog float"
   ways_to_die mps2-an505 thumbv8m.main-none-eabihf 'M33 (an505)' "$common overflow float"
+  rust_rtos_tests
   freertos_tests
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
+  examples
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }

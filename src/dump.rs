@@ -3,7 +3,7 @@
 //! Readers make a [`Dump`] out of bytes and know nothing of debuggers; server, report and
 //! conversion take a [`Dump`] and know nothing of formats.
 
-use crate::memory::Memory;
+use crate::memory::{AddrRange, Memory};
 use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip};
@@ -34,8 +34,19 @@ pub struct Dump {
     pub identity: Identity,
     /// The kernel, where more of it can be read out of the memory than the format tells.
     pub kernel: Option<Kernel>,
+    /// ELF files that travel in the dump, the one that was running first.
+    pub embedded: Vec<Embedded>,
     /// What was odd.
     pub notes: Vec<Note>,
+}
+
+/// A file in a dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// Its name there: `elf/kernel`.
+    pub name: String,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 impl Dump {
@@ -52,6 +63,7 @@ impl Dump {
             texts: Vec::new(),
             identity: Identity::default(),
             kernel: None,
+            embedded: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -201,6 +213,10 @@ pub enum Kernel {
 pub struct ZephyrKernel {
     /// The bytes of the kernel's variable `_kernel`, where they were dumped by themselves.
     pub state: Option<Bytes>,
+    /// Version of the dump's header: 1 up to Zephyr 3.7, 2 from 4.0 on; 0 if there was none.
+    pub version: u16,
+    /// The memory blocks in the order in which the device dumped them.
+    pub blocks: Vec<AddrRange>,
     /// The crashed thread's registers of which the dump holds the lower 32 bits only, by name.
     pub halves: Vec<(&'static str, u32)>,
 }

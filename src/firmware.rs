@@ -272,7 +272,9 @@ impl Firmware {
         };
         for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
             if !section.write || fixed(section.addr) {
-                memory.insert(self.region(section, origin));
+                let mut region = self.region(section, origin);
+                region.access.write = false;
+                memory.insert(region);
             }
         }
         let written = |range: AddrRange| {

@@ -48,6 +48,7 @@ pub mod format;
 pub mod input;
 pub mod memory;
 pub mod open;
+pub mod os;
 pub mod reason;
 pub mod registers;
 pub mod report;

@@ -10,6 +10,7 @@ mod build_id;
 mod dig;
 mod elf_cache;
 mod elf_hint;
+mod elsewhere;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
@@ -23,6 +24,7 @@ use crate::firmware::Firmware;
 use crate::format::Context;
 use crate::format::parts::assemble as parts;
 use crate::input::Input;
+use crate::os;
 use crate::targets::Targets;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -145,6 +147,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }
+    os::complete(&mut dump, beside.firmware.as_deref());
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());

@@ -22,6 +22,8 @@ pub mod frames;
 pub mod layout;
 mod macros;
 mod needs;
+mod notes;
+mod out;
 pub mod panic;
 mod plan;
 pub mod region;

@@ -19,7 +19,10 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
         Some(firmware) => Some(firmware),
         None => match in_folders(dump, options)? {
             Some(firmware) => Some(firmware),
-            None => from_servers(dump, options),
+            None => match embedded(dump) {
+                Some(firmware) => Some(Arc::new(firmware)),
+                None => from_servers(dump, options),
+            },
         },
     };
     if let Some(firmware) = &firmware {
@@ -45,6 +48,32 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
         );
     }
     Ok(Beside { firmware, rom })
+}
+
+/// The ELF file that travels in the dump: of several, the one that was running.
+fn embedded(dump: &mut Dump) -> Option<Firmware> {
+    let mut chosen = None;
+    for file in &dump.embedded {
+        match Firmware::parse(file.name.clone(), file.bytes.clone()) {
+            Ok(elf) if elf.machine == dump.arch.elf_machine => {
+                elf.add_constants(&mut dump.memory, Origin::Elf, None);
+                chosen.get_or_insert(elf);
+            }
+            Ok(_) => {}
+            Err(error) => dump.notes.push(Note::warning(error.to_string())),
+        }
+    }
+    if let Some(elf) = &chosen
+        && dump.embedded.len() > 1
+    {
+        let names: Vec<&str> = dump.embedded.iter().map(|file| file.name.as_str()).collect();
+        dump.notes.push(Note::info(format!(
+            "the dump brings its ELF files ({}); {} is the one that was running",
+            names.join(", "),
+            elf.path
+        )));
+    }
+    chosen
 }
 
 /// The one of the user's ELF files that is the dump's.

@@ -1,7 +1,7 @@
 //! The layer before gdbstub: it answers what gdbstub lacks, or answers wrongly for a dead target,
 //! and puts into canonical form what gdbstub would trip over.
 //!
-//! Each request gets exactly one reply but `k`, which has none.
+//! Each request gets exactly one reply but GDB's `k`, which has none.
 
 use super::client::{Client, Offers};
 use super::memory_map;
@@ -50,7 +50,11 @@ impl Client {
             b'D' => Answer::Reply(self.let_go()),
             b'k' => {
                 self.let_go();
-                Answer::Silence
+                match self.offers.lldb {
+                    // LLDB takes silence for a failure; this is "killed by signal 9".
+                    true => Answer::Reply(b"X09".to_vec()),
+                    false => Answer::Silence,
+                }
             }
             b'R' => return Err(Fault::Dead(DEAD.into())),
             b'v' => return self.v_packet(request),
@@ -96,6 +100,9 @@ impl Client {
                     format!("QC{id}").into_bytes()
                 }
             }
+        } else if request == b"qOffsets" && self.offers.lldb {
+            // LLDB maps an ELF file that it takes for one of Linux only where it is told to.
+            b"Text=0;Data=0;Bss=0".to_vec()
         } else if request == b"qfThreadInfo" && !self.attached {
             b"l".to_vec()
         } else if let Some(place) = args(b"qXfer:threads:read::") {

@@ -27,7 +27,8 @@ pub struct Arch {
     pub g_registers: Option<u32>,
     /// The GDB to use where `gdb-multiarch` won't do.
     pub gdb_hint: Option<String>,
-    /// LLVM's name of the architecture, for LLDB: `riscv32-unknown-none-elf`.
+    /// LLVM's name of the architecture, for LLDB: `riscv32`. Without an operating system: LLDB drops
+    /// an ELF file whose header speaks of another one, as GNU's in Rust firmware.
     pub triple: Option<String>,
     /// Groups of registers that exist together.
     pub features: Vec<Feature>,

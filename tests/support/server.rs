@@ -11,7 +11,7 @@ use coroner::memory::{Access, AddrRange, Origin, Region};
 use coroner::reason::{FaultWord, Reason, Signal};
 use coroner::registers::Registers;
 use coroner::server::{Address, Listener, Options, Served};
-use coroner::targets::Targets;
+use coroner::targets::{Arch, Targets};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -94,6 +94,20 @@ pub(crate) fn riscv() -> Dump {
     dump.texts.push("Guru Meditation Error: Core 0 panic'ed".into());
     dump.notes.push(Note::warning("heap cut off: the partition was full"));
     dump.notes.push(Note::info("made by hand"));
+    dump
+}
+
+/// Two threads of any architecture that know `pc` and `sp`, and the memory that these point to.
+pub(crate) fn two_threads(arch: &Arc<Arch>) -> Dump {
+    let mut dump = Dump::new("hand-made dump", Arc::clone(arch));
+    let mut code = Region::dumped(0x1000, vec![0; 0x100].into());
+    code.access = Access::RX;
+    dump.memory.insert(code);
+    dump.memory.insert(Region::dumped(0x8000, [0x11, 0x22].repeat(0x80).into()));
+    let (pc, sp) = (&arch.registers[arch.pc].name, &arch.registers[arch.sp].name);
+    dump.threads.push(thread(&dump, 1, "first", &[(pc, 0x1000), (sp, 0x8000)]));
+    dump.threads.push(thread(&dump, 2, "second", &[(pc, 0x1010), (sp, 0x8080)]));
+    dump.threads[0].crashed = true;
     dump
 }
 

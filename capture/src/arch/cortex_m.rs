@@ -327,8 +327,9 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     if extended && !lost {
         let (low, high) = room.floats.split_at_mut(64);
         if memory.read(frame as usize + 32, low, Access::Word) {
-            for (bytes, value) in high.chunks_mut(4).zip(saved.s16_s31) {
-                bytes.copy_from_slice(&value.to_le_bytes());
+            let (words, _) = high.as_chunks_mut::<4>();
+            for (bytes, value) in words.iter_mut().zip(saved.s16_s31) {
+                *bytes = value.to_le_bytes();
             }
             floats_len = 128;
             float_status = memory.word(frame as usize + 96).unwrap_or(0) as u32;

@@ -16,7 +16,7 @@ use crate::sink::text::Text;
 use crate::sink::{Callback, Sink, SinkError};
 use crate::table::{Entry, Table};
 use crate::task::{State, Task};
-use crate::write::{Outcome, write};
+use crate::write::{Outcome, Room, Scratch, write};
 
 /// `coroner_area`.
 #[repr(C)]
@@ -215,6 +215,7 @@ pub unsafe extern "C" fn coroner_write(
         // SAFETY: inside of the room, which is aligned and ours.
         unsafe { room.cast::<Task>().add(index).write(Task::new(0, "")) };
     }
+    let mut scratch = Scratch::EMPTY;
     // SAFETY: just written; the segments behind them are written below before they are lent.
     let (list, segments) = unsafe {
         let segments = room.add(kept * size_of::<Task>()).cast::<Segment>();
@@ -238,7 +239,8 @@ pub unsafe extern "C" fn coroner_write(
         Some(pace) if !pace() => Pace::Stop,
         _ => Pace::Continue,
     };
-    let mut run = Run { config: &rust, crash, live: &mut live, list, segments };
+    let scratch = &mut scratch;
+    let mut run = Run { config: &rust, crash, live: &mut live, list, segments, scratch };
     let outcome = match sink.kind {
         1 => run.write(&mut table, Paced(Text::new(|bytes: &[u8]| put(0, bytes)), pace)),
         2 => match crate::sink::semihosting::Semihosting::create(c"core.elf") {
@@ -256,19 +258,14 @@ struct Run<'a> {
     live: &'a mut Live<'a>,
     list: &'a mut [Task],
     segments: &'a mut [Segment],
+    scratch: &'a mut Scratch,
 }
 
 impl Run<'_> {
     fn write(&mut self, table: &mut Table<'_, CTask>, mut sink: impl Sink) -> Outcome {
-        let outcome = write::<super::Arm, _>(
-            self.config,
-            self.crash,
-            table,
-            self.live,
-            &mut sink,
-            self.segments,
-            self.list,
-        );
+        let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
+        let (config, crash) = (self.config, self.crash);
+        let outcome = write::<super::Arm, _>(config, crash, table, self.live, &mut sink, room);
         sink.finish();
         outcome
     }

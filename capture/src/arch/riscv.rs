@@ -180,8 +180,11 @@ extern "C" fn coroner_enter(attempt: usize) -> ! {
     #[cfg(floats)]
     let mut floats = [0; 256];
     #[cfg(floats)]
-    for (bytes, value) in floats.chunks_mut(8).zip(saved.floats) {
-        bytes.copy_from_slice(&value.to_le_bytes());
+    {
+        let (words, _) = floats.as_chunks_mut::<8>();
+        for (bytes, value) in words.iter_mut().zip(saved.floats) {
+            *bytes = value.to_le_bytes();
+        }
     }
     #[cfg(not(floats))]
     let floats = [];

@@ -40,7 +40,13 @@ pub(super) fn dump(stream: Stream, piece: &Piece, context: &Context<'_>) -> Resu
     dump.memory = memory(&stream.memory, piece, &mut dump.notes);
 
     let decoded = decode(&stream, &machine);
-    let mut kernel = ZephyrKernel { state: stream.kernel.clone(), halves: Vec::new() };
+    let range = |block: &MemoryBlock| AddrRange::of_len(block.start, block.bytes.len() as u64);
+    let mut kernel = ZephyrKernel {
+        state: stream.kernel.clone(),
+        version: stream.header.version,
+        blocks: stream.memory.iter().filter_map(range).collect(),
+        halves: Vec::new(),
+    };
     match decoded {
         Some(decoded) => {
             dump.notes.extend(decoded.notes);

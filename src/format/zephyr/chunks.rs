@@ -33,9 +33,9 @@ impl Chunks {
         }
     }
 
-    /// Whether `bytes` stand at `offset` already.
-    pub(super) fn holds(&self, offset: u64, bytes: &Bytes) -> bool {
-        self.by_offset.get(&offset) == Some(bytes)
+    /// What stands at `offset` already.
+    pub(super) fn at(&self, offset: u64) -> Option<&Bytes> {
+        self.by_offset.get(&offset)
     }
 
     /// The stream, as what lies inside `outer`.

@@ -25,7 +25,7 @@ static ARM: [(&str, Signal); 40] = [
     ("bus fault: instruction fetch", Signal::Segv),
     ("bus fault while lazily saving FPU registers", Signal::Segv),
     ("usage fault", Signal::Ill),
-    ("usage fault: division by zero", Signal::Fpe),
+    ("usage fault: divide by zero", Signal::Fpe),
     ("usage fault: unaligned access", Signal::Bus),
     ("usage fault: stack overflow", Signal::Segv),
     ("usage fault: no coprocessor", Signal::Ill),

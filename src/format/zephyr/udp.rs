@@ -18,6 +18,7 @@ use super::chunks::Chunks;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::cursor::Cursor;
 use crate::error::Fault;
+use bytes::Bytes;
 
 const CARRIER: &str = "UDP datagrams";
 pub(super) const MAGIC: &[u8] = b"ZCDU";
@@ -39,7 +40,7 @@ impl Carrier for ZephyrUdp {
 fn datagrams(piece: &Piece) -> Result<Vec<Piece>, Fault> {
     let mut cursor = Cursor::new(CARRIER, piece.bytes.clone(), 0);
     let mut all: Vec<Chunks> = Vec::new();
-    let mut last_sequence = None;
+    let mut echo: Vec<(u32, Bytes)> = Vec::new();
     while !cursor.is_at_end() {
         let start = cursor.offset();
         let magic = cursor.take("datagram id", MAGIC.len())?;
@@ -50,15 +51,23 @@ fn datagrams(piece: &Piece) -> Result<Vec<Piece>, Fault> {
         let offset = cursor.u32("offset of the payload")?;
         let len = cursor.u16("length of the payload")?;
         let flags = cursor.u16("flags")?;
-        let sequence = cursor.u32("sequence number")?;
+        cursor.skip("sequence number", 4)?;
         let payload = cursor.take_up_to(len.into());
-        // A device that crashed again counts from the start again.
-        let again = offset == 0 && last_sequence.is_some_and(|last| sequence <= last);
-        let repeated = all.last().is_some_and(|chunks| chunks.holds(0, &payload));
-        if all.is_empty() || (again && !repeated) {
+        let known = all.last().and_then(|chunks| chunks.at(offset.into())).cloned();
+        match known {
+            // The same again: a copy on the way, or the start of another dump just like it.
+            Some(old) if old == payload => echo.push((offset, payload.clone())),
+            // Other bytes at the same offset: the device crashed again.
+            Some(_) if !payload.is_empty() => {
+                let mut next = Chunks::default();
+                echo.drain(..).for_each(|(offset, bytes)| next.add(u64::from(offset), bytes));
+                all.push(next);
+            }
+            _ => echo.clear(),
+        }
+        if all.is_empty() {
             all.push(Chunks::default());
         }
-        last_sequence = Some(sequence);
         let Some(chunks) = all.last_mut() else { continue };
         if flags & FLAG_END != 0 {
             chunks.total = Some(u64::from(offset));

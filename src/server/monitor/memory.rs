@@ -93,12 +93,18 @@ fn number(text: &str) -> Option<u64> {
 
 pub(super) fn revert(client: &mut Client, _: &str) -> String {
     let reverted = client.scratch.revert();
-    match (reverted.bytes, reverted.registers) {
-        (0, 0) => "This session wrote nothing.\n".into(),
-        (bytes, registers) => format!(
-            "Dropped {bytes} bytes of memory and {registers} registers that this session wrote.\n\
-             GDB still shows what it remembers: type 'maintenance flush register-cache' and \
-             'maintenance flush dcache'.\n"
-        ),
+    let (bytes, registers) = (reverted.bytes, reverted.registers);
+    if (bytes, registers) == (0, 0) {
+        return "This session wrote nothing.\n".into();
     }
+    let mut text = format!(
+        "Dropped {bytes} bytes of memory and {registers} registers that this session wrote.\n"
+    );
+    if !client.offers.lldb {
+        text.push_str(
+            "GDB still shows what it remembers: type 'maintenance flush register-cache' and \
+             'maintenance flush dcache'.\n",
+        );
+    }
+    text
 }
