@@ -188,7 +188,8 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
             let known =
                 if task.crashed() { own.known } else { tasks.registers(task, memory, registers) };
             self.u32(task.id);
-            self.u8s([task.state as u8, task.priority, task.bits, task.core]);
+            let damaged = if known == 0 { layout::task::DAMAGED } else { 0 };
+            self.u8s([task.state as u8, task.priority, task.bits | damaged, task.core]);
             self.word(task.tcb.start());
             self.word(task.tcb.len());
             self.word(task.stack.start());

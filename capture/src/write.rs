@@ -11,7 +11,7 @@ use crate::region::{Access, Area};
 use crate::sink::Sink;
 use crate::task::{State, Task, TaskList, Tasks};
 
-/// Room that the writer needs, reserved by the user: 12 bytes a segment, 64 bytes a task on a
+/// Room that the writer needs, reserved by the user: 12 bytes a segment, 48 bytes a task on a
 /// 32-bit machine, and about 240 bytes for all of them.
 #[derive(Debug)]
 pub struct Workspace<const SEGMENTS: usize, const TASKS: usize> {
