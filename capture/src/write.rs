@@ -209,11 +209,9 @@ pub(crate) struct Room<'a> {
 fn fixed_notes<A: Arch>(config: &Config<'_>, crash: &Crash<'_>, build_id: usize) -> FixedNotes {
     let strings = crash.cause.place.map_or(0, |(file, _)| file.len()) + crash.cause.message.len();
     FixedNotes {
-        vital: config::vital_notes::<A>(strings, crash.faults.len(), crash.floats.len()),
-        tables: 2 * note_head(4)
-            + regions_len(A::CLASS, config)
-            + info_len(config)
+        vital: config::vital_notes::<A>(strings, crash.faults.len(), crash.floats.len())
             + pad4(build_id),
+        tables: 2 * note_head(4) + regions_len(A::CLASS, config) + info_len(config),
     }
 }
 
