@@ -138,7 +138,7 @@ build_freertos() {
   kernel=$(cargo metadata --format-version 1 --manifest-path "$directory/Cargo.toml" |
     sed -n 's#.*"manifest_path":"\([^"]*\)/freertos-next-0[^"]*/Cargo.toml".*#\1#p')
   kernel=$(echo "$kernel"/freertos-next-0*/FreeRTOS-Kernel)
-  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -Wno-unused-parameter \
+  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -Wno-unused-parameter -Wno-unused-variable \
     -ffile-prefix-map="$kernel=freertos" -ffile-prefix-map="$root=." \
     -I "$directory" -I "$root/capture/include" -I "$kernel/include" -I "$kernel/portable/GCC/ARM_CM3" \
     -nostartfiles --specs=nano.specs --specs=nosys.specs -T "$directory/link.ld" -L "$root/capture/link" \
