@@ -181,11 +181,33 @@ rust_rtos_tests() {
   rust_rtos rtic lm3s6965evb
   gdb_says 'RTIC: panic in a software task' $'bt\np rtic::LITRES' 'SIGABRT' 'rtic::flow' 'GPIOA' \
     'measure' '\(5\)|__0 = 5'
+  if grep -aq 'index out of bounds: the len is 4 but the index is 7' "$work/core.elf"; then
+    pass 'RTIC: formatted panic message'
+  else
+    fail 'RTIC: formatted panic message' 'not in the dump'
+  fi
+}
+
+# The examples that README.md points to; the C program and Embassy are tested above.
+examples() {
+  local m0=thumbv6m-none-eabi program
+  build $m0 demo -p firmware-cortex-m --features microbit
+  for program in flash_then_upload retained_then_flash; do
+    elf=$(built $m0 demo)/$program
+    rm -f "$work/core.elf"
+    (cd "$work" && emulate 20 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
+    gdb_says "example: $program" 'bt' 'control \(' '__cortex_m_rt_main'
+  done
+  elf=$(built riscv32imac-unknown-none-elf demo)/uart
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
+  to_core
+  gdb_says 'example: uart' 'bt' '#0 .*level \(tank=0xf0000000\)' '__riscv_rt_main'
 }
 
 run_tests() {
   mkdir -p "$work"
-  rm -f "$work"/*
+  rm -rf "${work:?}"/*
   (cd "$root" && cargo build -q -p coroner-capture --example text_to_core)
   local target m4=thumbv7em-none-eabihf
   for target in thumbv6m-none-eabi thumbv7m-none-eabi $m4 thumbv8m.main-none-eabihf; do
@@ -199,8 +221,20 @@ run_tests() {
   ways_to_die mps2-an505 thumbv8m.main-none-eabihf 'M33 (an505)' "$common overflow float"
   rust_rtos_tests
   freertos_tests
+  demo "$work/demo" >/dev/null
+  elf=$work/demo/firmware.elf
+  cp "$work/demo/dump.core" "$work/core.elf"
+  gdb_says 'demo: three tasks and a story' $'bt\nthread apply all bt\np LAST_ERROR\np BOOT_COUNT\np demo::SETTINGS' \
+    '#0 .*read_offset \(calibration=0xdeadbee0\)' '#1 .*calibrate \(raw=2121' '#2 .*measure .*sample=3' \
+    '#3 .*sensor_task' 'radio_task' 'watch_task' '\(23\)' '\(8\)' 'interval_ms: 48879'
+  if strings "$elf" | grep -qF "$root"; then
+    fail 'demo: no path of this machine in it' "$root"
+  else
+    pass 'demo: no path of this machine in it'
+  fi
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
+  examples
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }

@@ -190,7 +190,7 @@ fn the_demo_shows_what_it_says_it_shows() {
             "\"radio\" (ready",
             "\"watch\" (ready",
             "calibration: 0xdeadbee0",
-            "bus fault: precise data access error: 0xdeadbee0",
+            "bus fault: precise data access: 0xdeadbee0",
             "BFARVALID",
             "The device is dead",
         ];

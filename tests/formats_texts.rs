@@ -7,7 +7,7 @@ mod support;
 use coroner::dump::FirmwareId;
 use coroner::open::{Opened, Options};
 use coroner::reason::Signal;
-use support::{fixtures, log_noise, open_bytes, sample};
+use support::{fixtures, log_noise, open_bytes, sample, try_all_prefixes, try_bit_flips};
 
 fn options() -> Options {
     let elf = fixtures().map(|folder| folder.join("qemu-m4-fault/fx.elf"));
@@ -380,4 +380,99 @@ fn a_folder_of_sifli_images_opens_as_one_dump() {
     check_ram(&opened, "SiFli");
     assert_eq!(opened.dump.memory.u32_le(0x2040_0000), Some(0x0707_0707));
     assert_eq!(opened.dump.threads.len(), 2);
+}
+
+#[test]
+fn the_digits_that_esp_backtrace_prints_hold_an_elf_core() {
+    let name = "probe-rs/esp32s3_coredump_elf_coredump.elf";
+    let Some(core) = sample(name) else { return };
+    let mut log = "INFO - panicked\r\n@COREDUMP\r\n".to_string();
+    for row in core.chunks(32) {
+        let digits: String = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        log.push_str(&(digits + "\r\n"));
+    }
+    let cut = log.clone();
+    log.push_str("@ENDCOREDUMP\r\nrebooting\r\n");
+    let opened = open_bytes("monitor.log", log.into_bytes(), &Options::default()).expect("a core");
+    assert_eq!(register(&opened, "pc"), Some(0x4200_45e3));
+    assert_eq!(opened.dump.chip.as_ref().map(|chip| chip.name.as_str()), Some("esp32s3"));
+    let opened = open_bytes("monitor.log", cut.into_bytes(), &Options::default()).expect("a core");
+    assert!(opened.dump.notes.iter().any(|note| note.words.contains("cut off")));
+}
+
+/// The M4 crash as Mongoose OS prints it on an STM32, with lines broken at 160 characters.
+#[test]
+fn the_json_of_mongoose_os_holds_registers_memory_and_tasks() {
+    use base64::Engine as _;
+    let Some(ram) = ram() else { return };
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let general = [
+        0x9000_0000u32,
+        0xc0ff_ee03,
+        0x2000_0000,
+        9,
+        0,
+        0,
+        0,
+        0x2000_1fa0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0x2000_1fa0,
+        0xab,
+        0x72,
+        0x0100_0000,
+    ];
+    let mut registers: Vec<u8> = general.iter().flat_map(|word| word.to_le_bytes()).collect();
+    registers.extend([0; 64]);
+    registers.extend(0x40a0_0000u64.to_le_bytes());
+    registers.extend([0; 56 + 4]);
+    registers.extend(0x2000_1fa0u32.to_le_bytes());
+    registers.extend([0; 4]);
+    let crc = crc32fast::hash(&ram);
+    let json = format!(
+        "{{\"arch\": \"STM32\", \"REGS\": {{\"addr\": 536870912, \"data\": \"{}\"}}, \"freertos\": \
+         {{\"cur\": 536875008, \"tasks\": [{{\"h\": 536875008, \"n\": \"mgos\", \"cpri\": 5, \"sp\": 1}}, \
+         {{\"h\": 536875520, \"n\": \"IDLE\", \"cpri\": 0, \"sp\": 536872960}}]}}, \"SRAM\": \
+         {{\"addr\": 536870912, \"data\": \"{}\", \"crc32\": {crc}}}}}",
+        base64(&registers),
+        base64(&ram)
+    );
+    let mut log = "[Jan 1 12:00] booting\r\n[Jan 1 12:00] --- BEGIN CORE DUMP ---\r\n".to_string();
+    for piece in json.as_bytes().chunks(160) {
+        log.push_str(&format!("[Jan 1 12:00] {}\r\n", String::from_utf8_lossy(piece)));
+    }
+    let cut = log[..log.len() - 900].to_string();
+    log.push_str("[Jan 1 12:00] ---- END CORE DUMP ----\r\n");
+    let opened = open(&log);
+    check_ram(&opened, "Mongoose OS");
+    assert_eq!(register(&opened, "pc"), Some(0x72));
+    assert_eq!(register(&opened, "d8"), Some(0x40a0_0000));
+    assert_eq!(register(&opened, "msp"), Some(0x2000_1fa0));
+    let names: Vec<_> = opened.dump.threads.iter().map(|t| t.name.as_deref()).collect();
+    assert_eq!(names, [Some("mgos"), Some("IDLE")]);
+    assert_eq!(opened.dump.threads[1].registers.sp(), Some(0x2000_0800));
+    let notes =
+        |opened: &Opened| opened.dump.notes.iter().map(|n| n.words.clone()).collect::<String>();
+    assert!(!notes(&opened).contains("CRC"), "{}", notes(&opened));
+
+    let opened = open(&cut);
+    assert_eq!(opened.dump.memory.u32_le(0x2000_000c), Some(0x1122_3344));
+    assert!(notes(&opened).contains("cut off"), "{}", notes(&opened));
+}
+
+#[test]
+fn damaged_texts_make_a_dump_or_a_clear_error() {
+    for (name, text) in [
+        ("CmBacktrace", CM_BACKTRACE),
+        ("Mbed OS", MBED),
+        ("ESP-IDF on RISC-V", ESP_RISCV),
+        ("ESP-IDF on Xtensa", ESP_XTENSA),
+        ("J-Link", J_LINK_REGISTERS),
+    ] {
+        try_all_prefixes(name, text.as_bytes(), &Options::default());
+        try_bit_flips(name, text.as_bytes(), &options());
+    }
 }

@@ -381,6 +381,7 @@ fn holes_and_impossible_values_cannot_be_written() {
     assert_eq!(client.ask("M3fc8013f,2:abcd"), "E0e");
     assert_eq!(client.ask("m3fc8013f,1"), "3f", "nothing of it was written");
     assert_eq!(client.ask("M0,1:00"), "E0e");
+    assert_eq!(client.ask("M42000000,1:00"), "E1e", "code");
     assert_eq!(client.ask("M3fc80000,2:00"), "E16");
     assert_eq!(client.ask("X3fc80000,0:"), "OK", "GDB's question whether X works");
     assert_eq!(client.ask("P20=1234"), "E.pc has 4 bytes, not 2");

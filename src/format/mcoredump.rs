@@ -15,6 +15,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::cursor::u32_at;
@@ -95,7 +96,7 @@ fn unwrap(piece: &Piece, block: &Block) -> Piece {
     let bytes = block.digits.get(..whole).and_then(decode_hex).unwrap_or_default();
     let crc = crc32fast::hash(&bytes);
     let layer = format!("MCoreDump console log, lines {}-{}", block.first, block.last);
-    let mut inner = piece.inner(layer, bytes.into());
+    let mut inner = piece.inner(layer, bytes.into()).hinted(ELF_CORE);
     let mut warn = |note: Note| inner.notes.push(note);
     if !block.ended {
         warn(Note::warning(format!("{NAME}: the log ends before the dump does")));
@@ -130,7 +131,7 @@ impl Carrier for MCoreDumpRam {
         let there = len.min(body.len());
         let core = body.slice(..there);
         let crc = !crc32fast::hash(&core);
-        let mut inner = piece.inner(self.name(), core);
+        let mut inner = piece.inner(self.name(), core).hinted(ELF_CORE);
         if there < len {
             inner.notes.push(Note::warning(format!(
                 "{NAME}: the buffer is cut off: {len} bytes by its header, {there} in the file"

@@ -7,12 +7,14 @@ pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
 pub mod esp_panic;
+pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
 pub mod machine;
 pub mod mbed;
 pub mod mcoredump;
 pub mod memfault;
+pub mod mongoose;
 pub mod mynewt;
 pub mod nuttx;
 pub mod parts;
@@ -92,6 +94,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
     &hubris::Hubris,
+    &hubris::areas::HubrisAreas,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
@@ -106,6 +109,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &mynewt::Mynewt,
     &stackdump::Stackdump,
     &probe_rs::ProbeRs,
+    &mongoose::Mongoose,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

@@ -25,10 +25,12 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::nuttx::console::NuttxConsole,
     &format::mcoredump::MCoreDumpRam,
     &format::mcoredump::MCoreDumpConsole,
+    &format::esp_rs::EspRsConsole,
     &carrier::plain_text::HexText,
     &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
+    &format::mongoose::MONGOOSE_BLOCKS,
     // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::ESP_PANIC_BLOCKS,

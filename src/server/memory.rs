@@ -8,6 +8,7 @@
 use super::client::Client;
 use super::packet::{push_escaped, unescape};
 use super::reply::{Fault, Reply};
+use super::scratch::Refused;
 use super::{PACKET_SIZE, hex};
 use crate::memory::AddrRange;
 use memchr::memmem;
@@ -92,10 +93,13 @@ impl Client {
         if bytes.len() as u64 != len {
             return Err(Fault::Syntax);
         }
-        match self.scratch.write(&self.served.dump.memory, addr, &bytes) {
-            true => Ok(b"OK".to_vec()),
-            false => Err(Fault::Memory(format!("nothing to write over at {addr:#x}"))),
-        }
+        self.scratch.write(&self.served.dump.memory, addr, &bytes).map_err(|why| match why {
+            Refused::Absent => Fault::Memory(format!("nothing to write over at {addr:#x}")),
+            Refused::ReadOnly => {
+                Fault::Dead(format!("{addr:#x} is code or constant: a dump takes no program"))
+            }
+        })?;
+        Ok(b"OK".to_vec())
     }
 
     /// `qCRC:addr,len`: for `compare-sections`.

@@ -3,8 +3,11 @@
 //! A session may try things out (`set var`, a register, an IDE's memory view) and drop them again;
 //! the dump and its file are never touched, and no other client notices.
 //!
-//! Only bytes that somebody holds can be written. A write elsewhere would put memory where nobody
-//! knows of any, and the next look at it would show a value as if the device had left it there.
+//! Only bytes that somebody holds can be written, and only where the device itself could write. A
+//! write elsewhere would put memory where nobody knows of any, and the next look at it would show a
+//! value as if the device had left it there. Code and constants stay as they are so that `load`,
+//! which IDEs send on their own accord, fails at its first section, instead of replacing the
+//! variables of the crash by those of the ELF file.
 //! For registers it is the other way about: a client that sets an unknown one (a program counter
 //! to unwind from, say) knows that it did, and the register exists on the device.
 
@@ -26,6 +29,15 @@ pub(crate) struct Scratch {
     pages: BTreeMap<u64, Box<Page>>,
     registers: BTreeMap<usize, Registers>,
     changed: BTreeSet<(usize, usize)>,
+}
+
+/// Why [`Scratch::write`] refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Somebody holds the bytes, but the device couldn't write there.
+    ReadOnly,
+    /// Nobody holds all of them.
+    Absent,
 }
 
 /// How much [`Scratch::revert`] dropped.
@@ -66,15 +78,22 @@ impl Scratch {
         self.pages.is_empty().then(|| memory.slice_at(addr))
     }
 
-    /// Writes all of `bytes`, or nothing if one of their addresses is not there. Returns whether
-    /// it did.
-    pub(crate) fn write(&mut self, memory: &Memory, addr: u64, bytes: &[u8]) -> bool {
+    /// Writes all of `bytes`, or nothing if one of them has no place.
+    pub(crate) fn write(
+        &mut self,
+        memory: &Memory,
+        addr: u64,
+        bytes: &[u8],
+    ) -> Result<(), Refused> {
         if bytes.is_empty() {
-            return true;
+            return Ok(());
         }
-        let Some(range) = AddrRange::of_len(addr, bytes.len() as u64) else { return false };
+        let range = AddrRange::of_len(addr, bytes.len() as u64).ok_or(Refused::Absent)?;
         if memory.readable_len(range) < range.len() {
-            return false;
+            return Err(Refused::Absent);
+        }
+        if memory.overlapping(range).any(|region| !region.access.write) {
+            return Err(Refused::ReadOnly);
         }
         for (at, byte) in (range.start..=range.last).zip(bytes) {
             let empty = || Box::new(Page { bytes: [0; _], written: [false; _] });
@@ -82,7 +101,7 @@ impl Scratch {
             page.bytes[(at % PAGE) as usize] = *byte;
             page.written[(at % PAGE) as usize] = true;
         }
-        true
+        Ok(())
     }
 
     /// The registers of the thread with this index as the client sees them. `dumped` are those of
@@ -124,7 +143,7 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Region;
+    use crate::memory::{Access, Region};
     use bytes::Bytes;
 
     fn memory() -> Memory {
@@ -144,7 +163,7 @@ mod tests {
     #[test]
     fn a_write_is_seen_across_pages_and_until_it_is_reverted() {
         let mut scratch = Scratch::default();
-        assert!(scratch.write(&memory(), 0x10fe, b"XYZ"));
+        assert_eq!(scratch.write(&memory(), 0x10fe, b"XYZ"), Ok(()));
         assert_eq!(read(&scratch, 0x10fc, 8), b"abXYZfgh");
         assert_eq!(read(&scratch, 0x10ff, 1), b"Y");
         assert_eq!(scratch.revert(), Reverted { bytes: 3, registers: 0 });
@@ -154,16 +173,27 @@ mod tests {
     #[test]
     fn a_write_that_touches_a_hole_changes_nothing() {
         let mut scratch = Scratch::default();
-        assert!(!scratch.write(&memory(), 0x1102, b"XYZ"));
-        assert!(!scratch.write(&memory(), 0x10fb, b"X"));
+        assert_eq!(scratch.write(&memory(), 0x1102, b"XYZ"), Err(Refused::Absent));
+        assert_eq!(scratch.write(&memory(), 0x10fb, b"X"), Err(Refused::Absent));
         assert_eq!(read(&scratch, 0x10fc, 9), b"abcdefgh");
+    }
+
+    #[test]
+    fn what_the_device_could_not_write_stays() {
+        let mut memory = memory();
+        let code = Region::dumped(0x1104, Bytes::from_static(b"code"));
+        memory.insert(Region { access: Access::RX, ..code });
+        let mut scratch = Scratch::default();
+        assert_eq!(scratch.write(&memory, 0x1104, b"C"), Err(Refused::ReadOnly));
+        assert_eq!(scratch.write(&memory, 0x1103, b"HC"), Err(Refused::ReadOnly));
+        assert_eq!(scratch.write(&memory, 0x1103, b"H"), Ok(()));
     }
 
     #[test]
     fn the_last_address_can_be_written_and_not_passed() {
         let mut scratch = Scratch::default();
-        assert!(scratch.write(&memory(), u64::MAX - 1, b"YZ"));
-        assert!(!scratch.write(&memory(), u64::MAX, b"12"));
+        assert_eq!(scratch.write(&memory(), u64::MAX - 1, b"YZ"), Ok(()));
+        assert_eq!(scratch.write(&memory(), u64::MAX, b"12"), Err(Refused::Absent));
         assert_eq!(read(&scratch, u64::MAX - 3, 16), b"wxYZ");
     }
 }

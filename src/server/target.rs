@@ -175,10 +175,8 @@ impl MultiThreadBase for Client {
     }
 
     fn write_addrs(&mut self, addr: u64, data: &[u8], _: Tid) -> TargetResult<(), Self> {
-        match self.scratch.write(&self.served.dump.memory, addr, data) {
-            true => Ok(()),
-            false => Err(TargetError::Errno(NO_MEMORY)),
-        }
+        let written = self.scratch.write(&self.served.dump.memory, addr, data);
+        written.map_err(|_| TargetError::Errno(NO_MEMORY))
     }
 
     fn list_active_threads(&mut self, active: &mut dyn FnMut(Tid)) -> Result<(), Infallible> {

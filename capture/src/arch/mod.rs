@@ -244,14 +244,14 @@ pub trait Memory {
 }
 
 /// Keeps the words for the handler and raises a fault.
-pub(crate) fn say_and_trap(
-    kind: crate::crash::Kind,
-    file: &str,
-    line: u32,
-    message: &'static str,
-) -> ! {
+pub(crate) fn say_and_trap(kind: crate::crash::Kind, file: &str, line: u32, message: &str) -> ! {
     // SAFETY: this function never returns, so that what the caller lends lives on for good.
-    let file = unsafe { core::mem::transmute::<&str, &'static str>(file) };
+    let (file, message) = unsafe {
+        (
+            core::mem::transmute::<&str, &'static str>(file),
+            core::mem::transmute::<&str, &'static str>(message),
+        )
+    };
     #[cfg(entry)]
     words::say(kind, file, line, message);
     #[cfg(not(entry))]

@@ -31,7 +31,8 @@ use goblin::elf::header::{EM_ARM, EM_XTENSA};
 use producer::Producer;
 use std::ops::Range;
 
-const NAME: &str = "elf-core";
+/// The name of the format, for carriers that can hold nothing else.
+pub const NAME: &str = "elf-core";
 
 const NT_PRSTATUS: u32 = 1;
 const NT_PRPSINFO: u32 = 3;

@@ -8,13 +8,14 @@
 //! | 0x1de00003 | a dump of one task, without registers                               |
 //!
 //! All are owned by "Oxide Computer Company". `archive.rs` reads the zip, `tasks.rs` the kernel's
-//! table of tasks.
+//! table of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
 //!
 //! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs`; seen in 3 shipped cores.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod archive;
+pub mod areas;
 mod tasks;
 
 use super::elf::{self, CoreFile};

@@ -1,6 +1,7 @@
 //! NuttX' core dumps on syslog: hexadecimal or base64 words between `Start coredump:` and
 //! `Finish coredump`, each line with the prefix that syslog puts before everything.
 
+use super::super::elf_core::NAME as ELF_CORE;
 use super::lzf;
 use crate::carrier::text::{Line, Prefix, decode_base64, decode_hex, is_base64, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
@@ -118,7 +119,7 @@ fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
         warn(format!("{count} lines between those of the dump are left out, first line {first}"));
     }
     match inner.bytes.starts_with(lzf::MAGIC) {
-        true => Some(lzf::unpack(&inner, "LZF")),
-        false => Some(inner),
+        true => Some(lzf::unpack(&inner, "LZF").hinted(ELF_CORE)),
+        false => Some(inner.hinted(ELF_CORE)),
     }
 }

@@ -1,0 +1,162 @@
+"""LLDB 14 and 19 on Arm and RISC-V: attach, threads, backtraces, variables, regions, every button."""
+
+import session
+from session import FIRMWARE, Server, expect, fixture, has, output_of, tool
+
+LIMIT = 60
+# LLDB reads memory in aligned lines and gives up on a line whose beginning is missing.
+CACHE_OFF = "settings set target.process.disable-memory-cache true"
+
+
+def lldb(version, port, elf, commands, after_stop=()):
+    """What LLDB prints over `commands`. It leaves its list at the first stop by a signal and goes on
+    with `after_stop`."""
+    command = [
+        tool(version),
+        "--no-lldbinit",
+        "-b",
+        "-o",
+        CACHE_OFF,
+        "-o",
+        f"file {elf}",
+        "-o",
+        f"gdb-remote {port}",
+    ]
+    for line in commands:
+        command += ["-o", line]
+    for line in after_stop:
+        command += ["-k", line]
+    return output_of(command, LIMIT)
+
+
+def each(check):
+    """Runs `check` with every version."""
+    for version in ("lldb-14", "lldb-19"):
+        check(version)
+
+
+def threads_backtraces_variables_and_the_reason_on_arm():
+    def check(version):
+        with Server() as server:
+            commands = ["thread list", "bt all", "frame variable", "register read", "register read CFSR BFAR"]
+            output = lldb(version, server.port, FIRMWARE, commands)
+        has(output, "stop reason = bus fault: precise data access", "name = 'radio'", "name = 'watch'")
+        has(
+            output,
+            "demo::read_offset(calibration=0xdeadbee0)",
+            "demo::calibrate(raw=2121",
+            "demo::sensor_task",
+        )
+        has(output, "demo::radio_task", "demo::watch_task", "BFAR = 0xdeadbee0")
+
+    each(check)
+
+
+def threads_and_backtraces_on_riscv():
+    paths = fixture("espressif/esp32c3/coredump.b64", "espressif/esp32c3/esp32c3.elf")
+    if paths is None:
+        return
+
+    def check(version):
+        with Server(paths[0], "--elf", paths[1]) as server:
+            output = lldb(version, server.port, paths[1], ["bt all", "register read mcause zero"])
+        has(
+            output,
+            "stop reason = abort() was called",
+            "`panic_abort(",
+            "`esp_system_abort(",
+            "`abort at abort.c",
+        )
+        has(
+            output,
+            "name = 'IDLE'",
+            "name = 'esp_timer'",
+            "`ulTaskGenericNotifyTake(",
+            "mcause = 0x00000007",
+            "zero = 0x00000000",
+        )
+        # LLDB got to know RISC-V's calling convention in version 16.
+        if version != "lldb-14":
+            has(output, "`fail_once(", "`timer_task(")
+
+    each(check)
+
+
+def unknown_registers_are_unavailable():
+    paths = fixture("espressif/esp32c3/coredump.b64", "espressif/esp32c3/esp32c3.elf")
+    if paths is None:
+        return
+
+    def check(version):
+        with Server(paths[0], "--elf", paths[1]) as server:
+            output = lldb(version, server.port, paths[1], ["thread select 2", "register read mcause"])
+        has(output, "error: unavailable")
+        expect("0xcccccccc" not in output, "no filler is shown", output)
+
+    each(check)
+
+
+def monitor_regions_writes_and_reading_into_a_hole():
+    def check(version):
+        with Server() as server:
+            commands = [
+                "process plugin packet monitor crash",
+                "memory region 0x20000000",
+                "memory region 0x30000000",
+                "memory write 0x20000000 0x55",
+                "memory read -c 2 0x20000000",
+                "register write r5 0x1234",
+                "register read r5",
+                "process plugin packet monitor revert",
+                "memory read -c 64 0x20000e60",
+            ]
+            output = lldb(version, server.port, FIRMWARE, commands)
+        has(
+            output, "bus fault: precise data access", "rw- data", "0x20000000: 55 00", "r5 = 0x00001234"
+        )
+        has(output, "Dropped 1 bytes of memory and 1 registers", "Not all bytes (24/64)")
+
+    each(check)
+
+
+def every_button_stops_again():
+    def check(version):
+        for button in (
+            "continue",
+            "thread step-inst",
+            "thread step-inst-over",
+            "thread step-over",
+            "thread step-in",
+            "thread step-out",
+        ):
+            with Server() as server:
+                output = lldb(version, server.port, FIRMWARE, [button], ["thread list"])
+            has(output, "The device is dead", "name = 'radio'")
+
+    each(check)
+
+
+def detach_kill_and_coming_back():
+    def check(version):
+        with Server() as server:
+            again = f"gdb-remote {server.port}"
+            commands = ["detach", again, "breakpoint set -n read_offset", "kill", again, "thread list"]
+            output = lldb(version, server.port, FIRMWARE, commands)
+        # Whether LLDB still prints "Process 1 detached" in batch mode is a matter of timing.
+        has(output, "Breakpoint 1: ")
+        expect(output.count("Process 1 stopped") >= 4, "all three connections show the stop", output)
+
+    each(check)
+
+
+if __name__ == "__main__":
+    session.run(
+        [
+            threads_backtraces_variables_and_the_reason_on_arm,
+            threads_and_backtraces_on_riscv,
+            unknown_registers_are_unavailable,
+            monitor_regions_writes_and_reading_into_a_hole,
+            every_button_stops_again,
+            detach_kill_and_coming_back,
+        ]
+    )
