@@ -80,6 +80,7 @@ static void add(struct k_thread *thread, const char *name, int prio, void (*entr
 		thread->name[i] = name[i];
 	}
 	thread->base.prio = prio;
+	thread->join_queue[0] = thread->join_queue[1] = thread->join_queue;
 	thread->entry.pEntry = entry;
 	thread->stack_info.start = (uintptr_t)stack;
 	thread->stack_info.size = STACK;
