@@ -10,7 +10,7 @@
 //! |  18 |    2 | number of segment headers behind this one, 8 bytes each     |
 //! |  20 |    4 | address of the next area, or 0                              |
 //!
-//! Then records up to what is in use: `AB BA` register id (u16), value; `DA DA` task (u16), 4
+//! Then records up to what is in use: `0xab 0xba` register id (u16), value; `0xda 0xda` task (u16), 4
 //! bytes, time (u64); or data: address, length when packed and plain (u16 both), LZSS, padded to 4
 //! with 0x55. LZSS: bits from the top; 1 and a byte, or 0, a place in a ring of 64 bytes (6 bits)
 //! and a length less 2 (4 bits). The ring starts out with blanks and is written from 47 on.
