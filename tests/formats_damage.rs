@@ -29,6 +29,7 @@ const SAMPLES: &[&str] = &[
     "qemu-m4-fault/dumps/sifli-assert.bin",
     "qemu-m4-fault/dumps/pebble-flash-tail.bin",
     "qemu-m4-fault/dumps/mynewt-flash-area.bin",
+    "hubris/hubris.core.inheritance.0",
     "stackdump/nrf52840.dump",
     "probe-rs/RP2040_svcall.coredump",
     "probe-rs/esp32c3_full_unwind.coredump",

@@ -7,7 +7,7 @@ mod support;
 use coroner::dump::FirmwareId;
 use coroner::open::{Opened, Options};
 use coroner::reason::Signal;
-use support::{fixtures, log_noise, open_bytes, sample};
+use support::{fixtures, log_noise, open_bytes, sample, try_all_prefixes, try_bit_flips};
 
 fn options() -> Options {
     let elf = fixtures().map(|folder| folder.join("qemu-m4-fault/fx.elf"));
@@ -461,4 +461,18 @@ fn the_json_of_mongoose_os_holds_registers_memory_and_tasks() {
     let opened = open(&cut);
     assert_eq!(opened.dump.memory.u32_le(0x2000_000c), Some(0x1122_3344));
     assert!(notes(&opened).contains("cut off"), "{}", notes(&opened));
+}
+
+#[test]
+fn damaged_texts_make_a_dump_or_a_clear_error() {
+    for (name, text) in [
+        ("CmBacktrace", CM_BACKTRACE),
+        ("Mbed OS", MBED),
+        ("ESP-IDF on RISC-V", ESP_RISCV),
+        ("ESP-IDF on Xtensa", ESP_XTENSA),
+        ("J-Link", J_LINK_REGISTERS),
+    ] {
+        try_all_prefixes(name, text.as_bytes(), &Options::default());
+        try_bit_flips(name, text.as_bytes(), &options());
+    }
 }

@@ -267,6 +267,16 @@ fn of_a_block_that_lost_lines_without_a_trace_nothing_is_shown() {
 }
 
 #[test]
+fn two_lines_in_one_are_two() {
+    let machine = Machine::load("x86");
+    let mut log = machine.usual().log();
+    let index = data_lines(&log)[20];
+    let second = log.remove(index + 1);
+    log[index].push_str(&second);
+    assert_ram(&open(console(&log)), &machine);
+}
+
+#[test]
 fn a_shells_transcript_may_cut_lines_anywhere_and_repeat_them() {
     let machine = Machine::load("x86");
     let bytes = machine.usual().bytes();
@@ -424,6 +434,17 @@ fn cortex_m_blocks_of_all_versions_are_told_by_their_length() {
 }
 
 #[test]
+fn a_padded_stack_pointer_is_mended_without_the_frame_too() {
+    let mut registers: Vec<u64> = (0x100..0x111).collect();
+    (registers[7], registers[8]) = (0x0100_0200, 0x1010);
+    let opened = block(3, 32, 2, &words(&registers, 4));
+    assert_eq!(register(&opened, "sp"), Some(0x1014));
+    assert_note(&opened, "leaves out a word of padding");
+    registers[8] = 0x1014;
+    assert_eq!(register(&block(3, 32, 2, &words(&registers, 4)), "sp"), Some(0x1014));
+}
+
+#[test]
 fn riscv_blocks_of_all_versions_are_told_by_their_length() {
     let pc = |opened: &Opened| register(opened, "pc");
     for (bits, version, count, size) in
@@ -552,6 +573,35 @@ fn spotflows_build_id_is_the_dumps_and_a_firmware_without_it_is_refused() {
     assert!(refused.to_string().contains("--any-elf"), "{refused}");
     let options = Options { any_elf: true, ..with_elf(&machine) };
     assert_note(&open_bytes("dump", bytes, &options).expect("the user insists"), "wrong ELF");
+}
+
+#[test]
+fn a_dump_of_flash_tells_its_build_and_the_elf_file_is_found_by_it() {
+    let machine = Machine::load("cortex-m4");
+    let elf = std::fs::read(&machine.elf).expect("part of the project");
+    // The constants, as the firmware has them in flash, at address and file offset of the ELF.
+    let magic = 0xb986_3e5a_7ea4_6046u64.to_le_bytes();
+    let at = elf.windows(8).position(|bytes| bytes == magic).expect("it has descriptors");
+    let mut stream = machine.usual();
+    stream.memory(at as u64 - 0x1000, &elf[at..at + 0x100]);
+    let opened = open(stream.bytes());
+    let ids: Vec<String> = opened.dump.identity.firmware.iter().map(ToString::to_string).collect();
+    assert_eq!(ids[0], "Spotflow build id 5a5a030405060708090a00000000000000000000");
+    assert_eq!(ids[1], "build 1.4.2, 2026-05-04 10:11:12");
+    assert!(ids[2].starts_with("build id "), "the GNU build id lies right behind: {ids:?}");
+    assert!(opened.dump.identity.facts.contains(&("application".into(), "1.4.2".into())));
+
+    let opened = open_with(&machine, stream.bytes());
+    assert!(!notes(&opened).contains("taken on trust"), "{}", notes(&opened));
+    let other = Machine::load("cortex-m4f");
+    let refused = open_bytes("dump", stream.bytes(), &with_elf(&other)).expect_err("another build");
+    assert!(refused.to_string().contains("without a Spotflow build id"), "{refused}");
+
+    let folder =
+        machine.elf.parent().and_then(|folder| folder.parent()).expect("tests/data/zephyr");
+    let options = Options { elf_dir: vec![folder.to_path_buf()], ..Options::default() };
+    let opened = open_bytes("dump", stream.bytes(), &options).expect("it is there");
+    assert!(opened.firmware.expect("found").path.ends_with("cortex-m4/firmware.elf"));
 }
 
 // What only the firmware's ELF file can tell is in zephyr_gdb.rs; here, what goes wrong with it.
