@@ -157,7 +157,12 @@ fn check_tells_what_is_not_as_expected() {
 
     let unknown = folder.write("unknown.toml", b"crashed_task = \"main\"\n");
     let output = coroner(&["check", &dump, "--expect", &unknown]);
-    assert_eq!(output.status.code(), Some(2), "a key that is not known checks nothing: {}", text(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a key that is not known checks nothing: {}",
+        text(&output)
+    );
 
     let broken = folder.write("broken.bin", b"no dump at all, but long enough to be one");
     let output = coroner(&["check", &broken, &dump, "--elf", &elf, "--expect", &right, "--json"]);
