@@ -130,6 +130,8 @@ impl Unwinder<'_, '_> {
         let module = self.modules.at(pc.checked_sub(1)?)?;
         let call = calls::before(self.abi.family, &self.dump.memory, pointer)?;
         let Call::To(target) = call else { return Some(Fit::Unknown) };
+        let jump = calls::jump_at(self.abi.family, &self.dump.memory, target);
+        let target = jump.unwrap_or(target);
         let callee = self.modules.at(frame.lookup_pc());
         Some(match callee {
             // The walk is in code of no ELF file (ROM): only a call out of all of them fits.
