@@ -10,13 +10,17 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-link-search={}", Path::new(&directory).join("link").display());
 
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+
     // `mainline`: the v7-M and v8-M mainline instructions and special registers (BASEPRI,
-    // FAULTMASK, the fault status registers). `entry`: the crate has entry code. `stack_limit`: MSPLIM and PSPLIM of v8-M mainline.
+    // FAULTMASK, the fault status registers). `entry`: the crate has entry code.
+    // `floats`: a RISC-V with registers of 64 bits for floating point. `stack_limit`: MSPLIM and PSPLIM of v8-M mainline.
     let mainline = ["thumbv7m-", "thumbv7em-", "thumbv8m.main-"];
     let facts = [
         ("mainline", mainline.iter().any(|prefix| target.starts_with(prefix))),
         ("stack_limit", target.starts_with("thumbv8m.main-")),
         ("entry", target.starts_with("thumbv") || target.starts_with("riscv")),
+        ("floats", target.starts_with("riscv") && features.split(',').any(|name| name == "d")),
         ("cortex_m", target.starts_with("thumbv")),
         ("vfp", target.starts_with("thumbv") && target.ends_with("eabihf")),
     ];

@@ -3,10 +3,11 @@
 //! Readers make a [`Dump`] out of bytes and know nothing of debuggers; server, report and
 //! conversion take a [`Dump`] and know nothing of formats.
 
-use crate::memory::Memory;
+use crate::memory::{AddrRange, Memory};
 use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip};
+use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,8 +32,21 @@ pub struct Dump {
     pub texts: Vec<String>,
     /// Which software and hardware it was.
     pub identity: Identity,
+    /// The kernel, where more of it can be read out of the memory than the format tells.
+    pub kernel: Option<Kernel>,
+    /// ELF files that travel in the dump, the one that was running first.
+    pub embedded: Vec<Embedded>,
     /// What was odd.
     pub notes: Vec<Note>,
+}
+
+/// A file in a dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// Its name there: `elf/kernel`.
+    pub name: String,
+    /// The file.
+    pub bytes: Bytes,
 }
 
 impl Dump {
@@ -48,6 +62,8 @@ impl Dump {
             reason: Reason::default(),
             texts: Vec::new(),
             identity: Identity::default(),
+            kernel: None,
+            embedded: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -162,6 +178,10 @@ pub enum FirmwareId {
     ElfSha256(String),
     /// The GNU build id (section `.note.gnu.build-id`).
     BuildId(Vec<u8>),
+    /// The build id that Spotflow's tool puts into a firmware, 20 bytes.
+    Spotflow(Vec<u8>),
+    /// What Zephyr's binary descriptors say: application version and time of the build.
+    ZephyrBuild(String),
 }
 
 impl fmt::Display for FirmwareId {
@@ -172,8 +192,33 @@ impl fmt::Display for FirmwareId {
                 write!(f, "build id ")?;
                 id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
+            FirmwareId::Spotflow(id) => {
+                write!(f, "Spotflow build id ")?;
+                id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            FirmwareId::ZephyrBuild(build) => write!(f, "build {build}"),
         }
     }
+}
+
+/// What a dump says of a kernel whose threads and contexts [`crate::os`] reads out of memory.
+#[derive(Clone, Debug)]
+pub enum Kernel {
+    /// Zephyr.
+    Zephyr(ZephyrKernel),
+}
+
+/// What a Zephyr dump holds beside memory and registers.
+#[derive(Clone, Debug, Default)]
+pub struct ZephyrKernel {
+    /// The bytes of the kernel's variable `_kernel`, where they were dumped by themselves.
+    pub state: Option<Bytes>,
+    /// Version of the dump's header: 1 up to Zephyr 3.7, 2 from 4.0 on; 0 if there was none.
+    pub version: u16,
+    /// The memory blocks in the order in which the device dumped them.
+    pub blocks: Vec<AddrRange>,
+    /// The crashed thread's registers of which the dump holds the lower 32 bits only, by name.
+    pub halves: Vec<(&'static str, u32)>,
 }
 
 /// How much a [`Note`] matters.

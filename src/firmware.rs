@@ -8,6 +8,7 @@ use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
 use crate::format::Symbols;
 use crate::format::elf::is_core;
+use crate::format::zephyr::bindesc;
 use crate::input::Input;
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
 use crate::targets::{Chip, Endian, MemoryKind};
@@ -15,7 +16,8 @@ use bytes::Bytes;
 use goblin::container::{Container, Ctx};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{
-    SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB, SectionHeader,
+    SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB,
+    SectionHeader,
 };
 use goblin::elf::{Elf, header, sym};
 use sha2::{Digest, Sha256};
@@ -42,6 +44,8 @@ pub struct Firmware {
     pub endian: Endian,
     /// `e_flags`.
     pub flags: u32,
+    /// `e_entry`: where the program starts; of Thumb code with bit 0 set.
+    pub entry: u64,
     /// All sections, in the file's order.
     pub sections: Vec<Section>,
     segments: Vec<ProgramHeader>,
@@ -71,6 +75,8 @@ pub struct Section {
     pub has_bytes: bool,
     /// `SHT_NOTE`.
     pub is_note: bool,
+    /// `SHF_COMPRESSED`: what the file holds is not what it stands for.
+    pub compressed: bool,
 }
 
 /// A symbol of an ELF file.
@@ -86,6 +92,8 @@ pub struct Symbol {
     pub function: bool,
     /// It is a variable.
     pub object: bool,
+    /// It belongs to no section: the linker was told its address (ROM functions, constants).
+    pub absolute: bool,
 }
 
 impl Firmware {
@@ -136,6 +144,7 @@ impl Firmware {
                 goblin::container::Endian::Big => Endian::Big,
             },
             flags: header.e_flags,
+            entry: header.e_entry,
             sections,
             segments,
             symbols,
@@ -181,11 +190,48 @@ impl Firmware {
         })
     }
 
+    /// The `len` bytes that the file holds for the device's address `addr`.
+    pub fn read(&self, addr: u64, len: u64) -> Option<Bytes> {
+        let holds = |section: &&Section| {
+            section.alloc
+                && section.has_bytes
+                && addr.checked_sub(section.addr).and_then(|off| off.checked_add(len))
+                    <= Some(section.len)
+                && addr >= section.addr
+        };
+        let section = self.sections.iter().find(holds)?;
+        let bytes = self.section_bytes(section);
+        let start = (addr - section.addr) as usize;
+        let end = start.checked_add(len as usize)?;
+        (end <= bytes.len()).then(|| bytes.slice(start..end))
+    }
+
+    /// The build id that Spotflow's tool put in, if it did.
+    pub fn spotflow_id(&self) -> Option<Vec<u8>> {
+        let symbol = self.symbol("bindesc_entry_spotflow_build_id");
+        let entry = symbol.and_then(|symbol| self.read(symbol.addr, 24));
+        let own =
+            entry.and_then(|entry| bindesc::spotflow(entry.strip_prefix(&bindesc::SPOTFLOW_HEAD)?));
+        own.or_else(|| self.descriptors()?.spotflow)
+    }
+
+    /// What Zephyr's binary descriptors say of the build.
+    pub fn zephyr_build(&self) -> Option<String> {
+        self.descriptors()?.build()
+    }
+
+    fn descriptors(&self) -> Option<bindesc::Descriptors> {
+        let constant = self.sections.iter().filter(|section| section.alloc && section.has_bytes);
+        constant.map(|section| self.section_bytes(section)).find_map(|bytes| bindesc::find(&bytes))
+    }
+
     /// Whether this is the file that `id` tells of.
     pub fn is(&self, id: &FirmwareId) -> bool {
         match id {
             FirmwareId::ElfSha256(prefix) => self.sha256().starts_with(prefix.as_str()),
             FirmwareId::BuildId(wanted) => self.build_id().is_some_and(|own| own == wanted),
+            FirmwareId::Spotflow(wanted) => self.spotflow_id().as_ref() == Some(wanted),
+            FirmwareId::ZephyrBuild(wanted) => self.zephyr_build().as_ref() == Some(wanted),
         }
     }
 
@@ -199,6 +245,14 @@ impl Firmware {
             FirmwareId::BuildId(_) => match self.build_id() {
                 Some(id) => FirmwareId::BuildId(id.to_vec()).to_string(),
                 None => "without a build id".to_string(),
+            },
+            FirmwareId::Spotflow(_) => match self.spotflow_id() {
+                Some(id) => FirmwareId::Spotflow(id).to_string(),
+                None => "without a Spotflow build id".to_string(),
+            },
+            FirmwareId::ZephyrBuild(_) => match self.zephyr_build() {
+                Some(build) => FirmwareId::ZephyrBuild(build).to_string(),
+                None => "without binary descriptors of its build".to_string(),
             },
         }
     }
@@ -218,7 +272,9 @@ impl Firmware {
         };
         for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
             if !section.write || fixed(section.addr) {
-                memory.insert(self.region(section, origin));
+                let mut region = self.region(section, origin);
+                region.access.write = false;
+                memory.insert(region);
             }
         }
         let written = |range: AddrRange| {
@@ -281,6 +337,7 @@ impl Firmware {
                 len: symbol.st_size,
                 function: symbol.is_function(),
                 object: symbol.st_type() == sym::STT_OBJECT,
+                absolute: symbol.st_shndx == SHN_ABS as usize,
             })
         };
         let all: Vec<sym::Sym> = symtab.map(|table| table.iter().collect()).unwrap_or_default();
@@ -315,5 +372,6 @@ fn section(bytes: &Bytes, sh: &SectionHeader, names: Option<&SectionHeader>) -> 
         execute: flag(SHF_EXECINSTR),
         has_bytes: sh.sh_type != SHT_NOBITS,
         is_note: sh.sh_type == SHT_NOTE,
+        compressed: flag(SHF_COMPRESSED),
     }
 }

@@ -6,11 +6,15 @@
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
 //! 5. The architecture says what the fault words in the memory mean.
 
+mod build_id;
 mod dig;
+mod elf_cache;
 mod elf_hint;
+mod elsewhere;
 mod firmware;
 
 pub use dig::{CARRIERS, Candidate};
+pub use elf_cache::ElfCache;
 
 use crate::arch;
 use crate::carrier::CarrierOptions;
@@ -20,6 +24,7 @@ use crate::firmware::Firmware;
 use crate::format::Context;
 use crate::format::parts::assemble as parts;
 use crate::input::Input;
+use crate::os;
 use crate::targets::Targets;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +64,8 @@ pub struct Options {
     pub any_elf: bool,
     /// Show writable sections of the ELF as they were before the device ran.
     pub initial_data: bool,
+    /// ELF files that were opened before; clones of these options share it.
+    pub elf_cache: Arc<ElfCache>,
 }
 
 /// A dump with all that was found beside it.
@@ -140,6 +147,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }
+    os::complete(&mut dump, beside.firmware.as_ref());
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());

@@ -7,7 +7,7 @@ use coroner::memory::Origin;
 use coroner::open::{Opened, Options};
 use coroner::reason::Signal;
 use std::io::Write;
-use support::esp::{self, Task};
+use support::esp::{self, ElfTask, Task};
 use support::{fixture, fixtures, open_bytes, opened, refused, refused_with};
 
 /// The fixtures' images, with what each must come out as.
@@ -550,6 +550,91 @@ fn riscv_frames_give_the_trap_registers_of_the_crashed_task_only() {
     assert!(late.remarks.iter().any(|remark| remark == "never ran"));
 }
 
+/// Since 5.4 a dump can hold all of DRAM: then stacks have no segments of their own.
+#[test]
+fn stacks_are_found_inside_a_segment_of_all_dram() {
+    let base = 0x4080_8000u32;
+    let mut dram = vec![0u8; 0x2_0000];
+    let mut tasks = riscv_tasks();
+    tasks[1].frame[2] = 0x4081_3f80;
+    esp::put_frame(&mut dram, base, 0x4081_1fa0 - 160, &tasks[0].frame);
+    esp::put_frame(&mut dram, base, tasks[1].stack_start, &tasks[1].frame);
+    for task in &tasks {
+        let tcb = esp::binary_body(std::slice::from_ref(task), &[])[12..12 + esp::TCB_LEN].to_vec();
+        let at = (task.tcb_addr - base) as usize;
+        dram[at..at + tcb.len()].copy_from_slice(&tcb);
+    }
+    let tasks: Vec<ElfTask> = tasks
+        .into_iter()
+        .map(|task| ElfTask { registers: task.frame[..32].to_vec(), task, own_stack: false })
+        .collect();
+    let version = 13 << 16 | 0x0103;
+    let details = ["assert failed: sensor_read sensor.c:42 (fd >= 0)", "second text"];
+    let memory = [(base, dram)];
+    let body = esp::elf_body(243, version, &tasks, &memory, &[0x4081_0000, 0], &details);
+    let opened = opened(esp::image(version, [0; 3], 1, &body, 32));
+    check(&opened, "ESP-IDF ELF core 0x0103, SHA-256 ok, esp32c6", &["main", "late"]);
+    let crashed = &opened.dump.threads[0];
+    assert_eq!(crashed.registers.by_name("mcause"), Some(5));
+    assert_eq!(crashed.stack_used(), Some(0x60));
+    assert_eq!(opened.dump.threads[1].registers.pc(), Some(0x4200_5678));
+    assert_eq!(opened.dump.threads[1].stack.map(|stack| stack.high), Some(0x4081_4000));
+    assert_eq!(opened.dump.texts, details);
+    assert_eq!(opened.dump.reason.words, details[0]);
+    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+}
+
+/// The device fills one register note after the other in the same buffer.
+#[test]
+fn what_a_voluntary_switch_did_not_save_is_not_taken_from_the_task_before() {
+    let tasks: Vec<ElfTask> = xtensa_tasks()
+        .into_iter()
+        .map(|task| ElfTask {
+            registers: (0..17)
+                .map(|n| if n == 2 { task.stack_start + 0x40 } else { 0xdead_0000 + n })
+                .collect(),
+            task,
+            own_stack: true,
+        })
+        .collect();
+    // EXCCAUSE 29, EXCVADDR 4, EPC1, EPS2; then empty pairs, then the interrupt flag.
+    let mut extra = vec![0x3ffb_1000, 232, 29, 238, 4, 177, 0x400d_0001, 194, 7];
+    extra.resize(37, 0);
+    extra.push(0);
+    let version = 0x0102;
+    let body = esp::elf_body(94, version, &tasks, &[], &extra, &[]);
+    let opened = opened(esp::image(version, [0; 3], 300, &body, 32));
+    let [crashed, waiting] = &opened.dump.threads[..] else { panic!("two tasks") };
+    assert_eq!(crashed.registers.by_name("exccause"), Some(29));
+    assert_eq!(crashed.registers.by_name("excvaddr"), Some(4));
+    assert_eq!(crashed.registers.by_name("epc1"), Some(0x400d_0001));
+    assert_eq!(crashed.registers.by_name("eps2"), Some(7));
+    assert_eq!(crashed.registers.by_name("eps3"), None);
+    assert!(
+        opened.dump.reason.words.starts_with("StoreProhibited"),
+        "{}",
+        opened.dump.reason.words
+    );
+    assert_eq!(waiting.registers.pc(), Some(0x400d_2222));
+    assert_eq!(waiting.registers.by_name("a2"), Some(0x3ffb_0002));
+    assert_eq!(waiting.registers.by_name("a4"), None);
+    assert_eq!(waiting.registers.by_name("exccause"), None);
+}
+
+#[test]
+fn a_crashed_task_that_could_not_be_dumped_is_told() {
+    let tasks: Vec<ElfTask> = riscv_tasks()
+        .into_iter()
+        .skip(1)
+        .map(|task| ElfTask { registers: task.frame[..32].to_vec(), task, own_stack: true })
+        .collect();
+    let version = 13 << 16 | 0x0104;
+    let body = esp::elf_body(243, version, &tasks, &[], &[0xdead_beef, 0], &[]);
+    let opened = opened(esp::image(version, [0; 3], 1, &body, 32));
+    assert!(opened.dump.crashed().is_none());
+    note_with(&opened, "could not dump the task that crashed");
+}
+
 #[test]
 fn a_crash_in_an_interrupt_shows_the_handler_and_the_interrupted_task() {
     let mut tasks = riscv_tasks();
@@ -594,13 +679,19 @@ fn a_task_with_a_fake_stack_is_named_as_corrupted_and_shows_no_registers() {
 }
 
 #[test]
-fn an_unknown_chip_is_refused_or_opened_by_what_the_elf_core_is_for() {
+fn an_unknown_chip_is_opened_by_what_the_elf_core_is_for_or_with_the_users_word() {
     let Some(raw) = fixture("espressif/esp32c3/coredump.raw") else { return };
-    let image = esp::image(77 << 16 | 0x0102, [0; 3], 3, &raw[24..raw.len() - 4], 32);
-    let error = refused(image.clone());
-    assert!(error.contains("not a dump that is known here"), "{error}");
-    let named = Options { format: Some("esp-idf".into()), ..Options::default() };
-    let opened = open_bytes(image, &named).unwrap();
+    let binary = esp::binary_body(&riscv_tasks(), &[]);
+    let binary = esp::image(77 << 16 | 3, [2, esp::TCB_LEN as u32, 0], 1, &binary, 32);
+    assert!(refused(binary.clone()).contains("not a dump that is known here"));
+    let told = Options {
+        format: Some("esp-idf".into()),
+        target: Some("esp32c6".into()),
+        ..Options::default()
+    };
+    assert_eq!(open_bytes(binary, &told).unwrap().dump.threads.len(), 2);
+
+    let opened = opened(esp::image(77 << 16 | 0x0102, [0; 3], 3, &raw[24..raw.len() - 4], 32));
     assert_eq!(opened.dump.arch.name, "riscv32");
     note_with(&opened, "chip id 77");
 }

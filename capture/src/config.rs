@@ -50,9 +50,9 @@ impl Config<'_> {
 
 /// Bytes of the notes that do not depend on the number of tasks.
 pub(crate) struct FixedNotes {
-    /// Without these there is no dump: head, cause, faults, crashed task, end.
+    /// Without these there is no dump: head, cause, faults, crashed task, build id, end.
     pub(crate) vital: usize,
-    /// Tables of regions and strings, build id.
+    /// Tables of regions and strings.
     pub(crate) tables: usize,
 }
 
@@ -63,7 +63,9 @@ pub(crate) const fn task_notes(class: Class, registers: usize) -> usize {
 
 pub(crate) const fn vital_notes<A: Arch>(strings: usize, faults: usize, floats: usize) -> usize {
     let class = A::CLASS;
-    let float_note = if floats == 0 { 0 } else { note_head(5) + A::FLOATS.len + 4 };
+    let auxv = if A::FLOATS.hwcap == 0 { 0 } else { note_head(4) + 16 };
+    let float_note =
+        if floats == 0 { 0 } else { note_head(5) + A::FLOATS.len + A::FLOATS.status_len + auxv };
     note_head(4)
         + layout::Head::LEN
         + note_head(4)

@@ -42,8 +42,6 @@ pub struct Cause<'a> {
     pub in_interrupt: bool,
     /// The processor could not push its exception frame.
     pub frame_lost: bool,
-    /// Instead of the lost registers, those of the nearest caller are given. The writer's word.
-    pub recovered: bool,
     /// Microseconds since the start; the handler fills it in if it has a clock.
     pub uptime_us: Option<u64>,
     /// Why the device had started; the handler fills it in if it knows.
@@ -64,7 +62,6 @@ impl Cause<'_> {
             address: None,
             in_interrupt: false,
             frame_lost: false,
-            recovered: false,
             uptime_us: None,
             reset_reason: None,
             place: None,

@@ -12,7 +12,10 @@ pub fn pack(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
     let mut len = 0usize;
     let mut put = |bytes: &[u8]| {
         let end = len.checked_add(bytes.len())?;
-        out.get_mut(len..end)?.copy_from_slice(bytes);
+        // Not `copy_from_slice`: the compiler does not see that the lengths agree.
+        for (to, from) in out.get_mut(len..end)?.iter_mut().zip(bytes) {
+            *to = *from;
+        }
         len = end;
         Some(())
     };
@@ -25,11 +28,13 @@ pub fn pack(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
             continue;
         }
         // Up to the next pair of equal words, or the end.
-        let pair = rest.windows(2).position(|pair| matches!(pair, [a, b] if a == b));
+        let pair = rest.iter().zip(others).position(|(a, b)| a == b);
         let count = pair.unwrap_or(rest.len()).min(128);
         let (once, later) = rest.split_at_checked(count)?;
         put(&[(count as u8).wrapping_sub(1)])?;
-        put(once.as_flattened())?;
+        for word in once {
+            put(word)?;
+        }
         rest = later;
     }
     Some(len)

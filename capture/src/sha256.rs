@@ -65,8 +65,9 @@ impl Sha256 {
             self.push(byte);
         }
         let mut digest = [0; 32];
-        for (bytes, word) in digest.chunks_mut(4).zip(self.state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
+        let (words, _) = digest.as_chunks_mut::<4>();
+        for (bytes, word) in words.iter_mut().zip(self.state) {
+            *bytes = word.to_be_bytes();
         }
         digest
     }

@@ -72,7 +72,9 @@ fn explain(reason: &mut Reason, registers: &Registers) {
         reason.signal = cause.signal;
     } else if !matches!(reason.signal, Signal::Abrt | Signal::Int) {
         reason.signal = cause.signal;
-        if !reason.words.contains(&cause.words) {
+        if cause.words.starts_with(&reason.words) {
+            reason.words = cause.words;
+        } else if !reason.words.contains(&cause.words) {
             reason.words = format!("{}; {}", reason.words, cause.words);
         }
     }
@@ -113,7 +115,7 @@ mod tests {
         let registers = &dump.threads[0].registers;
         assert_eq!(registers.by_name("CFSR"), Some(0x8200));
         assert_eq!(registers.by_name("SFSR"), None, "the dump does not reach so far");
-        let words = "bus fault: precise data access error: 0x50000000 at pc 0x122";
+        let words = "bus fault: precise data access: 0x50000000 at pc 0x122";
         assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Signal::Segv, words));
         let names: Vec<_> = dump.reason.evidence.iter().map(|w| w.name.as_str()).collect();
         assert_eq!(names, ["CFSR", "HFSR", "DFSR", "BFAR"]);

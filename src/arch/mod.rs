@@ -3,6 +3,7 @@
 
 pub mod cortex_m;
 pub mod riscv;
+pub mod x86;
 pub mod xtensa;
 
 use crate::dump::Dump;

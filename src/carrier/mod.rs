@@ -6,10 +6,11 @@
 
 pub mod compressed;
 pub mod esp_flash;
+pub mod log_blocks;
 pub mod plain_text;
 pub mod text;
 
-use crate::dump::Note;
+use crate::dump::{FirmwareId, Note};
 use crate::error::Fault;
 use bytes::Bytes;
 use std::ops::Range;
@@ -29,6 +30,10 @@ pub struct Piece {
     /// Offsets in `bytes` that were lost on the way (a damaged line of a log). What stands there
     /// is not what the device wrote.
     pub lost: Vec<Range<u64>>,
+    /// What the carrier knows of the firmware, where what is inside does not say.
+    pub firmware: Vec<FirmwareId>,
+    /// Further facts that the carrier knows, by name.
+    pub facts: Vec<(String, String)>,
     /// What was odd on the way.
     pub notes: Vec<Note>,
 }
@@ -36,8 +41,16 @@ pub struct Piece {
 impl Piece {
     /// The outermost piece: an input as it came.
     pub fn outermost(bytes: Bytes) -> Self {
-        let (layers, lost, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Piece { layers, bytes, hint: None, addr: None, lost, notes }
+        Piece {
+            layers: Vec::new(),
+            bytes,
+            hint: None,
+            addr: None,
+            lost: Vec::new(),
+            firmware: Vec::new(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// What lay inside this piece.

@@ -74,11 +74,13 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
         if let Some(range) = region.range() {
             let name = region.name.as_deref().unwrap_or("");
             let (len, access, origin) = (range.len(), region.access, region.origin);
-            writeln!(out, "  {range}  {len:>9}  {access}  {origin:<8} {name}")?;
+            let range = range.to_string();
+            writeln!(out, "  {range:<22}  {len:>9}  {access}  {origin:<8} {name}")?;
         }
     }
     for (range, why) in dump.memory.missing() {
-        writeln!(out, "  {range}  {:>9}  missing: {why}", range.len())?;
+        let (len, range) = (range.len(), range.to_string());
+        writeln!(out, "  {range:<22}  {len:>9}  missing: {why}")?;
     }
     Ok(())
 }

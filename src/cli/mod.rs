@@ -3,10 +3,17 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource can't be had, 2 usage.
 
+mod check;
+mod completions;
+mod convert;
 mod demo;
+mod gdb;
 mod info;
+mod progress;
+mod report;
 mod serve;
 pub mod summary;
+mod triage;
 
 use crate::error::{Error, Result};
 use crate::open;
@@ -42,6 +49,9 @@ Examples:
   coroner flash-4MiB.bin --pick 1              a flash image, the first of several dumps
   coroner info crash.bin                       what is in it, without ELF and debugger
   coroner info crash.bin --json                the same for a program
+  coroner report crash.bin --elf build/app.elf  the crash: reason, backtraces, values
+  coroner gdb crash.bin --elf build/app.elf    a GDB of the right kind, connected
+  coroner triage dumps --elf-dir builds        thousands of dumps, grouped by what crashed
   gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
 
 Exit status: 0 done, 1 the input is bad, 2 the command line is.";
@@ -53,8 +63,36 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
     Info(info::InfoArgs),
+    /// Tells the crash: reason, source line, every thread's backtrace with values
+    Report(report::ReportArgs),
+    /// Starts a GDB of the right kind, connected to the dump: a session, or a batch for CI
+    Gdb(gdb::GdbArgs),
+    /// Checks dumps against what is expected of them, for CI
+    Check(check::CheckArgs),
+    /// Groups the dumps of whole folders by what crashed
+    Triage(triage::TriageArgs),
+    /// Writes a dump as an ELF core that plain GDB opens, as Intel HEX, or as raw files
+    Convert(convert::ConvertArgs),
     /// Serves a built-in dump of a real crash, to try things out
     Demo(demo::DemoArgs),
+    /// Prints the completions of a shell, or the manual pages
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// What it opens, for those that open something.
+    fn open(&self) -> Option<&OpenArgs> {
+        match self {
+            Command::Serve(args) => Some(&args.open),
+            Command::Info(args) => Some(&args.open),
+            Command::Report(args) => Some(&args.open),
+            Command::Gdb(args) => Some(&args.open),
+            Command::Check(args) => Some(&args.open),
+            Command::Triage(args) => Some(&args.open),
+            Command::Convert(args) => Some(&args.open),
+            Command::Demo(_) | Command::Completions(_) => None,
+        }
+    }
 }
 
 /// What every command that opens a dump takes.
@@ -163,6 +201,7 @@ impl OpenArgs {
             rom_elf_dir: self.rom_elf_dir.clone(),
             any_elf: self.any_elf,
             initial_data: self.initial_data,
+            elf_cache: std::sync::Arc::default(),
         }
     }
 
@@ -208,19 +247,24 @@ fn parse_number(text: &str) -> std::result::Result<u64, String> {
 /// Runs what the user asked for and returns the exit status.
 pub fn main(cli: Cli) -> ExitCode {
     let alone = Command::Serve(cli.serve);
-    let done = match cli.command.as_ref().unwrap_or(&alone) {
-        Command::Serve(args) => {
-            args.open.start_log();
-            serve::run(args)
-        }
-        Command::Info(args) => {
-            args.open.start_log();
-            info::run(args)
-        }
-        Command::Demo(args) => demo::run(args),
+    let command = cli.command.as_ref().unwrap_or(&alone);
+    if let Some(open) = command.open() {
+        open.start_log();
+    }
+    let ok = |()| ExitCode::SUCCESS;
+    let done = match command {
+        Command::Serve(args) => serve::run(args).map(ok),
+        Command::Info(args) => info::run(args).map(ok),
+        Command::Report(args) => report::run(args).map(ok),
+        Command::Gdb(args) => gdb::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Triage(args) => triage::run(args).map(ok),
+        Command::Convert(args) => convert::run(args).map(ok),
+        Command::Demo(args) => demo::run(args).map(ok),
+        Command::Completions(args) => completions::run(args).map(ok),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // `coroner info x | head` is no reason to complain.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS

@@ -5,6 +5,7 @@
 //! register that the device lacks stays unknown, and an unknown register costs nothing.
 
 use super::Context;
+use crate::dump::Note;
 use crate::error::{Error, Result};
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip, Endian};
@@ -151,6 +152,48 @@ pub fn machine_of(context: &Context<'_>, family: Family) -> Result<Machine> {
     Ok(Machine { arch: context.targets.arch(family.usual_arch())?, chip: None })
 }
 
+/// The machine of an Xtensa dump that does not name its chip. GDB's register numbers differ by
+/// chip; the memory maps do as well, and `addrs` (program counters, stacks) must lie in them.
+///
+/// # Errors
+/// As [`machine_of`].
+pub fn xtensa_by_addresses(
+    format: &str,
+    addrs: &[u64],
+    context: &Context<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<Machine> {
+    if context.target.is_some() {
+        return machine_of(context, Family::Xtensa);
+    }
+    let mut fitting = Vec::new();
+    for name in context.targets.chip_names() {
+        let chip = context.targets.chip(name)?;
+        let arch = context.targets.arch(&chip.arch)?;
+        let holds_all = addrs.iter().all(|addr| chip.memory_at(*addr).is_some());
+        if arch.elf_machine == EM_XTENSA && holds_all {
+            fitting.push(Machine { arch, chip: Some(chip) });
+        }
+    }
+    match fitting.as_slice() {
+        [only] => {
+            let name = only.chip.as_ref().map_or(&only.arch.name, |chip| &chip.name);
+            notes.push(Note::info(format!(
+                "{format}: the chip is not named; by the addresses it is an {name}, --target names \
+                 another"
+            )));
+            Ok(only.clone())
+        }
+        _ => {
+            notes.push(Note::doubt(format!(
+                "{format}: the chip is not named and the addresses don't tell it: registers are \
+                 numbered as on the first ESP32, --target names the chip"
+            )));
+            machine_of(context, Family::Xtensa)
+        }
+    }
+}
+
 /// The general registers of a Cortex-M in the order of most dumps: r0-r12, sp, lr, pc, xpsr.
 pub const CORTEX_M: [&str; 17] = [
     "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr",
@@ -199,8 +242,14 @@ pub fn set_control_word(registers: &mut Registers, word: u32) {
 /// Sets a register by the name that some producer prints for it, and returns whether it could
 /// be told which one that is.
 pub fn set_by_any_name(registers: &mut Registers, name: &str, value: u64) -> bool {
+    // Fault status words have the manual's names, in upper case.
+    let upper = name.to_ascii_uppercase();
     let name = name.to_ascii_lowercase();
-    if registers.set_by_name(&name, value) {
+    if name == "mepc" && registers.pc().is_none() {
+        // Where the trap came from is where the crashed code was.
+        registers.set_by_name("pc", value);
+    }
+    if registers.set_by_name(&name, value) || registers.set_by_name(&upper, value) {
         return true;
     }
     let arch = registers.arch().clone();

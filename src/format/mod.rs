@@ -1,13 +1,29 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod capture;
+pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp_idf;
+pub mod esp_panic;
+pub mod esp_rs;
+mod fault_text;
+pub mod hubris;
 pub mod machine;
+pub mod mbed;
+pub mod mcoredump;
 pub mod memfault;
+pub mod mongoose;
+pub mod mynewt;
+pub mod nuttx;
 pub mod parts;
+pub mod pebble;
+pub mod probe_rs;
+pub mod px4_log;
+pub mod sifli;
+pub mod stackdump;
+pub mod zephyr;
 
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
@@ -77,9 +93,23 @@ pub struct Context<'a> {
 pub static FORMATS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
+    &hubris::Hubris,
+    &hubris::areas::HubrisAreas,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
+    &zephyr::Zephyr,
+    &nuttx::NuttxLog,
+    &esp_panic::EspPanic,
+    &px4_log::Px4Log,
+    &cm_backtrace::CmBacktrace,
+    &mbed::MbedFault,
+    &sifli::Sifli,
+    &pebble::Pebble,
+    &mynewt::Mynewt,
+    &stackdump::Stackdump,
+    &probe_rs::ProbeRs,
+    &mongoose::Mongoose,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

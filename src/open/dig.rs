@@ -1,9 +1,10 @@
 //! Peels off carriers until a format recognises what is inside.
 
+use super::elsewhere;
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
-use crate::format::parts::{PARTS, Part, PartContents};
+use crate::format::parts::{PARTS, Part, PartContents, vendor_names};
 use crate::format::{self, FORMATS, Format};
 use crate::input::Input;
 use std::ops::Range;
@@ -13,13 +14,29 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::zephyr::ZephyrLog,
+    &format::zephyr::ZephyrUdp,
+    &format::zephyr::Spotflow,
+    &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
     &format::crash_catcher::console::CrashCatcherConsole,
     &format::memfault::chunks::MemfaultChunks,
+    &format::nuttx::lzf::LzfStream,
+    &format::nuttx::console::NuttxConsole,
+    &format::mcoredump::MCoreDumpRam,
+    &format::mcoredump::MCoreDumpConsole,
+    &format::esp_rs::EspRsConsole,
     &carrier::plain_text::HexText,
     &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
+    &format::mongoose::MONGOOSE_BLOCKS,
+    // What a device printed beside its dump counts only where there is no dump.
+    &format::nuttx::NUTTX_BLOCKS,
+    &format::esp_panic::ESP_PANIC_BLOCKS,
+    &format::px4_log::PX4_BLOCKS,
+    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
+    &format::mbed::MBED_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -63,11 +80,12 @@ pub(super) struct Dug {
 pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
-    for input in inputs {
+    for input in &format::zephyr::join(inputs) {
         let mut search =
             Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
         let mut piece = Piece::outermost(input.bytes.clone());
-        piece.addr = options.base.or(input.addr);
+        let by_name = || vendor_names::address(&input.name, input.bytes.len() as u64);
+        piece.addr = options.base.or(input.addr).or_else(by_name);
         search.dig(piece);
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
@@ -240,22 +258,9 @@ fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
     if !faults.is_empty() {
         return Error::Input { file: input.name.clone(), fault: Box::new(faults.swap_remove(0)) };
     }
-    let bytes = &input.bytes;
-    let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x} ")).collect();
-    let titles = FORMATS.iter().map(|f| f.title()).chain(PARTS.iter().map(|p| p.title()));
-    let tried = titles.collect::<Vec<_>>().join("; ");
-    let seen = if bytes.is_empty() {
-        "it is empty".to_string()
-    } else if bytes.starts_with(b"\x7fELF") && !format::elf::is_core(bytes) {
-        "it is an ELF file that runs, not a core dump: pass it with --elf, and the dump as input"
-            .into()
-    } else if bytes.iter().take(4096).all(|byte| *byte == 0xff) {
-        "it begins with erased flash".into()
-    } else if bytes.starts_with(&[0xe9]) {
-        "it begins like an Espressif firmware image; the dump is in the core-dump partition".into()
-    } else {
-        format!("it begins with {}", head.trim_end())
-    };
+    let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+    let tried = titles.collect::<Vec<_>>().join(", ");
+    let seen = elsewhere::what_it_is(&input.bytes);
     let why = format!("{seen}; tried: {tried}");
     Error::Unrecognised { file: input.name.clone(), why }
 }

@@ -1,15 +1,12 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
-use super::Options;
+use super::{Options, build_id};
 use crate::dump::{Dump, FirmwareId, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::memory::Origin;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Folders deeper than this are not searched for ELF files.
-const DEEPEST_FOLDER: usize = 12;
 
 /// The ELF files that belong to a dump.
 pub(super) struct Beside {
@@ -20,7 +17,13 @@ pub(super) struct Beside {
 pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
     let firmware = match chosen(dump, options)? {
         Some(firmware) => Some(firmware),
-        None => in_folders(dump, options)?,
+        None => match in_folders(dump, options)? {
+            Some(firmware) => Some(firmware),
+            None => match embedded(dump) {
+                Some(firmware) => Some(Arc::new(firmware)),
+                None => from_servers(dump, options),
+            },
+        },
     };
     if let Some(firmware) = &firmware {
         if firmware.uses_float_registers() {
@@ -31,12 +34,12 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
     }
     let mut rom = Vec::new();
     for path in rom_paths(dump, options) {
-        let elf = Firmware::open(&path, !options.no_mmap)?;
+        let elf = options.elf_cache.open(&path, !options.no_mmap)?;
         if elf.machine != dump.arch.elf_machine {
             return Err(other_machine(&elf, dump));
         }
         elf.add_constants(&mut dump.memory, Origin::RomElf, None);
-        rom.push(Arc::new(elf));
+        rom.push(elf);
     }
     if let Some(firmware) = firmware.as_ref().filter(|_| options.initial_data) {
         firmware.add_initial_values(&mut dump.memory);
@@ -44,13 +47,41 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
             "variables that the dump lacks show their values from before the start (--initial-data)",
         );
     }
-    Ok(Beside { firmware: firmware.map(Arc::new), rom })
+    Ok(Beside { firmware, rom })
+}
+
+/// The ELF file that travels in the dump: of several, the one that was running.
+fn embedded(dump: &mut Dump) -> Option<Firmware> {
+    let mut chosen = None;
+    for file in &dump.embedded {
+        match Firmware::parse(file.name.clone(), file.bytes.clone()) {
+            Ok(elf) if elf.machine == dump.arch.elf_machine => {
+                elf.add_constants(&mut dump.memory, Origin::Elf, None);
+                chosen.get_or_insert(elf);
+            }
+            Ok(_) => {}
+            Err(error) => dump.notes.push(Note::warning(error.to_string())),
+        }
+    }
+    if let Some(elf) = &chosen
+        && dump.embedded.len() > 1
+    {
+        let names: Vec<&str> = dump.embedded.iter().map(|file| file.name.as_str()).collect();
+        dump.notes.push(Note::info(format!(
+            "the dump brings its ELF files ({}); {} is the one that was running",
+            names.join(", "),
+            elf.path
+        )));
+    }
+    chosen
 }
 
 /// The one of the user's ELF files that is the dump's.
-fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
-    let files = options.elf.iter().map(|path| Firmware::open(path, !options.no_mmap));
+fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
+    let map = !options.no_mmap;
+    let files = options.elf.iter().map(|path| options.elf_cache.open(path, map));
     let open = options.elf_open.iter().map(|i| Firmware::parse(i.name.clone(), i.bytes.clone()));
+    let open = open.map(|elf| elf.map(Arc::new));
     let mut all = Vec::new();
     for elf in files.chain(open) {
         let elf = elf?;
@@ -100,7 +131,7 @@ fn other_machine(elf: &Firmware, dump: &Dump) -> Error {
 }
 
 /// The ELF file below the user's folders that is the dump's.
-fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
+fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
     let folders = &options.elf_dir;
     if folders.is_empty() {
         return Ok(None);
@@ -113,18 +144,22 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
         ));
         return Ok(None);
     }
-    let mut files = Vec::new();
-    for folder in folders {
-        list_files(folder, DEEPEST_FOLDER, &mut files)?;
+    let map = !options.no_mmap;
+    for path in folders.iter().flat_map(|folder| build_id::paths(folder, &ids)) {
+        if let Some(elf) = options.elf_cache.try_open(&path, map).filter(|elf| matches(elf, &ids)) {
+            return Ok(Some(elf));
+        }
     }
     let mut looked_at = 0;
-    for path in files {
-        // Not every file down there is an ELF file, and not every one is ours to read.
-        let Ok(elf) = Firmware::open(&path, !options.no_mmap) else { continue };
-        if elf.machine == dump.arch.elf_machine {
-            looked_at += 1;
-            if matches(&elf, &ids) {
-                return Ok(Some(elf));
+    for folder in folders {
+        for path in options.elf_cache.list(folder)?.iter() {
+            // Not every file down there is an ELF file, and not every one is ours to read.
+            let Some(elf) = options.elf_cache.try_open(path, map) else { continue };
+            if elf.machine == dump.arch.elf_machine {
+                looked_at += 1;
+                if matches(&elf, &ids) {
+                    return Ok(Some(elf));
+                }
             }
         }
     }
@@ -133,21 +168,19 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Firmware>> {
     Ok(None)
 }
 
-fn list_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() && !path.is_symlink() {
-            if depth > 0 {
-                // A folder below the named one that can't be read holds nothing for us.
-                let _ = list_files(&path, depth - 1, files);
-            }
-        } else if path.is_file() {
-            files.push(path);
+/// The ELF file that a debuginfod server has for the dump's build id.
+fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
+    let ids = dump.identity.firmware.clone();
+    match build_id::from_servers(&ids)? {
+        Ok(path) => {
+            let elf = options.elf_cache.try_open(&path, !options.no_mmap);
+            elf.filter(|elf| matches(elf, &ids))
+        }
+        Err(why) => {
+            dump.notes.push(Note::info(why));
+            None
         }
     }
-    Ok(())
 }
 
 /// The user's ROM ELF files, or the one in the user's folder for the chip's revision: the exact

@@ -51,6 +51,7 @@ mod threads;
 mod xml;
 
 pub use address::Address;
+pub(crate) use description::Layout;
 pub use listen::{Listener, Options, serve_stdio};
 pub use served::Served;
 

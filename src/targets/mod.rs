@@ -12,14 +12,24 @@ pub use arch::{Arch, Describe, Endian, Feature, Register};
 pub use chip::{Chip, ChipMemory, EspIdf, MemoryKind};
 
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-/// The register sets and chips that are known, parsed when first asked for.
+/// The register sets and chips that are known: the built-in ones, parsed once in the life of the
+/// program and only when asked for, and the user's.
 #[derive(Default)]
 pub struct Targets {
     archs: BTreeMap<String, Entry<Arch>>,
     chips: BTreeMap<String, Entry<Chip>>,
+}
+
+static BUILT_IN: LazyLock<Targets> = LazyLock::new(|| Targets {
+    archs: builtin::ARCHS.iter().map(|(stem, text)| built_in("arch", stem, text)).collect(),
+    chips: builtin::CHIPS.iter().map(|(stem, text)| built_in("chip", stem, text)).collect(),
+});
+
+fn built_in<T>(folder: &str, stem: &str, text: &'static str) -> (String, Entry<T>) {
+    (stem.to_string(), Entry::new(format!("targets/{folder}/{stem}.toml"), Text::BuiltIn(text)))
 }
 
 struct Entry<T> {
@@ -53,16 +63,7 @@ impl<T> Entry<T> {
 impl Targets {
     /// The targets that come with this program.
     pub fn built_in() -> Self {
-        let mut targets = Targets::default();
-        for (stem, text) in builtin::ARCHS {
-            let entry = Entry::new(format!("targets/arch/{stem}.toml"), Text::BuiltIn(text));
-            targets.archs.insert((*stem).to_string(), entry);
-        }
-        for (stem, text) in builtin::CHIPS {
-            let entry = Entry::new(format!("targets/chip/{stem}.toml"), Text::BuiltIn(text));
-            targets.chips.insert((*stem).to_string(), entry);
-        }
-        targets
+        Targets::default()
     }
 
     /// Adds the text of a user's target file, under the `name` that it gives itself. It replaces
@@ -92,8 +93,8 @@ impl Targets {
     /// # Errors
     /// [`Error::Usage`] if there is none, [`Error::Target`] if its file is wrong.
     pub fn arch(&self, name: &str) -> Result<Arc<Arch>> {
-        let entry =
-            self.archs.get(name).ok_or_else(|| unknown("architecture", name, &self.archs))?;
+        let entry = self.archs.get(name).or_else(|| BUILT_IN.archs.get(name));
+        let entry = entry.ok_or_else(|| unknown("architecture", name, self.arch_names()))?;
         entry.get(Arch::parse)
     }
 
@@ -102,7 +103,8 @@ impl Targets {
     /// # Errors
     /// [`Error::Usage`] if there is none, [`Error::Target`] if its file is wrong.
     pub fn chip(&self, name: &str) -> Result<Arc<Chip>> {
-        let entry = self.chips.get(name).ok_or_else(|| unknown("chip", name, &self.chips))?;
+        let entry = self.chips.get(name).or_else(|| BUILT_IN.chips.get(name));
+        let entry = entry.ok_or_else(|| unknown("chip", name, self.chip_names()))?;
         entry.get(Chip::parse)
     }
 
@@ -111,7 +113,7 @@ impl Targets {
     /// # Errors
     /// [`Error::Target`] if a file on the way is wrong.
     pub fn find_chip(&self, wanted: impl Fn(&Chip) -> bool) -> Result<Option<Arc<Chip>>> {
-        for name in self.chips.keys() {
+        for name in self.chip_names() {
             let chip = self.chip(name)?;
             if wanted(&chip) {
                 return Ok(Some(chip));
@@ -122,16 +124,24 @@ impl Targets {
 
     /// The names of all register sets, sorted.
     pub fn arch_names(&self) -> impl Iterator<Item = &str> {
-        self.archs.keys().map(String::as_str)
+        names(&self.archs, &BUILT_IN.archs)
     }
 
     /// The names of all chips, sorted.
     pub fn chip_names(&self) -> impl Iterator<Item = &str> {
-        self.chips.keys().map(String::as_str)
+        names(&self.chips, &BUILT_IN.chips)
     }
 }
 
-fn unknown<T>(what: &str, name: &str, known: &BTreeMap<String, T>) -> Error {
-    let known = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+fn names<'a, T>(
+    users: &'a BTreeMap<String, T>,
+    built_in: &'a BTreeMap<String, T>,
+) -> impl Iterator<Item = &'a str> {
+    let all: BTreeSet<&str> = users.keys().chain(built_in.keys()).map(String::as_str).collect();
+    all.into_iter()
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known = known.collect::<Vec<_>>().join(", ");
     Error::Usage(format!("no {what} is called '{name}'; known are {known}"))
 }

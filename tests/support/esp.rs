@@ -216,3 +216,86 @@ pub fn flash(
     contents.iter().for_each(|(at, bytes)| put(*at, bytes));
     flash
 }
+
+/// A task for an ELF body: its register note, its control block, and its stack where that has a
+/// segment of its own.
+pub struct ElfTask {
+    pub task: Task,
+    /// pc first, then x1..x31 (RISC-V), or pc and a0..a15 (Xtensa).
+    pub registers: Vec<u32>,
+    pub own_stack: bool,
+}
+
+/// An ELF body as the device writes it: register notes, control blocks and stacks, memory, then
+/// the notes about the dump. `extra` are the words of `ESP_EXTRA_INFO`.
+pub fn elf_body(
+    machine: u16,
+    version: u32,
+    tasks: &[ElfTask],
+    memory: &[(u32, Vec<u8>)],
+    extra: &[u32],
+    details: &[&str],
+) -> Vec<u8> {
+    let note = |name: &str, kind: u32, desc: &[u8]| {
+        let mut bytes = le(&[name.len() as u32 + 1, desc.len() as u32, kind]);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend_from_slice(desc);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let prstatus = |task: &ElfTask| {
+        let xtensa = machine == 94;
+        let mut desc = vec![0u8; if xtensa { 588 } else { 204 }];
+        let mut put = |at: usize, word: u32| desc[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        put(24, task.task.tcb_addr);
+        if xtensa {
+            put(72, task.registers[0]);
+            put(76, 0x60020);
+            (0..16).for_each(|n| put(328 + 4 * n, task.registers[1 + n]));
+        } else {
+            (0..32).for_each(|n| put(72 + 4 * n, task.registers[n]));
+        }
+        note("CORE", 1, &desc)
+    };
+    let first: Vec<u8> = tasks.iter().flat_map(prstatus).collect();
+    let mut info = le(&[version]);
+    info.extend_from_slice(b"0123456789abcdef");
+    info.resize(72, 0);
+    let mut last = note("ESP_CORE_DUMP_INFO", 8266, &info);
+    last.extend(note("ESP_EXTRA_INFO", 677, &le(extra)));
+    details.iter().for_each(|text| last.extend(note("ESP_PANIC_DETAILS", 679, text.as_bytes())));
+
+    let mut segments: Vec<(u32, u32, Vec<u8>)> = vec![(4, 0, first)];
+    for task in tasks {
+        segments.push((1, task.task.tcb_addr, task.task.tcb()));
+        if task.own_stack {
+            segments.push((1, task.task.stack_start, task.task.stack()));
+        }
+    }
+    segments.extend(memory.iter().map(|(addr, bytes)| (1, *addr, bytes.clone())));
+    segments.push((4, 0, last));
+
+    let mut elf = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+    elf.extend(machine.to_le_bytes());
+    elf.extend(le(&[1, 0, 52, 0, 0]));
+    for half in [52u16, 32, segments.len() as u16, 40, 0, 0] {
+        elf.extend(half.to_le_bytes());
+    }
+    let mut offset = 52 + 32 * segments.len() as u32;
+    for (kind, addr, bytes) in &segments {
+        let len = bytes.len() as u32;
+        elf.extend(le(&[*kind, offset, *addr, *addr, len, len, 6, 0]));
+        offset += len;
+    }
+    segments.iter().for_each(|(_, _, bytes)| elf.extend_from_slice(bytes));
+    elf
+}
+
+/// Puts a frame into a block of memory that starts at `base`.
+pub fn put_frame(memory: &mut [u8], base: u32, at: u32, frame: &[u32]) {
+    let start = (at - base) as usize;
+    let bytes = le(frame);
+    memory[start..start + bytes.len()].copy_from_slice(&bytes);
+}

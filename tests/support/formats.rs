@@ -69,7 +69,8 @@ pub(crate) fn assert_helpful(error: &Error, what: &str) {
 
 /// Opens every prefix of `bytes` (of large samples some hundred), plainly and by force.
 pub(crate) fn try_all_prefixes(name: &str, bytes: &[u8], options: &Options) {
-    let step = (bytes.len() / 300).max(1);
+    let steps = if bytes.len() > 100_000 { 40 } else { 300 };
+    let step = (bytes.len() / steps).max(1);
     let near_the_start = 0..bytes.len().min(256);
     let force = Options { force: true, ..options.clone() };
     for len in near_the_start.chain((0..bytes.len()).step_by(step)) {

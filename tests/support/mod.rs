@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
 
 pub mod esp;
+pub mod oracle;
+pub mod real;
 
 use bytes::Bytes;
 use coroner::error::Result;

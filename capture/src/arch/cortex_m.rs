@@ -256,30 +256,34 @@ struct Room {
     floats: [u8; 128],
 }
 
-/// Memory-mapped registers that are noted; v6-M has the first four.
-const MAPPED: [u32; if cfg!(mainline) { 12 } else { 4 }] = {
+/// Memory-mapped registers that are noted; only those that the profile has, since reading others may
+/// fault: ICSR, VTOR, CCR; mainline SHCSR and the fault status; FPCCR; SFSR and SFAR.
+const MAPPED: &[u32] = &[
+    0xe000_ed04,
     #[cfg(mainline)]
-    {
-        [
-            CFSR,
-            HFSR,
-            0xe000_ed30,
-            MMFAR,
-            BFAR,
-            0xe000_ed3c,
-            0xe000_ed04,
-            0xe000_ed08,
-            0xe000_ed14,
-            0xe000_ed24,
-            0xe000_ef34,
-            0xe000_ede4,
-        ]
-    }
-    #[cfg(not(mainline))]
-    {
-        [0xe000_ed04, 0xe000_ed0c, 0xe000_ed14, 0xe000_ed24]
-    }
-};
+    0xe000_ed08,
+    0xe000_ed14,
+    #[cfg(mainline)]
+    0xe000_ed24,
+    #[cfg(mainline)]
+    CFSR,
+    #[cfg(mainline)]
+    HFSR,
+    #[cfg(mainline)]
+    0xe000_ed30,
+    #[cfg(mainline)]
+    MMFAR,
+    #[cfg(mainline)]
+    BFAR,
+    #[cfg(mainline)]
+    0xe000_ed3c,
+    #[cfg(vfp)]
+    0xe000_ef34,
+    #[cfg(stack_limit)]
+    0xe000_ede4,
+    #[cfg(stack_limit)]
+    0xe000_ede8,
+];
 const SPECIAL: usize = 10;
 const FAULTS: usize = MAPPED.len() + SPECIAL;
 const CFSR: u32 = 0xe000_ed28;
@@ -327,8 +331,9 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     if extended && !lost {
         let (low, high) = room.floats.split_at_mut(64);
         if memory.read(frame as usize + 32, low, Access::Word) {
-            for (bytes, value) in high.chunks_mut(4).zip(saved.s16_s31) {
-                bytes.copy_from_slice(&value.to_le_bytes());
+            let (words, _) = high.as_chunks_mut::<4>();
+            for (bytes, value) in words.iter_mut().zip(saved.s16_s31) {
+                *bytes = value.to_le_bytes();
             }
             floats_len = 128;
             float_status = memory.word(frame as usize + 96).unwrap_or(0) as u32;

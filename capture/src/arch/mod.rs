@@ -9,6 +9,8 @@
 pub mod address;
 #[cfg(cortex_m)]
 pub mod cortex_m;
+#[cfg(all(feature = "ffi", cortex_m))]
+pub mod ffi;
 pub mod kept;
 pub mod linker;
 pub mod live;
@@ -39,10 +41,6 @@ pub trait Arch {
     const FLAGS: u32;
     /// Words in `NT_PRSTATUS`.
     const REGISTERS: usize;
-    /// Room for that many words.
-    type Registers: AsMut<[usize]>;
-    /// All of them zero.
-    const ZERO: Self::Registers;
     /// Which of them is the stack pointer.
     const SP: usize;
     /// Which of them is the program counter.
@@ -68,6 +66,10 @@ pub struct FloatNote {
     pub kind: u32,
     /// Bytes of all registers, those that the processor lacks included.
     pub len: usize,
+    /// Bytes of the status register behind them, with its padding: 4 or 8.
+    pub status_len: usize,
+    /// `AT_HWCAP` of a note NT_AUXV behind it, without which GDB does not look; 0: not needed.
+    pub hwcap: u32,
 }
 
 /// Cortex-M, as `EM_ARM`: r0-r15, xPSR, and a word for the first register of a system call.
@@ -79,8 +81,6 @@ impl Arch for Arm {
     const MACHINE: u16 = 40;
     const FLAGS: u32 = 0x0500_0000;
     const REGISTERS: usize = 18;
-    type Registers = [usize; 18];
-    const ZERO: Self::Registers = [0; 18];
     const SP: usize = 13;
     const PC: usize = 15;
     const FLOATS: FloatNote = FloatNote {
@@ -88,6 +88,8 @@ impl Arch for Arm {
         owner_len: 6,
         kind: crate::layout::note::ARM_VFP,
         len: 256,
+        status_len: 4,
+        hwcap: 1 << 6,
     };
 
     /// Thumb code that keeps a frame pointer pushes it and the return address next to each other,
@@ -121,6 +123,8 @@ const RISCV_FLOATS: FloatNote = FloatNote {
     owner_len: 5,
     kind: crate::layout::note::FPREGSET,
     len: 32 * RISCV_FLOAT_LEN,
+    status_len: 8,
+    hwcap: 0,
 };
 
 /// Bytes of one floating point register in a RISC-V core file.
@@ -135,8 +139,6 @@ impl Arch for RiscV32 {
     const MACHINE: u16 = 243;
     const FLAGS: u32 = 0;
     const REGISTERS: usize = 32;
-    type Registers = [usize; 32];
-    const ZERO: Self::Registers = [0; 32];
     const SP: usize = 2;
     const PC: usize = 0;
     const FLOATS: FloatNote = RISCV_FLOATS;
@@ -151,8 +153,6 @@ impl Arch for RiscV64 {
     const MACHINE: u16 = 243;
     const FLAGS: u32 = 0;
     const REGISTERS: usize = 32;
-    type Registers = [usize; 32];
-    const ZERO: Self::Registers = [0; 32];
     const SP: usize = 2;
     const PC: usize = 0;
     const FLOATS: FloatNote = RISCV_FLOATS;
@@ -168,8 +168,6 @@ impl Arch for Xtensa {
     const MACHINE: u16 = 94;
     const FLAGS: u32 = 0;
     const REGISTERS: usize = 128;
-    type Registers = [usize; 128];
-    const ZERO: Self::Registers = [0; 128];
     const SP: usize = 65;
     const PC: usize = 0;
     const FLOATS: FloatNote = FloatNote {
@@ -177,6 +175,8 @@ impl Arch for Xtensa {
         owner_len: 5,
         kind: crate::layout::note::FPREGSET,
         len: 0,
+        status_len: 4,
+        hwcap: 0,
     };
 }
 
@@ -189,8 +189,6 @@ impl Arch for X86_64 {
     const MACHINE: u16 = 62;
     const FLAGS: u32 = 0;
     const REGISTERS: usize = 27;
-    type Registers = [usize; 27];
-    const ZERO: Self::Registers = [0; 27];
     const SP: usize = 19;
     const PC: usize = 16;
     const FLOATS: FloatNote = FloatNote {
@@ -198,6 +196,8 @@ impl Arch for X86_64 {
         owner_len: 5,
         kind: crate::layout::note::FPREGSET,
         len: 0,
+        status_len: 4,
+        hwcap: 0,
     };
 }
 
@@ -222,6 +222,15 @@ pub type Native = Xtensa;
 )))]
 pub type Native = X86_64;
 
+/// Words in the largest `NT_PRSTATUS` that can come up.
+pub const MAX_REGISTERS: usize = if cfg!(target_arch = "arm") {
+    Arm::REGISTERS
+} else if cfg!(any(target_arch = "riscv32", target_arch = "riscv64")) {
+    RiscV32::REGISTERS
+} else {
+    Xtensa::REGISTERS
+};
+
 /// Memory as the capture reads it: the real one ([`live::Live`]), or made up for tests.
 pub trait Memory {
     /// Reads `bytes.len()` bytes from `at` on. `false` when they can't be read.
@@ -235,14 +244,14 @@ pub trait Memory {
 }
 
 /// Keeps the words for the handler and raises a fault.
-pub(crate) fn say_and_trap(
-    kind: crate::crash::Kind,
-    file: &str,
-    line: u32,
-    message: &'static str,
-) -> ! {
+pub(crate) fn say_and_trap(kind: crate::crash::Kind, file: &str, line: u32, message: &str) -> ! {
     // SAFETY: this function never returns, so that what the caller lends lives on for good.
-    let file = unsafe { core::mem::transmute::<&str, &'static str>(file) };
+    let (file, message) = unsafe {
+        (
+            core::mem::transmute::<&str, &'static str>(file),
+            core::mem::transmute::<&str, &'static str>(message),
+        )
+    };
     #[cfg(entry)]
     words::say(kind, file, line, message);
     #[cfg(not(entry))]

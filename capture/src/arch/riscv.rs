@@ -25,11 +25,26 @@ pub(crate) struct Saved {
     mstatus: usize,
     /// t1 and t2 until the stage is known.
     parked: [usize; 2],
+    #[cfg(floats)]
+    floats: [u64; 32],
+    #[cfg(floats)]
+    fcsr: usize,
 }
 
 impl Saved {
-    pub(crate) const EMPTY: Saved =
-        Saved { stage: 0, x: [0; 31], mepc: 0, mcause: 0, mtval: 0, mstatus: 0, parked: [0; 2] };
+    pub(crate) const EMPTY: Saved = Saved {
+        stage: 0,
+        x: [0; 31],
+        mepc: 0,
+        mcause: 0,
+        mtval: 0,
+        mstatus: 0,
+        parked: [0; 2],
+        #[cfg(floats)]
+        floats: [0; 32],
+        #[cfg(floats)]
+        fcsr: 0,
+    };
 }
 
 /// The stage word while a capture is under way; one more while the smaller record is.
@@ -57,6 +72,37 @@ macro_rules! width {
         .endm"
     };
 }
+
+// The registers for floating point, if they are switched on; t0 points to `Saved`.
+#[cfg(floats)]
+macro_rules! float_registers {
+    () => {
+        ".option push
+        .option arch, +d
+        csrr t1, mstatus
+        li t2, 0x6000
+        and t1, t1, t2
+        beqz t1, 4f
+        addi t1, t0, {floats}
+        .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        fsd f\\n, 8*\\n(t1)
+        .endr
+        csrr t2, fcsr
+        sw t2, 256(t1)
+        4:
+        .option pop"
+    };
+}
+#[cfg(not(floats))]
+macro_rules! float_registers {
+    () => {
+        "// no registers for floating point, {floats}"
+    };
+}
+#[cfg(floats)]
+const FLOATS: usize = core::mem::offset_of!(Saved, floats);
+#[cfg(not(floats))]
+const FLOATS: usize = 0;
 
 global_asm!(
     width!(),
@@ -96,8 +142,9 @@ global_asm!(
         csrr t1, mtval
         SAVE t1, 34
         csrr t1, mstatus
-        SAVE t1, 35
-        li a0, 0
+        SAVE t1, 35",
+    float_registers!(),
+    "   li a0, 0
         j 3f
     2:  addi t2, t2, 1
         SAVE t2, 0
@@ -110,6 +157,7 @@ global_asm!(
         j coroner_reset
     .size coroner_trap, . - coroner_trap",
     stage = const STAGE,
+    floats = const FLOATS,
 );
 
 macro_rules! csr {
@@ -132,6 +180,19 @@ extern "C" fn coroner_enter(attempt: usize) -> ! {
         *pc = saved.mepc;
         rest.copy_from_slice(&saved.x);
     }
+    #[cfg(floats)]
+    let mut floats = [0; 256];
+    #[cfg(floats)]
+    {
+        let (words, _) = floats.as_chunks_mut::<8>();
+        for (bytes, value) in words.iter_mut().zip(saved.floats) {
+            *bytes = value.to_le_bytes();
+        }
+    }
+    #[cfg(not(floats))]
+    let floats = [];
+    // mstatus.FS: 0 is off.
+    let on = saved.mstatus & 0x6000 != 0;
     let faults = [
         (0x300, saved.mstatus),
         (0x305, csr!("mtvec")),
@@ -148,7 +209,10 @@ extern "C" fn coroner_enter(attempt: usize) -> ! {
         cause,
         registers: &registers,
         known: 0xffff_ffff,
-        floats: &[],
+        floats: if on { &floats } else { &[] },
+        #[cfg(floats)]
+        float_status: saved.fcsr as u32,
+        #[cfg(not(floats))]
         float_status: 0,
         faults: &faults,
         interrupted_sp: None,

@@ -48,9 +48,9 @@ static CFSR: [Bit; 20] = [
     bit(17, "INVSTATE", "usage fault: not in Thumb state (EPSR.T)", Signal::Ill),
     bit(18, "INVPC", "usage fault: illegal EXC_RETURN", Signal::Ill),
     bit(19, "NOCP", "usage fault: coprocessor or FPU switched off", Signal::Ill),
-    bit(9, "PRECISERR", "bus fault: precise data access error", Signal::Segv),
+    bit(9, "PRECISERR", "bus fault: precise data access", Signal::Segv),
     bit(8, "IBUSERR", "bus fault: instruction fetch", Signal::Segv),
-    bit(10, "IMPRECISERR", "bus fault: imprecise data access error, earlier than pc", Signal::Segv),
+    bit(10, "IMPRECISERR", "bus fault: imprecise data access, earlier than pc", Signal::Segv),
     bit(12, "STKERR", "bus fault: stacking for an exception", Signal::Segv),
     bit(11, "UNSTKERR", "bus fault: unstacking at an exception's end", Signal::Segv),
     bit(13, "LSPERR", "bus fault: lazy saving of the FPU's registers", Signal::Segv),
@@ -262,10 +262,7 @@ mod tests {
     #[test]
     fn every_bit_is_said_by_name_and_in_words() {
         let words = cfsr_words(0x0200_8200);
-        assert_eq!(
-            words,
-            "DIVBYZERO: divide by zero; PRECISERR: precise data access error; BFARVALID"
-        );
+        assert_eq!(words, "DIVBYZERO: divide by zero; PRECISERR: precise data access; BFARVALID");
         assert_eq!(cfsr_words(0), "nothing");
         assert_eq!(cfsr_words(0x4), "0x4, which the manual reserves");
         assert!(hfsr_words(0x4000_0000).starts_with("FORCED: another fault"));

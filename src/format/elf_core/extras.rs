@@ -3,16 +3,17 @@
 //! | owner | type  | contents                                                          |
 //! | CORE  | 2     | RISC-V: f0-f31 as wide as the FPU, maybe fcsr (32 bits)            |
 //! |       |       | AArch64: v0-v31 (128 bits), fpsr, fpcr (32 bits)                   |
+//! |       |       | x86-64: FXSAVE: mxcsr at 24, st0-st7 at 32, xmm0-xmm15 at 160      |
 //! | LINUX | 0x400 | ARM: d0-d31, fpscr (32 bits)                                      |
 //! | GDB   | 0x900 | RISC-V: CSRs, a word each, in the order of the description's feature |
 
 use super::super::elf::{CoreFile, ElfNote};
 use super::NAME;
 use super::description::Description;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, u32_at};
 use crate::dump::Note;
 use crate::registers::Registers;
-use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV};
+use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64};
 
 const NT_FPREGSET: u32 = 2;
 const NT_ARM_VFP: u32 = 0x400;
@@ -30,6 +31,7 @@ pub(super) fn read(
     match (note.name.as_str(), note.kind, core.machine) {
         (_, NT_FPREGSET, EM_RISCV) => riscv_floats(cursor, registers, problems),
         (_, NT_FPREGSET, EM_AARCH64) => aarch64_floats(cursor, registers),
+        (_, NT_FPREGSET, EM_X86_64) => x86_64_floats(&note.desc, registers),
         ("LINUX", NT_ARM_VFP, EM_ARM) => arm_floats(cursor, registers),
         ("GDB", NT_RISCV_CSR, EM_RISCV) => {
             let Some(description) = description else {
@@ -87,6 +89,22 @@ fn aarch64_floats(mut cursor: Cursor, registers: &mut Registers) {
     for name in ["fpsr", "fpcr"] {
         if let Ok(value) = cursor.u32(name) {
             registers.set_by_name(name, value);
+        }
+    }
+}
+
+fn x86_64_floats(fxsave: &[u8], registers: &mut Registers) {
+    const MXCSR_OFF: usize = 24;
+    const ST_OFF: usize = 32;
+    const XMM_OFF: usize = 160;
+    if let Some(mxcsr) = u32_at(fxsave, MXCSR_OFF) {
+        registers.set_by_name("mxcsr", mxcsr);
+    }
+    // Each has 16 bytes; of st0-st7 ten are in use, and the set cuts the rest off.
+    for (stem, offset, count) in [("st", ST_OFF, 8), ("xmm", XMM_OFF, 16)] {
+        let slots = fxsave.get(offset..).unwrap_or_default().as_chunks::<16>().0;
+        for (n, slot) in slots.iter().take(count).enumerate() {
+            registers.set_by_name(&format!("{stem}{n}"), u128::from_le_bytes(*slot));
         }
     }
 }

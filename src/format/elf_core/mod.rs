@@ -13,11 +13,12 @@
 
 mod description;
 mod extras;
+pub mod own;
 mod producer;
 mod prstatus;
 
 use super::elf::{self, CoreFile, ElfNote};
-use super::machine::{Family, Machine, machine_of, machine_told};
+use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note, Thread};
@@ -30,7 +31,8 @@ use goblin::elf::header::{EM_ARM, EM_XTENSA};
 use producer::Producer;
 use std::ops::Range;
 
-const NAME: &str = "elf-core";
+/// The name of the format, for carriers that can hold nothing else.
+pub const NAME: &str = "elf-core";
 
 const NT_PRSTATUS: u32 = 1;
 const NT_PRPSINFO: u32 = 3;
@@ -92,6 +94,9 @@ impl Format for ElfCore {
                 _ => {}
             }
         }
+        if let Some(own) = own::Own::of_core(&core) {
+            own.restore(&mut dump);
+        }
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let found = format!("{} notes, {} segments", core.notes.len(), core.segments.len());
             let fault = Fault::new(NAME, "contents", 0, "registers or memory", found);
@@ -117,6 +122,14 @@ fn machine(
     context: &Context<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Machine> {
+    if context.target.is_none()
+        && let Some(own) = own::Own::of_core(core)
+        && let Ok(arch) = context.targets.arch(&own.arch)
+        && arch.elf_machine == core.machine
+    {
+        let chip = own.chip.and_then(|name| context.targets.chip(&name).ok());
+        return Ok(Machine { arch, chip });
+    }
     let m_profile = core.machine == EM_ARM && is_cortex_m(core, description, context)?;
     let Some(family) = Family::of_elf(core.machine, core.class, m_profile) else {
         let found = format!("{} ({} bit)", core.machine, core.class);
@@ -124,7 +137,9 @@ fn machine(
         return Err(in_input(Fault::new(NAME, "e_machine", 0x12, expected, found)));
     };
     if core.machine == EM_XTENSA && context.target.is_none() {
-        return xtensa(core, context, notes);
+        let pc = core.notes.iter().find_map(|note| prstatus::xtensa_pc(note, core.endian));
+        let addrs: Vec<u64> = core.segments.iter().map(|s| s.addr).chain(pc).collect();
+        return xtensa_by_addresses(NAME, &addrs, context, notes);
     }
     machine_of(context, family)
 }
@@ -150,39 +165,6 @@ fn is_cortex_m(
     let first = core.notes.iter().find(|note| note.kind == NT_PRSTATUS);
     let psr = first.and_then(|note| prstatus::arm_status_word(note, core.endian));
     Ok(psr.is_some_and(|psr| psr & XPSR_T != 0 && psr & CPSR_MODE == 0))
-}
-
-/// GDB's register numbers of an Xtensa differ by chip, and a core does not name its chip. The
-/// memory maps do, where they differ.
-fn xtensa(core: &CoreFile, context: &Context<'_>, notes: &mut Vec<Note>) -> Result<Machine> {
-    let pc = core.notes.iter().find_map(|note| prstatus::xtensa_pc(note, core.endian));
-    let addrs: Vec<u64> = core.segments.iter().map(|s| s.addr).chain(pc).collect();
-    let mut fitting = Vec::new();
-    for name in context.targets.chip_names() {
-        let chip = context.targets.chip(name)?;
-        let arch = context.targets.arch(&chip.arch)?;
-        let holds_all = addrs.iter().all(|addr| chip.memory_at(*addr).is_some());
-        if arch.elf_machine == EM_XTENSA && holds_all {
-            fitting.push(Machine { arch, chip: Some(chip) });
-        }
-    }
-    match fitting.as_slice() {
-        [only] => {
-            notes.push(Note::info(format!(
-                "{NAME}: the core does not name its chip; by its addresses it is an {}, --target \
-                 names another",
-                only.arch.name
-            )));
-            Ok(only.clone())
-        }
-        _ => {
-            notes.push(Note::doubt(format!(
-                "{NAME}: the core does not name its chip and its addresses don't tell: registers \
-                 are numbered as on the first ESP32, --target names the chip"
-            )));
-            machine_of(context, Family::Xtensa)
-        }
-    }
 }
 
 fn add_memory(dump: &mut Dump, core: &CoreFile, piece: &Piece) {

@@ -194,7 +194,8 @@ fn old_header(bytes: &[u8]) -> Option<Header> {
 }
 
 /// Whether `bytes` are an image beyond doubt, going by the header and what it says of the body.
-/// `known_chip` tells whether a chip id is one of the table.
+/// `known_chip` tells whether a chip id is one of the table. A chip that nobody knows yet is no
+/// hindrance where the body is an ELF core, which says what it is for.
 pub(super) fn is_image(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> bool {
     let Some(header) = any_header(bytes) else { return false };
     if header.version.is_none() {
@@ -203,14 +204,14 @@ pub(super) fn is_image(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> bool 
             || binary_body::ends_at(bytes, &header) == Some(u64::from(header.tot_len));
     }
     let room = header.byte_len.saturating_add(header.guard.byte_len());
-    if !known_chip(header.chip_id()) || (header.tot_len as usize) < room {
+    if (header.tot_len as usize) < room {
         return false;
     }
     match header.layout {
         Layout::Elf => {
             bytes.get(header.byte_len..).is_some_and(|body| body.starts_with(b"\x7fELF"))
         }
-        Layout::Binary => is_plausible(&header),
+        Layout::Binary => known_chip(header.chip_id()) && is_plausible(&header),
     }
 }
 

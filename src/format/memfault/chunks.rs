@@ -86,7 +86,7 @@ fn messages(piece: &Piece) -> Vec<Message> {
             let len = (message.total.saturating_sub(offset) as usize).min(data.len());
             let (body, rest) = data.split_at(len);
             put(&mut message.bytes, offset, body);
-            let sum = rest.get(..2).map(|sum| u16::from_le_bytes([sum[0], sum[1]]));
+            let sum = crate::cursor::u16_at(rest, 0);
             message.crc = sum.map(|sum| message.lost.is_empty() && sum == crc16(&message.bytes));
             if head & (CONTINUES | WITH_CRC) == WITH_CRC && rest.is_empty() {
                 // A single chunk: the CRC is the end of its data.
@@ -114,9 +114,10 @@ fn core_dump(piece: &Piece, message: Message) -> Option<Piece> {
     if kind & 0x3f != CORE_DUMP {
         return None;
     }
-    let body_off = 1;
+    let body_off = 1usize;
     let (bytes, lost) = if kind & RUN_LENGTH_CODED != 0 {
-        let known = message.lost.first().map_or(body.len(), |lost| lost.start as usize - body_off);
+        let first_lost = |lost: &Range<u64>| (lost.start as usize).saturating_sub(body_off);
+        let known = message.lost.first().map_or(body.len(), first_lost);
         (run_length_decode(body.get(..known)?), Vec::new())
     } else {
         (body.to_vec(), message.lost.clone())
@@ -126,14 +127,14 @@ fn core_dump(piece: &Piece, message: Message) -> Option<Piece> {
     let skip = memmem::find(head, MAGIC)?;
     let layer = format!("Memfault chunks, lines {}-{}", message.first_line, message.last_line);
     let mut inner = piece.inner(layer, bytes.get(skip..)?.to_vec().into()).hinted(NAME);
-    let shift = (skip + body_off) as u64;
+    let shift = skip.saturating_add(body_off) as u64;
     inner.lost = lost
         .iter()
         .map(|lost| lost.start.saturating_sub(shift)..lost.end.saturating_sub(shift))
         .collect();
     let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
     if !message.lost.is_empty() {
-        let count: u64 = message.lost.iter().map(|lost| lost.end - lost.start).sum();
+        let count: u64 = message.lost.iter().map(|lost| lost.end.saturating_sub(lost.start)).sum();
         warn(format!("chunks are missing in the log: {count} bytes of the dump are lost"));
     } else if message.crc == Some(false) {
         warn("the CRC-16 of the chunks is wrong: a chunk is damaged".into());
@@ -161,14 +162,15 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 fn run_length_decode(mut coded: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(n) = varint(&mut coded) {
-        let n = (n >> 1) as i64 ^ -((n & 1) as i64);
+        let n = (n >> 1) as i64 ^ ((n & 1) as i64).wrapping_neg();
         let count = n.unsigned_abs().min(LARGEST_MESSAGE) as usize;
-        if bytes.len() + count > LARGEST_MESSAGE as usize {
+        let end = bytes.len().saturating_add(count);
+        if end > LARGEST_MESSAGE as usize {
             break;
         }
         if n > 0 {
             let Some((byte, rest)) = coded.split_first() else { break };
-            bytes.resize(bytes.len() + count, *byte);
+            bytes.resize(end, *byte);
             coded = rest;
         } else {
             let (literal, rest) = coded.split_at(count.min(coded.len()));

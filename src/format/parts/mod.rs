@@ -13,6 +13,7 @@ mod register_lines;
 mod s_record;
 mod ti_txt;
 mod uf2;
+pub mod vendor_names;
 
 use crate::carrier::Piece;
 use crate::dump::Note;

@@ -110,9 +110,11 @@ fn write(crash: &Crash<'_>, sink: &mut impl Sink) {
     // Memory that is not there, in a map that does not say so: the capture itself faults.
     const TRAP: [Region; 1] =
         [Region::new(Kind::Dram, Area::range(NOWHERE, NOWHERE + 256)).priority(255)];
+    const LIE: [Area; 3] =
+        [board::MEMORY[0], board::MEMORY[1], Area::range(NOWHERE, NOWHERE + 256)];
     let mut config = Config { added: ADDED.list(), ..CONFIG };
     if matches!(SCENARIO.load(Relaxed), b'r' | b'R') {
-        config.memory = &[];
+        config.memory = &LIE;
         config.regions = &TRAP;
     }
     // SAFETY: the map of this board.
@@ -165,6 +167,7 @@ fn undefined(round: u32) -> u32 {
     round + 1
 }
 
+#[cfg(mainline)]
 #[allow(unconditional_recursion, reason = "this is the crash")]
 #[inline(never)]
 fn dive(depth: u32) -> u32 {
@@ -179,9 +182,9 @@ fn filter(sensor: *const Sensor, gain: f32) -> u32 {
     // SAFETY: none; this is the crash, with s0 and s16 in use.
     unsafe {
         core::arch::asm!(
-            "vmov.f32 s0, {gain}", "vmov.f32 s16, #2.5", "ldr {raw}, [{sensor}]",
-            gain = in(sreg) gain, sensor = in(reg) sensor, raw = out(reg) raw,
-            out("s0") _, out("s16") _,
+            // The compiler's inline assembly has no names for the registers of this FPU.
+            "vmov s0, {gain}", "vmov s16, {gain}", "ldr {raw}, [{sensor}]",
+            gain = in(reg) gain.to_bits(), sensor = in(reg) sensor, raw = out(reg) raw,
         );
     }
     raw
@@ -195,6 +198,7 @@ fn regulate(pressure: u32) -> u32 {
     pressure
 }
 
+#[cfg(all(mainline, not(armv8m)))]
 #[inline(never)]
 fn hang(reason: u32) -> u32 {
     while black_box(reason) != 0 {
@@ -299,6 +303,8 @@ fn look_back() {
         use firmware_cortex_m::nvmc::{BASE, LEN, Nvmc};
         let mut flash = Nvmc;
         let mut partition = Partition::new(&mut flash, BASE, LEN, 2).expect("two slots");
+        // New flash is not blank here.
+        while partition.prepare(Keep::First, || {}).expect("prepared") {}
         if let Ok(Content::Dump(dump)) = stored::find(&mut kept, || {}) {
             let mut slot = partition.blank_slot().expect("a blank slot");
             stored::persist(&mut kept, &dump, &mut slot, || {}).expect("copied to flash");
@@ -306,7 +312,6 @@ fn look_back() {
         }
         for index in 0..partition.slots() {
             if let Ok(Some(_)) = upload(&mut partition.slot(index)) {
-                while partition.prepare(Keep::First, || {}).expect("prepared") {}
                 exit(2);
             }
         }

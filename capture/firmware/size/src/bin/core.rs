@@ -4,6 +4,7 @@
 
 use coroner_capture::arch::live::Live;
 use coroner_capture::{Config, Crash, Single, Sink, SinkError, Workspace};
+use firmware_size as _;
 
 struct Function(extern "C" fn(u32, *const u8, usize) -> bool);
 
@@ -28,12 +29,4 @@ fn probe(
     // SAFETY: this is only linked, never run.
     let mut memory = unsafe { Live::new(config) };
     room.write(config, crash, tasks, &mut memory, &mut Function(sink)) as u8
-}
-
-#[panic_handler]
-fn panicked(_: &core::panic::PanicInfo) -> ! {
-    unsafe extern "C" {
-        safe fn a_panic_was_linked() -> !;
-    }
-    a_panic_was_linked()
 }

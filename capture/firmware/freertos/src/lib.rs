@@ -1,0 +1,2 @@
+//! See Cargo.toml: only the sources of the dependency are of use here.
+#![no_std]

@@ -1,0 +1,347 @@
+//! The C interface: what `include/coroner_capture.h` declares.
+//!
+//! Pointers come from C code that runs in a crash handler; each function says what it expects.
+
+use core::ffi::{CStr, c_char, c_void};
+
+use super::live::Live;
+use super::semihosting;
+use crate::config::{Config, Pace};
+use crate::crash::Crash;
+use crate::frames::CortexM;
+use crate::layout::task as task_bits;
+use crate::plan::Segment;
+use crate::region::{Access, Area, Kind, Region};
+use crate::sink::text::Text;
+use crate::sink::{Callback, Sink, SinkError};
+use crate::table::{Entry, Table};
+use crate::task::{State, Task};
+use crate::write::{Outcome, Room, Scratch, write};
+
+/// `coroner_area`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CArea {
+    start: *const u8,
+    end: *const u8,
+}
+
+impl From<CArea> for Area {
+    fn from(area: CArea) -> Self {
+        Area::symbols(area.start, area.end)
+    }
+}
+
+/// `coroner_region`.
+#[repr(C)]
+pub struct CRegion {
+    area: CArea,
+    name: *const c_char,
+    kind: u8,
+    priority: u8,
+    access: u8,
+}
+
+/// `coroner_config`.
+#[repr(C)]
+pub struct CConfig {
+    regions: *const CRegion,
+    region_count: usize,
+    exclude: *const CArea,
+    exclude_count: usize,
+    memory: *const CArea,
+    memory_count: usize,
+    build_id: CArea,
+    main_stack: CArea,
+    limit: u32,
+    pace: Option<extern "C" fn() -> bool>,
+}
+
+/// `coroner_task`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CTask {
+    id: u32,
+    state: u8,
+    priority: u8,
+    saved: u8,
+    tcb: CArea,
+    stack: CArea,
+    sp: usize,
+    name: *const c_char,
+}
+
+impl From<CTask> for Entry {
+    fn from(task: CTask) -> Self {
+        let mut name = [0; task_bits::NAME_LEN];
+        for (index, letter) in name.iter_mut().enumerate() {
+            // SAFETY: the name ends with NUL, and nothing is read behind that.
+            let byte = if task.name.is_null() {
+                0
+            } else {
+                unsafe { task.name.cast::<u8>().add(index).read() }
+            };
+            if byte == 0 {
+                break;
+            }
+            *letter = byte;
+        }
+        let saved = match task.saved {
+            0 => CortexM::Hardware,
+            1 => CortexM::Callee,
+            _ => CortexM::CalleeReturn,
+        };
+        let state = match task.state {
+            task_bits::RUNNING => State::Running,
+            task_bits::READY => State::Ready,
+            task_bits::BLOCKED => State::Blocked,
+            task_bits::SUSPENDED => State::Suspended,
+            task_bits::DELETED => State::Deleted,
+            _ => State::Unknown,
+        };
+        let known = Task::new(task.id, "");
+        let (tcb, stack) = (task.tcb.into(), task.stack.into());
+        let task = Task { name, state, priority: task.priority, tcb, stack, sp: task.sp, ..known };
+        Entry { task, saved }
+    }
+}
+
+/// `coroner_sink`.
+#[repr(C)]
+pub struct CSink {
+    kind: u8,
+    capacity: u32,
+    put: Option<extern "C" fn(*mut c_void, u32, *const u8, usize) -> bool>,
+    context: *mut c_void,
+}
+
+/// # Safety
+/// `start` points to `len` values that nobody changes, or `len` is 0.
+unsafe fn slice<'a, T>(start: *const T, len: usize) -> &'a [T] {
+    if len == 0 || start.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller's word.
+    unsafe { core::slice::from_raw_parts(start, len) }
+}
+
+const MAX_REGIONS: usize = 16;
+const MAX_AREAS: usize = 8;
+
+fn areas<'a>(from: &[CArea], room: &'a mut [Area; MAX_AREAS]) -> &'a [Area] {
+    for (to, from) in room.iter_mut().zip(from) {
+        *to = (*from).into();
+    }
+    room.get(..from.len().min(MAX_AREAS)).unwrap_or(&[])
+}
+
+fn region(from: &CRegion) -> Region {
+    let kind = match from.kind {
+        1 => Kind::Dram,
+        2 => Kind::Bss,
+        3 => Kind::Data,
+        4 => Kind::Heap,
+        5 => Kind::Rtc,
+        6 => Kind::RtcFast,
+        7 => Kind::NoInit,
+        8 => Kind::Stack,
+        9 => Kind::Tagged,
+        10 => Kind::Mmio,
+        _ => Kind::Custom,
+    };
+    let mut region = Region::new(kind, from.area.into());
+    if from.priority != 0 {
+        region = region.priority(from.priority);
+    }
+    region = match from.access {
+        1 => region.access(Access::Byte),
+        2 => region.access(Access::Half),
+        4 => region.access(Access::Word),
+        _ => region,
+    };
+    if from.name.is_null() {
+        return region;
+    }
+    // SAFETY: a string constant of the program.
+    let name = unsafe { CStr::from_ptr(from.name) };
+    region.named(name.to_str().unwrap_or(""))
+}
+
+/// `coroner_write`: writes the dump of `crash`; answers 0 complete, 1 truncated, 2 stopped, 3 failed.
+///
+/// # Safety
+/// All pointers are valid, their counts right, and the memory map of `config` is true. `room`
+/// is aligned to 8 and belongs to this call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coroner_write(
+    config: &CConfig,
+    crash: &Crash<'_>,
+    tasks: *const CTask,
+    task_count: usize,
+    room: *mut u8,
+    room_len: usize,
+    sink: &CSink,
+) -> u8 {
+    let mut regions = [Region::new(Kind::Custom, Area::EMPTY); MAX_REGIONS];
+    // SAFETY: the caller's word, here and for the other lists.
+    let given = unsafe { slice(config.regions, config.region_count) };
+    for (to, from) in regions.iter_mut().zip(given) {
+        *to = region(from);
+    }
+    let (mut exclude, mut memory) = ([Area::EMPTY; MAX_AREAS], [Area::EMPTY; MAX_AREAS]);
+    // SAFETY: as above.
+    let (excluded, mapped, tasks) = unsafe {
+        (
+            slice(config.exclude, config.exclude_count),
+            slice(config.memory, config.memory_count),
+            slice(tasks, task_count),
+        )
+    };
+    if given.len() > MAX_REGIONS || excluded.len() > MAX_AREAS || mapped.len() > MAX_AREAS {
+        return Outcome::Failed as u8;
+    }
+    let rust = Config {
+        regions: regions.get(..given.len()).unwrap_or(&[]),
+        exclude: areas(excluded, &mut exclude),
+        memory: areas(mapped, &mut memory),
+        build_id: config.build_id.into(),
+        limit: if config.limit == 0 { u32::MAX } else { config.limit },
+        ..Config::MINIMAL
+    };
+    // The tasks first, one more for an interrupt; the rest of the room is for segments.
+    let kept = task_count.saturating_add(1).min(room_len / size_of::<Task>());
+    let rest = room_len.saturating_sub(kept * size_of::<Task>());
+    for index in 0..kept {
+        // SAFETY: inside of the room, which is aligned and ours.
+        unsafe { room.cast::<Task>().add(index).write(Task::new(0, "")) };
+    }
+    let mut scratch = Scratch::EMPTY;
+    // SAFETY: just written; the segments behind them are written below before they are lent.
+    let (list, segments) = unsafe {
+        let segments = room.add(kept * size_of::<Task>()).cast::<Segment>();
+        let count = rest / size_of::<Segment>();
+        for index in 0..count {
+            segments.add(index).write(Segment::EMPTY);
+        }
+        (
+            core::slice::from_raw_parts_mut(room.cast::<Task>(), kept),
+            core::slice::from_raw_parts_mut(segments, count),
+        )
+    };
+    // SAFETY: the map is true, says the caller.
+    let mut live = unsafe { Live::new(&rust) };
+    let mut table = Table { tasks, main_stack: config.main_stack.into() };
+    let put = |at: u32, bytes: &[u8]| match sink.put {
+        Some(put) if put(sink.context, at, bytes.as_ptr(), bytes.len()) => Ok(()),
+        _ => Err(SinkError),
+    };
+    let pace = || match config.pace {
+        Some(pace) if !pace() => Pace::Stop,
+        _ => Pace::Continue,
+    };
+    let scratch = &mut scratch;
+    let mut run = Run { config: &rust, crash, live: &mut live, list, segments, scratch };
+    let outcome = match sink.kind {
+        1 => run.write(&mut table, Paced(Text::new(|bytes: &[u8]| put(0, bytes)), pace)),
+        2 => match crate::sink::semihosting::Semihosting::create(c"core.elf") {
+            Ok(file) => run.write(&mut table, Paced(file, pace)),
+            Err(_) => Outcome::Failed,
+        },
+        _ => run.write(&mut table, Paced(Callback::new(sink.capacity, put), pace)),
+    };
+    outcome as u8
+}
+
+struct Run<'a> {
+    config: &'a Config<'a>,
+    crash: &'a Crash<'a>,
+    live: &'a mut Live<'a>,
+    list: &'a mut [Task],
+    segments: &'a mut [Segment],
+    scratch: &'a mut Scratch,
+}
+
+impl Run<'_> {
+    fn write(&mut self, table: &mut Table<'_, CTask>, mut sink: impl Sink) -> Outcome {
+        let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
+        let (config, crash) = (self.config, self.crash);
+        let outcome = write::<super::Arm, _>(config, crash, table, self.live, &mut sink, room);
+        sink.finish();
+        outcome
+    }
+}
+
+/// A sink that asks a C function between blocks whether to go on.
+struct Paced<S, P>(S, P);
+
+impl<S: Sink, P: Fn() -> Pace> Sink for Paced<S, P> {
+    fn capacity(&self) -> u32 {
+        self.0.capacity()
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        if at != 0 && (self.1)() == Pace::Stop {
+            return Err(SinkError);
+        }
+        self.0.put(at, bytes)
+    }
+
+    fn finish(&mut self) {
+        self.0.finish();
+    }
+}
+
+#[allow(improper_ctypes, reason = "C only hands the pointer back")]
+unsafe extern "C" {
+    /// The program's handler.
+    safe fn coroner_crashed(crash: &Crash<'_>) -> !;
+}
+
+#[unsafe(no_mangle)]
+fn coroner_on_crash(crash: &Crash<'_>) -> ! {
+    coroner_crashed(crash)
+}
+
+/// `coroner_in_interrupt`: whether the crash was inside an interrupt or exception handler.
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_in_interrupt(crash: &Crash<'_>) -> bool {
+    crash.cause.in_interrupt
+}
+
+/// `coroner_abort`: keeps file, line and message, and crashes.
+///
+/// # Safety
+/// The strings are constants of the program.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coroner_abort(
+    file: *const c_char,
+    line: u32,
+    message: *const c_char,
+) -> ! {
+    // SAFETY: the caller's word.
+    let (file, message) = unsafe { (CStr::from_ptr(file), CStr::from_ptr(message)) };
+    let (file, message) = (file.to_str().unwrap_or(""), message.to_str().unwrap_or(""));
+    super::say_and_trap(crate::crash::Kind::Abort, file, line, message)
+}
+
+/// `coroner_exit`: ends an emulator through semihosting, for tests.
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_exit(status: u32) -> ! {
+    const APPLICATION_EXIT: usize = 0x20026;
+    loop {
+        semihosting::call(semihosting::Call::ExitExtended, &[APPLICATION_EXIT, status as usize, 0]);
+    }
+}
+
+/// `coroner_reset`: resets the chip, keeping memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_reset() -> ! {
+    super::cortex_m::reset()
+}
+
+/// `coroner_separate_faults`: gives memory, bus and usage faults handlers of their own.
+#[cfg(mainline)]
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_separate_faults() {
+    super::cortex_m::separate_faults();
+}

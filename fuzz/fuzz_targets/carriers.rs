@@ -1,0 +1,33 @@
+//! Any bytes, put to every carrier: what one yields is put to all of them again, twice.
+#![no_main]
+
+use bytes::Bytes;
+use coroner::carrier::{CarrierOptions, Piece};
+use coroner::open::CARRIERS;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    // Compressed data may stand for gigabytes; what it unpacks to is the libraries' business.
+    if data.starts_with(&[0x1f, 0x8b])
+        || data.starts_with(&[0x28, 0xb5])
+        || data.starts_with(&[0xfd, b'7'])
+    {
+        return;
+    }
+    peel(&Piece::outermost(Bytes::copy_from_slice(data)), 3);
+});
+
+fn peel(piece: &Piece, depth: usize) {
+    if depth == 0 {
+        return;
+    }
+    for carrier in CARRIERS {
+        for inner in carrier.peel(piece, &CarrierOptions::default()).into_iter().flatten().flatten()
+        {
+            for lost in &inner.lost {
+                assert!(lost.start <= lost.end);
+            }
+            peel(&inner, depth - 1);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `coroner check`: whether dumps are as they should be. For CI, without GDB scripting.
+
+mod expect;
+mod junit;
+
+use super::OpenArgs;
+use super::progress::{Progress, in_parallel};
+use crate::error::{Error, Result};
+use crate::open;
+use crate::report::{self, Report, Wishes};
+use clap::Args;
+use expect::{Expected, Verdict};
+use serde_json::json;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  coroner check dumps/*.bin --elf app.elf --expect crash.toml
+  coroner check crash.bin --elf app.elf --expect crash.toml --junit check.xml
+
+A file of expectations (TOML; every key may be left out):
+  reason = \"bus fault\"               a part of the reason
+  signal = \"SIGSEGV\"
+  function = \"read_sensor\"           the function to blame
+  crashed_thread = \"sensor\"
+  threads = [\"sensor\", \"idle\"]       all of these are there
+  frames = [\"read_sensor\", \"main\"]   in this order, others may lie between
+  signature = \"3cb911419e\"
+  elf_matches = true                 the ELF file is the dump's
+  complete = true                    nothing is cut off, missing or doubtful
+  [values]                           of variables, as `coroner report --print` shows them
+  \"g_state.mode\" = \"MODE_IDLE\"
+  [facts]
+  device = \"weather-station\"
+
+Exit status: 0 all as expected, 1 not, or a dump can't be read, 2 the command line is wrong.";
+
+/// Arguments of `coroner check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// What to open: each input is a dump of its own.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// What is expected of each dump
+    #[arg(long, value_name = "FILE", required = true)]
+    pub expect: Vec<PathBuf>,
+
+    /// Write the results as JUnit XML, as CI services read it
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Print the results as JSON Lines, one object a dump
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The results for one dump.
+struct Checked {
+    file: String,
+    verdicts: Vec<Verdict>,
+}
+
+impl Checked {
+    fn failed(&self) -> usize {
+        self.verdicts.iter().filter(|verdict| verdict.problem.is_some()).count()
+    }
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let expected = args.expect.iter().map(|path| Expected::load(path));
+    let expected: Vec<Expected> = expected.collect::<Result<_>>()?;
+    let options = args.open.options();
+    let progress = Progress::new(args.open.inputs.len());
+    let mut all = Vec::new();
+    in_parallel(
+        &args.open.inputs,
+        |input| check(input, &options, &expected),
+        |_, checked| {
+            progress.step();
+            all.push(checked);
+        },
+    );
+    progress.end();
+    all.sort_by(|a, b| a.file.cmp(&b.file));
+
+    let mut out = String::new();
+    for checked in &all {
+        out.push_str(&if args.json { json_line(checked) } else { text_lines(checked) });
+    }
+    let stdout = |e| Error::io("standard output", e);
+    std::io::stdout().lock().write_all(out.as_bytes()).map_err(stdout)?;
+    if let Some(path) = &args.junit {
+        std::fs::write(path, junit::to_xml(&all)).map_err(|e| Error::io(path, e))?;
+    }
+    let failed = all.iter().any(|checked| checked.failed() > 0);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checked {
+    let file = input.display().to_string();
+    let opened = match open::open(&[input.to_path_buf()], options) {
+        Ok(opened) => opened,
+        Err(error) => {
+            return Checked { file, verdicts: vec![Verdict::wrong("opens", error.to_string())] };
+        }
+    };
+    let verdicts = expected.iter().flat_map(|expected| {
+        let reported = |print: Vec<String>| -> Result<Report> {
+            report::build(&opened, &Wishes { print, ..Wishes::default() })
+        };
+        // One expression that makes no sense must not hide the others.
+        match reported(Vec::new()) {
+            Err(error) => vec![Verdict::wrong("opens", error.to_string())],
+            Ok(report) => expected.verdicts(&report, &|expression| {
+                let report = report::build(
+                    &opened,
+                    &Wishes {
+                        print: vec![expression.to_string()],
+                        values: false,
+                        all_threads: false,
+                        ..Wishes::default()
+                    },
+                );
+                report.map(|report| report.values).map_err(|error| error.to_string())
+            }),
+        }
+    });
+    Checked { verdicts: verdicts.collect(), file }
+}
+
+fn text_lines(checked: &Checked) -> String {
+    let all = checked.verdicts.len();
+    let failed = checked.failed();
+    if failed == 0 {
+        return format!("ok    {}: {all} as expected\n", checked.file);
+    }
+    let mut out = format!("FAIL  {}: {failed} of {all}\n", checked.file);
+    for verdict in &checked.verdicts {
+        if let Some(problem) = &verdict.problem {
+            out.push_str(&format!("      {}: {problem}\n", verdict.name));
+        }
+    }
+    out
+}
+
+fn json_line(checked: &Checked) -> String {
+    let verdicts: Vec<_> = checked
+        .verdicts
+        .iter()
+        .map(|verdict| json!({ "name": verdict.name, "problem": verdict.problem }))
+        .collect();
+    let passed = checked.failed() == 0;
+    json!({ "schema": 1, "file": checked.file, "passed": passed, "checks": verdicts }).to_string()
+        + "\n"
+}

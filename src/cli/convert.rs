@@ -1,0 +1,85 @@
+//! `coroner convert`: a dump as a file that other tools open.
+
+use super::OpenArgs;
+use crate::convert::{self, Extent};
+use crate::error::{Error, Result};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  coroner convert crash.bin --elf app.elf -o core.elf
+  gdb-multiarch -ex 'symbol-file app.elf' -c core.elf     (not `file`: it would show initial values
+                                                           of variables that the dump lacks)
+  gdb-multiarch -ex 'set osabi none' ...                  (RISC-V: shows mcause, mtval too)
+  coroner convert crash.bin -o ram.hex                    Intel HEX, by the name's ending
+  coroner convert crash.bin --to raw -o regions           a folder with a file per region";
+
+/// Arguments of `coroner convert`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConvertArgs {
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// The file to write; a folder for `--to raw`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// What to write; by the name of the file if not given: `.hex` and `.ihex` are Intel HEX, all
+    /// else an ELF core
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub to: Option<Kind>,
+
+    /// Leave out what the ELF files add: code and constants
+    #[arg(long)]
+    pub dump_only: bool,
+}
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An ELF core.
+    Elf,
+    /// Intel HEX.
+    Ihex,
+    /// A file per region, in a folder.
+    Raw,
+}
+
+pub(super) fn run(args: &ConvertArgs) -> Result<()> {
+    let opened = args.open.open()?;
+    let dump = &opened.dump;
+    let extent = if args.dump_only { Extent::DumpOnly } else { Extent::All };
+    let ending = args.output.extension().and_then(|ending| ending.to_str());
+    let by_name = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("hex" | "ihex") => Kind::Ihex,
+        _ => Kind::Elf,
+    };
+    let write =
+        |path: &PathBuf, bytes: &[u8]| std::fs::write(path, bytes).map_err(|e| Error::io(path, e));
+    match args.to.unwrap_or(by_name) {
+        Kind::Elf => {
+            let core = convert::to_elf_core(dump, extent)?;
+            write(&args.output, &core.bytes)?;
+            for (thread, names) in &core.unknown {
+                eprintln!(
+                    "coroner: an ELF core can't say 'unknown': in thread {thread}, GDB will show 0 \
+                     for {}",
+                    names.join(" ")
+                );
+            }
+        }
+        Kind::Ihex => write(&args.output, convert::to_intel_hex(dump, extent)?.as_bytes())?,
+        Kind::Raw => {
+            let folder = &args.output;
+            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+            for region in convert::regions(dump, extent) {
+                write(&folder.join(convert::raw_name(region)), &region.bytes)?;
+            }
+        }
+    }
+    eprintln!("coroner: wrote {}", args.output.display());
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `coroner report`: the crash for a person or a program.
+
+use super::OpenArgs;
+use crate::error::{Error, Result};
+use crate::report::{self, Style, Wishes};
+use clap::{Args, ValueEnum};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  coroner report crash.bin --elf app.elf                    the crash, in a terminal
+  coroner report monitor.log --elf-dir build --json | jq .headline
+  coroner report crash.bin --elf app.elf --html crash.html  one page for a bug report
+  coroner report crash.bin --elf app.elf --print 'g_state.queue[2]'";
+
+/// Arguments of `coroner report`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArgs {
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// For programs: one JSON object (docs/report.md)
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write a page that needs nothing else to FILE; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Show the value of a variable: `name`, `.member`, `->member`, `[index]`, `*` before it all
+    #[arg(long, value_name = "EXPR")]
+    pub print: Vec<String>,
+
+    /// Where source files are, beside where the compiler had them
+    #[arg(long, value_name = "DIR")]
+    pub source_dir: Vec<PathBuf>,
+
+    /// Only the thread that crashed
+    #[arg(long)]
+    pub crashed: bool,
+
+    /// Leave out the values of arguments and locals
+    #[arg(long)]
+    pub no_values: bool,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+
+    /// Columns to fill; those of the terminal if not given, unlimited when piped
+    #[arg(long, value_name = "COLUMNS")]
+    pub width: Option<usize>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+pub(super) fn run(args: &ReportArgs) -> Result<()> {
+    let opened = args.open.open()?;
+    let wishes = Wishes {
+        values: !args.no_values,
+        all_threads: !args.crashed,
+        print: args.print.clone(),
+        source_dirs: args.source_dir.clone(),
+    };
+    let report = report::build(&opened, &wishes)?;
+    if let Some(path) = &args.html {
+        let page = report::to_html(&report);
+        if path.as_os_str() != "-" {
+            std::fs::write(path, page).map_err(|e| Error::io(path, e))?;
+            eprintln!("coroner: wrote {}", path.display());
+            return Ok(());
+        }
+        return print(&page);
+    }
+    if args.json {
+        return print(&report.to_json());
+    }
+    let mut style = Style::of_stdout();
+    match args.color {
+        Colour::Auto => {}
+        Colour::Always => style.colour = true,
+        Colour::Never => style.colour = false,
+    }
+    style.width = args.width.or(style.width);
+    print(&report::to_text(&report, &style))
+}
+
+fn print(text: &str) -> Result<()> {
+    let stdout = |e| Error::io("standard output", e);
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
+}

@@ -1,0 +1,373 @@
+//! `coroner triage`: thousands of dumps, grouped by what crashed.
+
+use super::OpenArgs;
+use super::progress::{Progress, in_parallel};
+use crate::error::{Error, Result};
+use crate::open::{self, Options};
+use crate::report::{self, Wishes};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+const EXAMPLES: &str = "\
+Examples:
+  coroner triage dumps --elf-dir builds                     groups, the largest first
+  coroner triage dumps --elf-dir builds --rows all.jsonl    and a row per dump, for DuckDB and others
+  coroner triage dumps --elf-dir builds --rows all.jsonl --resume
+                                                            only the files that have no row yet
+  duckdb -c \"select signature, count(*) from 'all.jsonl' group by 1 order by 2 desc\"
+
+A file that can't be read is a row with an error, not the end of the work.";
+
+/// Folders deeper than this are not searched.
+const DEEPEST_FOLDER: usize = 32;
+
+/// Arguments of `coroner triage`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TriageArgs {
+    /// What to open: files, and folders with all that is in them.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
+    /// Write a row for each dump to FILE: JSON Lines, or CSV if its name ends in .csv
+    #[arg(long, value_name = "FILE")]
+    pub rows: Option<PathBuf>,
+
+    /// Keep the rows that FILE has (JSON Lines) and read only the files that have none
+    #[arg(long, requires = "rows")]
+    pub resume: bool,
+
+    /// How the groups are printed
+    #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORM")]
+    pub groups: Form,
+
+    /// Print only the N largest groups
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+}
+
+/// How groups are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// What is known of one dump.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Row {
+    file: String,
+    /// Of the file, in seconds since 1970.
+    modified: u64,
+    signature: Option<String>,
+    headline: Option<String>,
+    signal: Option<String>,
+    thread: Option<String>,
+    functions: Vec<String>,
+    format: Option<String>,
+    chip: Option<String>,
+    firmware_id: Option<String>,
+    elf: Option<String>,
+    warnings: usize,
+    error: Option<String>,
+}
+
+/// Dumps of one signature.
+#[derive(Debug, Serialize)]
+struct Group {
+    signature: String,
+    count: u64,
+    first_seen: u64,
+    last_seen: u64,
+    headline: String,
+    functions: Vec<String>,
+    example: String,
+}
+
+pub(super) fn run(args: &TriageArgs) -> Result<()> {
+    let mut files = Vec::new();
+    for input in &args.open.inputs {
+        if input.is_dir() {
+            list(input, DEEPEST_FOLDER, &mut files);
+        } else {
+            files.push(input.clone());
+        }
+    }
+    let mut groups = BTreeMap::new();
+    let mut failed = 0u64;
+    if args.resume {
+        let known = resume(args.rows.as_deref(), &mut groups, &mut failed)?;
+        files.retain(|file| !known.contains(&file.display().to_string()));
+    }
+    let mut rows = match &args.rows {
+        Some(path) => Some(Rows::open(path, args.resume)?),
+        None => None,
+    };
+    let options = args.open.options();
+    let progress = Progress::new(files.len());
+    let mut trouble = None;
+    in_parallel(
+        &files,
+        |file| row(file, &options),
+        |_, row| {
+            progress.step();
+            if let Some(rows) = &mut rows
+                && let Err(error) = rows.write(&row)
+            {
+                trouble.get_or_insert(error);
+            }
+            failed += u64::from(row.error.is_some());
+            count(&mut groups, &row);
+        },
+    );
+    progress.end();
+    if let Some(rows) = rows {
+        rows.end()?;
+    }
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    print(args, groups, failed)
+}
+
+/// All files below `folder`. What can't be listed holds nothing for us.
+fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() && !path.is_symlink() {
+            if depth > 0 {
+                list(&path, depth - 1, files);
+            }
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+}
+
+fn row(file: &Path, options: &Options) -> Row {
+    let modified = std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
+    let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let mut row = Row {
+        file: file.display().to_string(),
+        modified: modified.map_or(0, |since| since.as_secs()),
+        ..Row::default()
+    };
+    let wishes = Wishes { values: false, all_threads: false, ..Wishes::default() };
+    let opened = open::open(&[file.to_path_buf()], options);
+    match opened.and_then(|opened| report::build(&opened, &wishes)) {
+        Err(error) => row.error = Some(error.to_string()),
+        Ok(report) => {
+            row.thread = report.crashed().map(|thread| thread.name.clone());
+            row.functions = report.signature.parts.iter().skip(1).cloned().collect();
+            row.signature = Some(report.signature.id);
+            row.headline = Some(report.headline);
+            row.signal = Some(report.reason.signal);
+            row.format = Some(report.identity.format);
+            row.chip = report.identity.chip;
+            row.firmware_id = report.identity.firmware_ids.into_iter().next();
+            row.elf = report.identity.firmware;
+            row.warnings = report.notes.iter().filter(|note| note.severity != "info").count();
+        }
+    }
+    row
+}
+
+fn count(groups: &mut BTreeMap<String, Group>, row: &Row) {
+    let Some(signature) = &row.signature else { return };
+    let group = groups.entry(signature.clone()).or_insert_with(|| Group {
+        signature: signature.clone(),
+        count: 0,
+        first_seen: row.modified,
+        last_seen: row.modified,
+        headline: row.headline.clone().unwrap_or_default(),
+        functions: row.functions.clone(),
+        example: row.file.clone(),
+    });
+    group.count += 1;
+    group.first_seen = group.first_seen.min(row.modified);
+    group.last_seen = group.last_seen.max(row.modified);
+    // The order in which files are done is chance; the example is not.
+    if row.file < group.example {
+        group.example.clone_from(&row.file);
+        group.headline = row.headline.clone().unwrap_or_default();
+    }
+}
+
+/// The files that have a row already. A last line that was cut off is done again.
+fn resume(
+    path: Option<&Path>,
+    groups: &mut BTreeMap<String, Group>,
+    failed: &mut u64,
+) -> Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    let Some(path) = path.filter(|path| path.exists()) else { return Ok(known) };
+    if is_csv(path) {
+        return Err(Error::Usage("--resume needs rows in JSON Lines".into()));
+    }
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut whole = 0;
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(|e| Error::io(path, e))?;
+        let Ok(row) = serde_json::from_slice::<Row>(&line) else { break };
+        whole += line.len() as u64 + 1;
+        *failed += u64::from(row.error.is_some());
+        count(groups, &row);
+        known.insert(row.file);
+    }
+    let file = std::fs::OpenOptions::new().write(true).open(path);
+    let cut = file.and_then(|file| file.set_len(whole.min(file.metadata()?.len())));
+    cut.map_err(|e| Error::io(path, e))?;
+    Ok(known)
+}
+
+fn is_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
+}
+
+/// The file of rows.
+struct Rows {
+    path: PathBuf,
+    out: BufWriter<std::fs::File>,
+    csv: bool,
+}
+
+impl Rows {
+    fn open(path: &Path, append: bool) -> Result<Rows> {
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).write(true).append(append).truncate(!append);
+        let file = options.open(path).map_err(|e| Error::io(path, e))?;
+        let mut rows = Rows { path: path.into(), out: BufWriter::new(file), csv: is_csv(path) };
+        if rows.csv {
+            rows.line(
+                "file,modified,signature,headline,signal,thread,functions,format,chip,firmware_id,\
+                 elf,warnings,error",
+            )?;
+        }
+        Ok(rows)
+    }
+
+    fn line(&mut self, line: &str) -> Result<()> {
+        writeln!(self.out, "{line}").map_err(|e| Error::io(&self.path, e))
+    }
+
+    fn write(&mut self, row: &Row) -> Result<()> {
+        if !self.csv {
+            // Strings and numbers can always be written.
+            return self.line(&serde_json::to_string(row).unwrap_or_default());
+        }
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let cells = [
+            row.file.clone(),
+            row.modified.to_string(),
+            text(&row.signature),
+            text(&row.headline),
+            text(&row.signal),
+            text(&row.thread),
+            row.functions.join(" < "),
+            text(&row.format),
+            text(&row.chip),
+            text(&row.firmware_id),
+            text(&row.elf),
+            row.warnings.to_string(),
+            text(&row.error),
+        ];
+        self.line(&csv_line(&cells))
+    }
+
+    fn end(mut self) -> Result<()> {
+        self.out.flush().map_err(|e| Error::io(&self.path, e))
+    }
+}
+
+/// RFC 4180.
+fn csv_line(cells: &[String]) -> String {
+    let cell = |cell: &String| match cell.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.clone(),
+    };
+    cells.iter().map(cell).collect::<Vec<_>>().join(",")
+}
+
+fn print(args: &TriageArgs, groups: BTreeMap<String, Group>, failed: u64) -> Result<()> {
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.signature.cmp(&b.signature)));
+    let all = groups.len();
+    let dumps: u64 = groups.iter().map(|group| group.count).sum();
+    groups.truncate(args.top.unwrap_or(usize::MAX));
+    let mut out = String::new();
+    if args.groups == Form::Csv {
+        out.push_str("signature,count,first_seen,last_seen,headline,functions,example\n");
+    }
+    for group in &groups {
+        match args.groups {
+            Form::Jsonl => out.push_str(&serde_json::to_string(group).unwrap_or_default()),
+            Form::Csv => out.push_str(&csv_line(&[
+                group.signature.clone(),
+                group.count.to_string(),
+                group.first_seen.to_string(),
+                group.last_seen.to_string(),
+                group.headline.clone(),
+                group.functions.join(" < "),
+                group.example.clone(),
+            ])),
+            Form::Text => out.push_str(&format!(
+                "{:>7}  {}  {}\n         {} to {}, {}",
+                group.count,
+                group.signature,
+                group.headline,
+                date(group.first_seen),
+                date(group.last_seen),
+                group.example
+            )),
+        }
+        out.push('\n');
+    }
+    let stdout = |e| Error::io("standard output", e);
+    std::io::stdout().lock().write_all(out.as_bytes()).map_err(stdout)?;
+    eprintln!("coroner: {dumps} dumps in {all} groups, {failed} files could not be read");
+    Ok(())
+}
+
+/// `2026-01-31`, of seconds since 1970 (Howard Hinnant's `civil_from_days`).
+fn date(seconds: u64) -> String {
+    let days = (seconds / 86_400) as i64 + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        // As `date -u -d @N +%F` prints them.
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(951_782_400), "2000-02-29");
+        assert_eq!(date(1_774_915_200), "2026-03-31");
+    }
+
+    #[test]
+    fn cells_are_quoted_as_rfc_4180_says() {
+        let cells = ["plain", "with, comma", "with \"quotes\""].map(String::from);
+        assert_eq!(csv_line(&cells), "plain,\"with, comma\",\"with \"\"quotes\"\"\"");
+    }
+}

@@ -1,0 +1,195 @@
+//! DWARF expressions, evaluated against the registers and memory of one frame.
+//!
+//! Bounded: an expression from a damaged file may loop, so the number of operations is limited.
+//!
+//! Source: DWARF 5, section 2.5 "DWARF Expressions" and 2.6 "Location Descriptions".
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use super::Slice;
+use crate::memory::Memory;
+use crate::registers::Registers;
+use crate::targets::Endian;
+use gimli::{Encoding, EvaluationResult, Expression, Piece, Value, ValueType};
+use std::fmt;
+
+/// More operations than any compiler writes.
+const MOST_OPERATIONS: u32 = 10_000;
+
+/// Why a value can't be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The compiler did not keep it.
+    OptimizedOut,
+    /// It is in a register that is not known in this frame.
+    Register(String),
+    /// It is in memory that nobody holds.
+    Memory(u64),
+    /// It needs something that only a live target or a larger debugger has.
+    Unsupported(&'static str),
+    /// The debug information is damaged.
+    Damaged,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missing::OptimizedOut => f.write_str("optimized out"),
+            Missing::Register(name) => write!(f, "in {name}, which is not known here"),
+            Missing::Memory(addr) => write!(f, "at {addr:#x}, which is not in the dump"),
+            Missing::Unsupported(what) => write!(f, "not supported: {what}"),
+            Missing::Damaged => f.write_str("damaged debug information"),
+        }
+    }
+}
+
+impl From<gimli::Error> for Missing {
+    fn from(_: gimli::Error) -> Self {
+        Missing::Damaged
+    }
+}
+
+/// What an expression may look at.
+pub(crate) struct Env<'e, 'a> {
+    pub memory: &'e Memory,
+    pub registers: &'e Registers,
+    /// The canonical frame address.
+    pub cfa: Option<u64>,
+    /// What `DW_OP_fbreg` counts from.
+    pub frame_base: Option<u64>,
+    /// The unit of the expression, for indexed addresses and typed values.
+    pub unit: Option<gimli::UnitRef<'e, Slice<'a>>>,
+    /// Evaluates an expression as it was when the function was entered.
+    pub at_entry: Option<&'e EntryValue<'e, 'a>>,
+}
+
+/// Answers `DW_OP_entry_value`.
+pub(crate) type EntryValue<'e, 'a> = dyn Fn(Expression<Slice<'a>>) -> Result<u64, Missing> + 'e;
+
+impl<'a> Env<'_, 'a> {
+    /// Where the expression says that the object is, piece by piece.
+    pub(crate) fn locate(
+        &self,
+        expression: Expression<Slice<'a>>,
+        encoding: Encoding,
+        initial: Option<u64>,
+    ) -> Result<Vec<Piece<Slice<'a>>>, Missing> {
+        let mut run = expression.evaluation(encoding);
+        run.set_max_iterations(MOST_OPERATIONS);
+        if let Some(value) = initial {
+            run.set_initial_value(value);
+        }
+        let mut step = run.evaluate()?;
+        // Each turn answers one question of an expression that is limited itself.
+        for _ in 0..MOST_OPERATIONS {
+            step = match step {
+                EvaluationResult::Complete => return Ok(run.result()),
+                EvaluationResult::RequiresMemory { address, size, base_type, .. } => {
+                    let value = self.word(address, size.into())?;
+                    run.resume_with_memory(Value::from_u64(self.value_type(base_type)?, value)?)?
+                }
+                EvaluationResult::RequiresRegister { register, base_type } => {
+                    let value = self.register(register)?;
+                    run.resume_with_register(Value::from_u64(self.value_type(base_type)?, value)?)?
+                }
+                EvaluationResult::RequiresFrameBase => {
+                    run.resume_with_frame_base(self.frame_base.ok_or(Missing::OptimizedOut)?)?
+                }
+                EvaluationResult::RequiresCallFrameCfa => {
+                    let unknown = || Missing::Register("the frame address".into());
+                    run.resume_with_call_frame_cfa(self.cfa.ok_or_else(unknown)?)?
+                }
+                EvaluationResult::RequiresRelocatedAddress(addr) => {
+                    run.resume_with_relocated_address(addr)?
+                }
+                EvaluationResult::RequiresIndexedAddress { index, .. } => {
+                    let unit = self.unit.ok_or(Missing::Damaged)?;
+                    run.resume_with_indexed_address(unit.address(index)?)?
+                }
+                EvaluationResult::RequiresBaseType(offset) => {
+                    run.resume_with_base_type(self.value_type(offset)?)?
+                }
+                EvaluationResult::RequiresEntryValue(inner) => {
+                    let at_entry = self.at_entry.ok_or(Missing::OptimizedOut)?;
+                    let value = at_entry(inner)?;
+                    run.resume_with_entry_value(Value::Generic(value))?
+                }
+                EvaluationResult::RequiresTls(_) => {
+                    return Err(Missing::Unsupported("thread-local storage"));
+                }
+                EvaluationResult::RequiresAtLocation(_)
+                | EvaluationResult::RequiresParameterRef(_) => {
+                    return Err(Missing::Unsupported("a value that another entry describes"));
+                }
+                _ => return Err(Missing::Unsupported("an expression of another machine")),
+            };
+        }
+        Err(Missing::Damaged)
+    }
+
+    /// The single address or value that the expression computes.
+    pub(crate) fn compute(
+        &self,
+        expression: Expression<Slice<'a>>,
+        encoding: Encoding,
+        initial: Option<u64>,
+    ) -> Result<u64, Missing> {
+        let pieces = self.locate(expression, encoding, initial)?;
+        let [piece] = pieces.as_slice() else { return Err(Missing::Damaged) };
+        match piece.location {
+            gimli::Location::Address { address } => Ok(address),
+            gimli::Location::Register { register } => self.register(register),
+            gimli::Location::Value { value } => Ok(value.to_u64(self.mask())?),
+            gimli::Location::Empty => Err(Missing::OptimizedOut),
+            _ => Err(Missing::Unsupported("a location of this kind")),
+        }
+    }
+
+    fn mask(&self) -> u64 {
+        self.registers.arch().address_mask()
+    }
+
+    /// The value of the register with this DWARF number.
+    pub(crate) fn register(&self, register: gimli::Register) -> Result<u64, Missing> {
+        let arch = self.registers.arch();
+        let index = arch.register_by_dwarf(register.0.into());
+        let named = |index: usize| arch.registers.get(index).map(|r| r.name.clone());
+        let name = || index.and_then(named).unwrap_or_else(|| format!("register {}", register.0));
+        let value = index.and_then(|index| self.registers.get(index));
+        value.map(|value| value as u64).ok_or_else(|| Missing::Register(name()))
+    }
+
+    /// The word of `size` bytes (1 to 8) at `addr`, in the device's byte order.
+    pub(crate) fn word(&self, addr: u64, size: usize) -> Result<u64, Missing> {
+        read_word(self.memory, addr, size, self.registers.arch().endian)
+    }
+
+    fn value_type(&self, offset: gimli::UnitOffset<usize>) -> Result<ValueType, Missing> {
+        if offset.0 == 0 {
+            return Ok(ValueType::Generic);
+        }
+        let unit = self.unit.ok_or(Missing::Damaged)?;
+        let entry = unit.entry(offset)?;
+        let kind = ValueType::from_entry(&entry)?;
+        kind.ok_or(Missing::Unsupported("an expression of a type that is no number"))
+    }
+}
+
+/// The word of `size` bytes (1 to 8) at `addr`.
+pub(crate) fn read_word(
+    memory: &Memory,
+    addr: u64,
+    size: usize,
+    endian: Endian,
+) -> Result<u64, Missing> {
+    let mut buf = [0u8; 8];
+    let wanted = buf.get_mut(..size).ok_or(Missing::Damaged)?;
+    let got = memory.read(addr, wanted);
+    if got < size {
+        return Err(Missing::Memory(addr.saturating_add(got as u64)));
+    }
+    if endian == Endian::Big {
+        wanted.reverse();
+    }
+    Ok(u64::from_le_bytes(buf))
+}

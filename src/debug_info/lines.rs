@@ -1,0 +1,59 @@
+//! From an address to function, file and line, inlined calls included.
+
+use super::{Module, Modules};
+
+/// Deeper inlining is not followed.
+const DEEPEST_INLINING: usize = 64;
+
+/// One function that an address lies in, and where in its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The function's name, demangled.
+    pub function: Option<String>,
+    /// The source file as the compiler recorded it.
+    pub file: Option<String>,
+    /// The line in it, counted from 1.
+    pub line: Option<u32>,
+    /// The column, counted from 1.
+    pub column: Option<u32>,
+    /// Whether this function was inlined into the next one of the list.
+    pub inlined: bool,
+    /// The function's entry in its unit of `.debug_info`.
+    pub(crate) die: Option<gimli::UnitOffset<usize>>,
+}
+
+impl Module<'_> {
+    /// The functions that the instruction at `addr` belongs to: the innermost inlined one first,
+    /// the one that was really called last. Empty if DWARF does not tell.
+    pub fn places(&self, addr: u64) -> Vec<Place> {
+        let mut places = Vec::new();
+        let Some(context) = self.context() else { return places };
+        let Ok(mut frames) = context.find_frames(addr).skip_all_loads() else { return places };
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame.function.as_ref().and_then(|name| Some(name.demangle().ok()?.into()));
+            let at = frame.location;
+            places.push(Place {
+                function: name,
+                file: at.as_ref().and_then(|at| at.file).map(str::to_string),
+                line: at.as_ref().and_then(|at| at.line).filter(|line| *line > 0),
+                column: at.as_ref().and_then(|at| at.column).filter(|column| *column > 0),
+                inlined: true,
+                die: frame.dw_die_offset,
+            });
+            if places.len() >= DEEPEST_INLINING {
+                break;
+            }
+        }
+        if let Some(outermost) = places.last_mut() {
+            outermost.inlined = false;
+        }
+        places
+    }
+}
+
+impl Modules<'_> {
+    /// As [`Module::places`], of the ELF file that `addr` belongs to.
+    pub fn places(&self, addr: u64) -> Vec<Place> {
+        self.at(addr).map(|module| module.places(addr)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,118 @@
+//! The symbol table, by address: names for code that has no DWARF.
+
+use crate::firmware::{Firmware, Symbol};
+use std::borrow::Cow;
+
+/// Beyond this a symbol without a size, or one that the linker was told, names nothing.
+const FARTHEST: u64 = 4096;
+
+/// A symbol and how far into it an address lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAddr {
+    /// The symbol's name, demangled.
+    pub name: String,
+    /// Bytes from the symbol's start.
+    pub offset: u64,
+    /// Whether the symbol says that it covers the address. If not, it is the nearest one below.
+    pub covers: bool,
+}
+
+/// The symbols of an ELF file, sorted by address.
+#[derive(Debug, Default)]
+pub struct Symbols {
+    /// Functions, and labels in code.
+    code: Vec<Symbol>,
+    /// Variables.
+    data: Vec<Symbol>,
+    /// What the linker was told: names of addresses outside of all sections.
+    absolute: Vec<Symbol>,
+}
+
+impl Symbols {
+    pub(super) fn of(elf: &Firmware) -> Symbols {
+        let mut symbols = Symbols::default();
+        let code: Vec<(u64, u64)> = elf
+            .sections
+            .iter()
+            .filter(|s| s.alloc && s.execute && s.len > 0)
+            .map(|s| (s.addr, s.len))
+            .collect();
+        let thumb = elf.machine == goblin::elf::header::EM_ARM;
+        for mut symbol in elf.symbols() {
+            // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
+            if symbol.name.starts_with(['$', '.']) {
+                continue;
+            }
+            if symbol.object {
+                symbols.data.push(symbol);
+                continue;
+            }
+            if thumb && symbol.function {
+                symbol.addr &= !1;
+            }
+            let inside =
+                |(start, len): &(u64, u64)| symbol.addr >= *start && symbol.addr - start < *len;
+            if symbol.absolute {
+                symbols.absolute.push(symbol);
+            } else if code.iter().any(inside) {
+                symbols.code.push(symbol);
+            }
+        }
+        // Of several symbols at one address the last is found first: a function with a size.
+        let rank = |s: &Symbol| (s.addr, s.function, s.len);
+        symbols.code.sort_by_key(rank);
+        symbols.data.sort_by_key(rank);
+        symbols.absolute.sort_by_key(rank);
+        symbols
+    }
+
+    /// The function or label that `addr` lies in.
+    pub fn at(&self, addr: u64) -> Option<NamedAddr> {
+        let end = self.code.partition_point(|s| s.addr <= addr);
+        let below = self.code.get(..end)?;
+        let covering = |s: &&Symbol| s.len > 0 && addr - s.addr < s.len;
+        // A label inside a function must not hide the function: look a few symbols back.
+        let covers = below.iter().rev().take(64).find(covering);
+        if let Some(symbol) = covers {
+            return Some(named(symbol, addr, true));
+        }
+        let nearest = below.last()?;
+        (nearest.len == 0 && addr - nearest.addr < FARTHEST).then(|| named(nearest, addr, false))
+    }
+
+    /// The nearest name at or below `addr` that the linker was told.
+    pub fn absolute_at(&self, addr: u64) -> Option<NamedAddr> {
+        let end = self.absolute.partition_point(|s| s.addr <= addr);
+        let symbol = self.absolute.get(..end)?.last()?;
+        (addr - symbol.addr < FARTHEST).then(|| named(symbol, addr, false))
+    }
+
+    /// The variable that `addr` lies in.
+    pub fn data_at(&self, addr: u64) -> Option<NamedAddr> {
+        let end = self.data.partition_point(|s| s.addr <= addr);
+        let symbol = self.data.get(..end)?.last()?;
+        (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
+    }
+
+    /// How many functions there are.
+    pub fn function_count(&self) -> usize {
+        self.code.iter().filter(|s| s.function).count()
+    }
+
+    /// The start of the function that covers `addr`, and its length.
+    pub fn function_bounds(&self, addr: u64) -> Option<(u64, u64)> {
+        let end = self.code.partition_point(|s| s.addr <= addr);
+        let below = self.code.get(..end)?;
+        let covering = |s: &&Symbol| s.len > 0 && addr - s.addr < s.len;
+        below.iter().rev().take(64).find(covering).map(|s| (s.addr, s.len))
+    }
+}
+
+fn named(symbol: &Symbol, addr: u64, covers: bool) -> NamedAddr {
+    NamedAddr { name: demangled(&symbol.name).into_owned(), offset: addr - symbol.addr, covers }
+}
+
+/// A Rust or C++ name as its author wrote it; any other as it is.
+pub fn demangled(name: &str) -> Cow<'_, str> {
+    addr2line::demangle_auto(Cow::Borrowed(name), None)
+}

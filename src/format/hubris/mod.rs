@@ -1,0 +1,176 @@
+//! Oxide Hubris dumps, as Humility writes them: an ELF core with notes of its own, one of which
+//! is the whole build archive. The ELF files travel in the dump.
+//!
+//! | note type  | contents                                                            |
+//! | 0x1de00001 | the build archive: a zip with `elf/kernel`, `elf/task/*`, ...        |
+//! | 0x1de00002 | registers: pairs of id (DCRSR: 0-12, 13 sp, 14 lr, 15 pc, 16 psr,    |
+//! |            | 17 msp, 18 psp, 20 CONTROL and masks, 33 fpscr, 64.. s0..) and value |
+//! | 0x1de00003 | a dump of one task, without registers                               |
+//!
+//! All are owned by "Oxide Computer Company". `archive.rs` reads the zip, `tasks.rs` the kernel's
+//! table of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
+//!
+//! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs`; seen in 3 shipped cores.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod archive;
+pub mod areas;
+mod tasks;
+
+use super::elf::{self, CoreFile};
+use super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
+use super::{Context, Format, add_region, find_heads, in_input};
+use crate::carrier::Piece;
+use crate::dump::{Dump, Embedded, Note, Thread};
+use crate::error::{Fault, Result};
+use crate::memory::{Access, Region};
+use crate::registers::Registers;
+use bytes::Bytes;
+use std::ops::Range;
+
+const NAME: &str = "hubris";
+const OWNER: &str = "Oxide Computer Company";
+const NT_ARCHIVE: u32 = 0x1de0_0001;
+const NT_REGISTERS: u32 = 0x1de0_0002;
+const NT_ONE_TASK: u32 = 0x1de0_0003;
+
+/// Hubris dumps.
+pub struct Hubris;
+
+impl Format for Hubris {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Hubris dump (Humility's ELF core)"
+    }
+
+    fn recognises(&self, piece: &Piece) -> bool {
+        piece.hint == Some(NAME) || (elf::is_core(&piece.bytes) && has_notes(&piece.bytes))
+    }
+
+    fn extent(&self, piece: &Piece) -> Option<u64> {
+        Some(elf::parse_core(NAME, &piece.bytes).ok()?.end)
+    }
+
+    fn find(&self, piece: &Piece) -> Vec<Range<usize>> {
+        find_heads(&piece.bytes, b"\x7fELF", elf::is_core)
+    }
+
+    fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
+        let core = elf::parse_core(NAME, &piece.bytes).map_err(in_input)?;
+        let machine = machine_of(context, Family::CortexM)?;
+        let mut dump = Dump::new("Hubris dump", machine.arch);
+        dump.chip = machine.chip;
+        dump.notes = piece.notes.clone();
+        dump.notes.extend(core.problems.iter().cloned());
+        for segment in &core.segments {
+            let mut region = Region::dumped(segment.addr, segment.bytes.clone());
+            region.access = Access { write: segment.write, execute: segment.execute };
+            add_region(&mut dump, NAME, region, piece, segment.offset);
+        }
+        let registers = registers(&core, &dump);
+        if let Some(note) = note(&core, NT_ARCHIVE) {
+            read_archive(&note, registers.as_ref(), &mut dump);
+        } else {
+            dump.warn(format!("{NAME}: the build archive is not in the dump: --elf names the ELF"));
+        }
+        if let Some(registers) = registers {
+            let mut thread = Thread::new(1, registers);
+            thread.crashed = true;
+            dump.threads.push(thread);
+        } else if note(&core, NT_ONE_TASK).is_some() {
+            dump.notes.push(Note::info(format!("{NAME}: a dump of one task: no CPU registers")));
+        } else {
+            dump.warn(format!("{NAME}: there is no register note"));
+        }
+        tasks::add_threads(&mut dump);
+        if dump.threads.is_empty() && dump.memory.region_count() == 0 {
+            let fault = Fault::new(NAME, "contents", 0, "registers or memory", "neither");
+            return Err(in_input(fault));
+        }
+        Ok(dump)
+    }
+}
+
+fn has_notes(bytes: &Bytes) -> bool {
+    elf::parse_core(NAME, bytes)
+        .is_ok_and(|core| core.notes.iter().any(|note| note.name.starts_with(OWNER)))
+}
+
+fn note(core: &CoreFile, kind: u32) -> Option<Bytes> {
+    let wanted = |note: &&elf::ElfNote| note.name.starts_with(OWNER) && note.kind == kind;
+    core.notes.iter().find(wanted).map(|note| note.desc.clone())
+}
+
+fn registers(core: &CoreFile, dump: &Dump) -> Option<Registers> {
+    let desc = note(core, NT_REGISTERS)?;
+    let mut registers = Registers::unknown(dump.arch.clone());
+    registers.set_why_missing("register not in the dump");
+    let mut singles = [None; 32];
+    for pair in desc.as_chunks::<8>().0 {
+        let [a, b, c, d, e, f, g, h] = *pair;
+        let (id, value) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        match id {
+            17 => drop(registers.set_by_name("msp", value)),
+            18 => drop(registers.set_by_name("psp", value)),
+            20 => set_control_word(&mut registers, value),
+            33 => drop(registers.set_by_name("fpscr", value)),
+            64..=95 => {
+                if let Some(slot) = singles.get_mut((id & 31) as usize) {
+                    *slot = Some(value);
+                }
+            }
+            id => {
+                if let Some(name) = CORTEX_M.get(id as usize) {
+                    registers.set_by_name(name, value);
+                }
+            }
+        }
+    }
+    for (n, pair) in singles.chunks(2).enumerate() {
+        if let [Some(low), Some(high)] = pair {
+            set_single_floats(&mut registers, n.saturating_mul(2), &[*low, *high]);
+        }
+    }
+    Some(registers)
+}
+
+/// Takes the ELF files out of the archive; the one that was running comes first.
+fn read_archive(zip: &Bytes, registers: Option<&Registers>, dump: &mut Dump) {
+    let members = match archive::members(zip) {
+        Ok(members) => members,
+        Err(fault) => {
+            dump.warn(format!("{fault}: the ELF files in the dump can't be read"));
+            return;
+        }
+    };
+    if let Some(comment) = archive::comment(zip) {
+        dump.identity.facts.push(("archive".into(), comment));
+    }
+    let pc = registers.and_then(Registers::pc);
+    for member in members {
+        let wanted = member.name.starts_with("elf/") || member.name == "git-rev";
+        if !wanted {
+            continue;
+        }
+        let bytes = match member.unpack() {
+            Ok(bytes) => bytes,
+            Err(fault) => {
+                dump.warn(format!("{fault}: {} can't be read", member.name));
+                continue;
+            }
+        };
+        if member.name == "git-rev" {
+            let text = String::from_utf8_lossy(&bytes).trim().to_string();
+            dump.identity.facts.push(("git".into(), text));
+            continue;
+        }
+        let running = pc.is_some_and(|pc| tasks::holds_code_at(&bytes, pc));
+        let file = Embedded { name: member.name, bytes: bytes.into() };
+        let at = if running { 0 } else { dump.embedded.len() };
+        dump.embedded.insert(at, file);
+    }
+}

@@ -1,0 +1,238 @@
+//! PebbleOS core dumps: memory and every thread with its registers.
+//!
+//! | off | size | field                                                            |
+//! |   0 |    4 | 0xf00dcafe, LE like all                                          |
+//! |   4 |    1 | number of the core                                               |
+//! |   5 |    3 | version: 1                                                       |
+//! |   8 |    4 | Unix time                                                        |
+//! |  12 |   16 | serial number                                                    |
+//! |  28 |   64 | build id, as text                                                |
+//! |  92 |      | chunks: key, size, payload; until key 0xffffffff                  |
+//!
+//! Chunks: 1 memory at 0x20000000 (old); 2 a thread (89 bytes: name, id, whether it ran, r0-r12
+//! sp lr pc xpsr); 3 msp, psp, primask, basepri, faultmask, control; 4 address and memory. In a
+//! flash partition a header of 9 or more bytes comes first; the dump is found behind it.
+//!
+//! Source: coredevices/PebbleOS eb194795d (2026-08), `include/pebbleos/core_dump_structs.h`,
+//! `src/fw/kernel/core_dump.c`. The sample was cross-checked with its `tools/readcore.py`.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::machine::{CORTEX_M, Family, machine_of, set_words};
+use super::{Context, Format, add_region, find_heads, in_input};
+use crate::carrier::Piece;
+use crate::carrier::text::decode_hex;
+use crate::cursor::{Cursor, u32_at};
+use crate::dump::{Dump, FirmwareId, Note, Thread};
+use crate::error::{Fault, Result};
+use crate::memory::{AddrRange, Region, text_until_nul};
+use crate::registers::Registers;
+use bytes::Bytes;
+use std::ops::Range;
+
+const NAME: &str = "pebble";
+const MAGIC: u32 = 0xf00d_cafe;
+const VERSION: u32 = 1;
+const OLD_RAM_ADDR: u64 = 0x2000_0000;
+const END_KEY: u32 = 0xffff_ffff;
+const HEADER_LEN: u64 = 92;
+
+/// PebbleOS core dumps.
+pub struct Pebble;
+
+impl Format for Pebble {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "PebbleOS core dump"
+    }
+
+    fn recognises(&self, piece: &Piece) -> bool {
+        piece.hint == Some(NAME) || is_head(&piece.bytes)
+    }
+
+    fn extent(&self, piece: &Piece) -> Option<u64> {
+        let mut cursor = Cursor::new(NAME, piece.bytes.clone(), 0);
+        cursor.skip("header", HEADER_LEN as usize).ok()?;
+        while let Ok((key, size)) = chunk_head(&mut cursor) {
+            if key == END_KEY {
+                return Some(cursor.offset());
+            }
+            cursor.skip("chunk", size as usize).ok()?;
+        }
+        None
+    }
+
+    fn find(&self, piece: &Piece) -> Vec<Range<usize>> {
+        find_heads(&piece.bytes, &MAGIC.to_le_bytes(), is_head)
+    }
+
+    fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
+        let machine = machine_of(context, Family::CortexM)?;
+        let mut dump = Dump::new("PebbleOS core dump, version 1", machine.arch);
+        dump.chip = machine.chip;
+        dump.notes = piece.notes.clone();
+        let mut cursor = Cursor::new(NAME, piece.bytes.clone(), 0);
+        read_header(&mut cursor, &mut dump).map_err(in_input)?;
+        let mut system = None;
+        loop {
+            let (key, size) = match chunk_head(&mut cursor) {
+                Ok((END_KEY, _)) => break,
+                Ok(head) => head,
+                Err(fault) => {
+                    dump.warn(format!("{fault}: the dump is cut off"));
+                    break;
+                }
+            };
+            let offset = cursor.offset();
+            let payload = cursor.take_up_to(size as usize);
+            let cut = u64::from(size).saturating_sub(payload.len() as u64);
+            let chunk = Chunk { key, payload, offset, cut };
+            match chunk.key {
+                3 => system = Some(chunk.payload),
+                _ => read_chunk(chunk, &mut dump, piece),
+            }
+            if cut > 0 {
+                dump.warn(format!(
+                    "{NAME}: the dump is cut off in the chunk at offset {offset:#x}: {cut} bytes \
+                     are missing"
+                ));
+                break;
+            }
+        }
+        finish_threads(&mut dump, system);
+        Ok(dump)
+    }
+}
+
+struct Chunk {
+    key: u32,
+    payload: Bytes,
+    offset: u64,
+    cut: u64,
+}
+
+fn is_head(bytes: &[u8]) -> bool {
+    let version = u32_at(bytes, 4).is_none_or(|word| word >> 8 == VERSION);
+    let key = u32_at(bytes, 92).is_none_or(|key| matches!(key, 1..=15 | END_KEY));
+    u32_at(bytes, 0) == Some(MAGIC) && version && key
+}
+
+fn read_header(cursor: &mut Cursor, dump: &mut Dump) -> Result<(), Fault> {
+    cursor.skip("magic", 4)?;
+    let version = cursor.u32("version")? >> 8;
+    if version != VERSION {
+        return Err(Fault::new(NAME, "version", 5, "1", version.to_string()));
+    }
+    let time = cursor.u32("time")?;
+    let serial = text_until_nul(&cursor.take("serial number", 16)?);
+    let build = text_until_nul(&cursor.take("build id", 64)?);
+    dump.identity.facts.push(("time".into(), format!("{time} (Unix time)")));
+    if !serial.is_empty() {
+        dump.identity.facts.push(("serial".into(), serial));
+    }
+    match decode_hex(&build).filter(|id| id.len() >= 8) {
+        Some(id) => dump.identity.firmware.push(FirmwareId::BuildId(id)),
+        None if !build.is_empty() => dump.identity.facts.push(("build id".into(), build)),
+        None => {}
+    }
+    Ok(())
+}
+
+/// Key and size of the next chunk. Erased flash behind the last one reads as its end.
+fn chunk_head(cursor: &mut Cursor) -> Result<(u32, u32), Fault> {
+    let key = cursor.u32("chunk key")?;
+    if key == END_KEY {
+        cursor.take_up_to(4);
+        return Ok((key, 0));
+    }
+    Ok((key, cursor.u32("chunk size")?))
+}
+
+fn read_chunk(chunk: Chunk, dump: &mut Dump, piece: &Piece) {
+    match chunk.key {
+        1 => add_memory(OLD_RAM_ADDR, chunk.payload, chunk.offset, chunk.cut, dump, piece),
+        2 => match thread(&chunk.payload, dump) {
+            Some(thread) => dump.threads.push(thread),
+            None => dump.warn(format!(
+                "{NAME}: thread at offset {:#x}: expected 89 bytes, found {}",
+                chunk.offset,
+                chunk.payload.len()
+            )),
+        },
+        4 => {
+            if let Some(addr) = u32_at(&chunk.payload, 0) {
+                let bytes = chunk.payload.slice(4..);
+                let offset = chunk.offset.saturating_add(4);
+                add_memory(addr.into(), bytes, offset, chunk.cut, dump, piece);
+            }
+        }
+        key => dump.notes.push(Note::info(format!(
+            "{NAME}: the chunk at offset {:#x} is of the unknown kind {key}: left out",
+            chunk.offset
+        ))),
+    }
+}
+
+fn add_memory(addr: u64, bytes: Bytes, offset: u64, cut: u64, dump: &mut Dump, piece: &Piece) {
+    let behind = addr.saturating_add(bytes.len() as u64);
+    add_region(dump, NAME, Region::dumped(addr, bytes), piece, offset);
+    if let Some(range) = AddrRange::of_len(behind, cut) {
+        dump.memory.mark_missing(range, "the dump is cut off before it");
+    }
+}
+
+fn thread(payload: &[u8], dump: &Dump) -> Option<Thread> {
+    let id = u32_at(payload, 16)?;
+    let ran = *payload.get(20)?;
+    let words = payload.get(21..)?.as_chunks::<4>().0.get(..17)?;
+    let mut registers = Registers::unknown(dump.arch.clone());
+    registers.set_why_missing("register not in the dump");
+    set_words(&mut registers, &CORTEX_M, words.iter().map(|w| u32::from_le_bytes(*w).into()));
+    let mut thread = Thread::new(id.into(), registers);
+    thread.name = Some(text_until_nul(payload.get(..16)?)).filter(|name| !name.is_empty());
+    thread.crashed = ran != 0;
+    thread.state = (ran != 0).then(|| "running".into());
+    Some(thread)
+}
+
+/// The running thread first, with the special registers; ids above zero and unique.
+fn finish_threads(dump: &mut Dump, system: Option<Bytes>) {
+    let mut ids: Vec<u64> = dump.threads.iter().map(|thread| thread.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() != dump.threads.len() || ids.first() == Some(&0) {
+        for (id, thread) in (1..).zip(&mut dump.threads) {
+            thread.id = id;
+        }
+    }
+    let running = dump.threads.iter().position(|thread| thread.crashed);
+    if running.is_none() && !dump.threads.is_empty() {
+        dump.warn(format!("{NAME}: no thread is marked as running: the first one is shown first"));
+    }
+    let index = running.unwrap_or_default();
+    if index >= dump.threads.len() {
+        dump.warn(format!("{NAME}: there is no thread in the dump"));
+        return;
+    }
+    for thread in &mut dump.threads {
+        thread.crashed = false;
+    }
+    let mut first = dump.threads.remove(index);
+    first.crashed = true;
+    if let Some(system) = system {
+        for (name, at) in [("msp", 0), ("psp", 4)] {
+            if let Some(value) = u32_at(&system, at) {
+                first.registers.set_by_name(name, value);
+            }
+        }
+        for (name, at) in [("primask", 8), ("basepri", 9), ("faultmask", 10), ("control", 11)] {
+            if let Some(value) = system.get(at) {
+                first.registers.set_by_name(name, *value);
+            }
+        }
+    }
+    dump.threads.insert(0, first);
+}

@@ -1,0 +1,131 @@
+//! Why a Zephyr device stopped: the kernel's codes, and those of its architectures from 16 on.
+//!
+//! Sources: Zephyr 3.5, `include/zephyr/fatal_types.h`, `include/zephyr/arch/arm/arch.h` (the list
+//! of `K_ERR_ARM_*`); code 36 seen in a real dump.
+
+use super::registers::Family;
+use crate::reason::{FaultWord, Reason, Signal};
+
+/// The first code that means something else on each architecture.
+const ARCH_START: u16 = 16;
+
+/// Arm's codes from [`ARCH_START`] on.
+static ARM: [(&str, Signal); 40] = [
+    ("memory fault", Signal::Segv),
+    ("memory fault while stacking for an exception", Signal::Segv),
+    ("memory fault while unstacking", Signal::Segv),
+    ("memory fault: data access", Signal::Segv),
+    ("memory fault: instruction fetch", Signal::Segv),
+    ("memory fault while lazily saving FPU registers", Signal::Segv),
+    ("bus fault", Signal::Segv),
+    ("bus fault while stacking for an exception", Signal::Segv),
+    ("bus fault while unstacking", Signal::Segv),
+    ("bus fault: precise data access", Signal::Segv),
+    ("bus fault: imprecise data access", Signal::Segv),
+    ("bus fault: instruction fetch", Signal::Segv),
+    ("bus fault while lazily saving FPU registers", Signal::Segv),
+    ("usage fault", Signal::Ill),
+    ("usage fault: divide by zero", Signal::Fpe),
+    ("usage fault: unaligned access", Signal::Bus),
+    ("usage fault: stack overflow", Signal::Segv),
+    ("usage fault: no coprocessor", Signal::Ill),
+    ("usage fault: illegal EXC_RETURN", Signal::Ill),
+    ("usage fault: illegal use of EPSR", Signal::Ill),
+    ("usage fault: undefined instruction", Signal::Ill),
+    ("secure fault", Signal::Segv),
+    ("secure fault: entry point", Signal::Segv),
+    ("secure fault: integrity signature", Signal::Segv),
+    ("secure fault: exception return", Signal::Segv),
+    ("secure fault: attribution unit", Signal::Segv),
+    ("secure fault: transition", Signal::Segv),
+    ("secure fault: lazy state preservation", Signal::Segv),
+    ("secure fault: lazy state error", Signal::Segv),
+    ("undefined instruction", Signal::Ill),
+    ("alignment fault", Signal::Bus),
+    ("background fault", Signal::Segv),
+    ("permission fault", Signal::Segv),
+    ("synchronous external abort", Signal::Segv),
+    ("asynchronous external abort", Signal::Segv),
+    ("synchronous parity error", Signal::Segv),
+    ("asynchronous parity error", Signal::Segv),
+    ("debug event", Signal::Abrt),
+    ("translation fault", Signal::Segv),
+    ("unsupported exclusive access", Signal::Segv),
+];
+
+/// What `code` means, in words, and the signal for it.
+pub(super) fn explain(code: u16, family: Option<Family>) -> (String, Signal) {
+    let (words, signal) = match code {
+        0 => ("CPU exception", cpu_exception(family)),
+        1 => ("spurious interrupt", Signal::Abrt),
+        2 => ("stack check failed: stack overflow", Signal::Segv),
+        3 => ("kernel oops", Signal::Abrt),
+        4 => ("kernel panic", Signal::Abrt),
+        _ => {
+            let arm = matches!(family, Some(Family::CortexM | Family::Arm));
+            let entry = usize::from(code.saturating_sub(ARCH_START));
+            match ARM.get(entry).filter(|_| arm && code >= ARCH_START) {
+                Some((words, signal)) => (*words, *signal),
+                None => return (format!("reason {code}, which is not known"), Signal::Abrt),
+            }
+        }
+    };
+    (words.to_string(), signal)
+}
+
+/// A CPU exception that the kernel did not look into: the architecture says more where it can.
+fn cpu_exception(family: Option<Family>) -> Signal {
+    match family {
+        Some(Family::Hexagon | Family::Sparc) | None => Signal::Abrt,
+        Some(_) => Signal::Segv,
+    }
+}
+
+/// The reason of a dump, joined from the kernel's code and what the registers of the exception
+/// say (`told`, with its signal).
+pub(super) fn reason(
+    code: u16,
+    family: Option<Family>,
+    told: Option<(String, Signal)>,
+    mut evidence: Vec<FaultWord>,
+) -> Reason {
+    let (mut words, mut signal) = explain(code, family);
+    evidence
+        .insert(0, FaultWord { name: "reason".into(), value: code.into(), words: words.clone() });
+    if let Some((more, its_signal)) = told {
+        words = format!("{words}: {more}");
+        // An oops or a panic is raised through an exception of its own, which tells nothing.
+        if code == 0 {
+            signal = its_signal;
+        }
+    }
+    Reason { signal, words, evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arms_codes_begin_at_sixteen_and_belong_to_arm_alone() {
+        let words = |code, family| explain(code, Some(family)).0;
+        assert_eq!(words(16, Family::CortexM), "memory fault");
+        assert_eq!(words(25, Family::CortexM), "bus fault: precise data access");
+        assert_eq!(words(36, Family::CortexM), "usage fault: undefined instruction");
+        assert_eq!(words(37, Family::CortexM), "secure fault");
+        assert_eq!(words(45, Family::Arm), "undefined instruction");
+        assert_eq!(words(55, Family::Arm), "unsupported exclusive access");
+        assert_eq!(words(56, Family::Arm), "reason 56, which is not known");
+        assert_eq!(words(36, Family::RiscV), "reason 36, which is not known");
+        assert_eq!(words(5, Family::CortexM), "reason 5, which is not known");
+    }
+
+    #[test]
+    fn signals_follow_the_cause() {
+        let signal = |code| explain(code, Some(Family::CortexM)).1;
+        let wanted = [(2, Signal::Segv), (3, Signal::Abrt), (4, Signal::Abrt), (30, Signal::Fpe)];
+        for (code, wanted) in wanted.into_iter().chain([(36, Signal::Ill), (28, Signal::Segv)]) {
+            assert_eq!(signal(code), wanted, "{code}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! ELF files that were opened before, for those who open many dumps of few builds.
+//!
+//! Taking an ELF file apart and hashing it costs more than most dumps. Files and the lists of
+//! folders are remembered as long as the cache lives, which is a run of the program: a build
+//! that changes meanwhile is not seen.
+
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Folders deeper than this are not searched for ELF files.
+const DEEPEST_FOLDER: usize = 12;
+
+/// Remembers ELF files and folders. Shared by the threads that open dumps.
+#[derive(Debug, Default)]
+pub struct ElfCache {
+    /// `None` for a file that is no ELF file of a firmware.
+    files: Mutex<HashMap<PathBuf, Option<Arc<Firmware>>>>,
+    folders: Mutex<HashMap<PathBuf, Arc<Vec<PathBuf>>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a thread that panicked left there is a whole map all the same.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ElfCache {
+    /// The ELF file at `path`.
+    ///
+    /// # Errors
+    /// As [`Firmware::open`].
+    pub(super) fn open(&self, path: &Path, map: bool) -> Result<Arc<Firmware>> {
+        if let Some(Some(known)) = locked(&self.files).get(path) {
+            return Ok(known.clone());
+        }
+        // Not under the lock: others may have theirs already.
+        let elf = Arc::new(Firmware::open(path, map)?);
+        let mut files = locked(&self.files);
+        let kept = files.entry(path.to_path_buf()).or_insert_with(|| Some(elf.clone()));
+        Ok(kept.clone().unwrap_or(elf))
+    }
+
+    /// The same for a file that may be anything.
+    pub(super) fn try_open(&self, path: &Path, map: bool) -> Option<Arc<Firmware>> {
+        if let Some(known) = locked(&self.files).get(path) {
+            return known.clone();
+        }
+        let elf = self.open(path, map).ok();
+        if elf.is_none() {
+            locked(&self.files).insert(path.to_path_buf(), None);
+        }
+        elf
+    }
+
+    /// All files below `folder`, in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder itself can't be listed.
+    pub(super) fn list(&self, folder: &Path) -> Result<Arc<Vec<PathBuf>>> {
+        if let Some(known) = locked(&self.folders).get(folder) {
+            return Ok(known.clone());
+        }
+        let mut files = Vec::new();
+        list_files(folder, DEEPEST_FOLDER, &mut files)?;
+        let files = Arc::new(files);
+        locked(&self.folders).insert(folder.to_path_buf(), files.clone());
+        Ok(files)
+    }
+}
+
+fn list_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() && !path.is_symlink() {
+            if depth > 0 {
+                // A folder below the named one that can't be read holds nothing for us.
+                let _ = list_files(&path, depth - 1, files);
+            }
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Which frame of a crash is to blame, and the crash's signature.
+//!
+//! The innermost frames of an abort are the machinery of aborting: the same for every assert of
+//! a firmware. They are passed over.
+
+use super::{Frame, Signature};
+use crate::reason::Signal;
+use sha2::{Digest, Sha256};
+
+/// As many functions make a signature. More would tell apart what is the same crash on another
+/// way; fewer would mix what is different.
+const SIGNATURE_FRAMES: usize = 5;
+
+/// Functions that are called because something went wrong: libc, ESP-IDF, Zephyr, NuttX, RT-Thread,
+/// Mynewt, Arduino, Rust's core and the usual panic crates.
+const MACHINERY: [&str; 46] = [
+    "__aeabi_idiv0",
+    "__assert",
+    "__assert_fail",
+    "__assert_func",
+    "__assert_no_args",
+    "__cxa_throw",
+    "__gnu_cxx::__verbose_terminate_handler",
+    "__rust_start_panic",
+    "__stack_chk_fail",
+    "__ubsan_handle_builtin_unreachable",
+    "_assert",
+    "_esp_error_check_failed",
+    "_exit",
+    "abort",
+    "assert_post_action",
+    "assert_print",
+    "cortex_m_rt::HardFaultTrampoline",
+    "defmt::export::panic",
+    "esp_error_check_failed",
+    "esp_restart_noos",
+    "esp_system_abort",
+    "exit",
+    "hal_system_reset",
+    "k_panic",
+    "k_sys_fatal_error_handler",
+    "kernel_assert",
+    "os_default_irq",
+    "panic",
+    "panic_abort",
+    "panic_impl",
+    "panic_print_char",
+    "raise",
+    "rt_assert_handler",
+    "rust_begin_unwind",
+    "rust_panic",
+    "std::terminate",
+    "terminate",
+    "up_assert",
+    "vApplicationMallocFailedHook",
+    "vApplicationStackOverflowHook",
+    "vAssertCalled",
+    "xt_unhandled_exception",
+    "z_arm_fault",
+    "z_except_reason",
+    "z_fatal_error",
+    "z_sys_fatal_error_handler",
+];
+
+/// Families of such functions.
+const MACHINERY_PREFIXES: [&str; 11] = [
+    "core::panicking::",
+    "core::result::unwrap_failed",
+    "core::option::unwrap_failed",
+    "core::option::expect_failed",
+    "core::slice::index::slice_",
+    "alloc::alloc::handle_alloc_error",
+    "std::panicking::",
+    "panic_probe::",
+    "panic_halt::",
+    "esp_backtrace::",
+    "abort()",
+];
+
+/// Whether a function is called only because something went wrong.
+fn is_machinery(function: &str) -> bool {
+    MACHINERY.binary_search(&function).is_ok()
+        || MACHINERY_PREFIXES.iter().any(|prefix| function.starts_with(prefix))
+}
+
+/// The frame that is to blame: the innermost one that is not machinery and has a known name; or
+/// the innermost one.
+pub(super) fn blamed(frames: &[Frame]) -> Option<&Frame> {
+    let known = |frame: &&Frame| {
+        let name = frame.function.as_deref().map(normal);
+        name.is_some_and(|name| frame.near.is_none() && !is_machinery(&name))
+    };
+    frames.iter().find(known).or_else(|| frames.first())
+}
+
+/// The signature of a crash: the kind of reason and the functions that led there.
+///
+/// Addresses are no part of it, so it is the same across devices and, mostly, across builds.
+/// Without an ELF file there are only addresses; then it holds for one build.
+pub fn signature_of(signal: Signal, kind: &str, frames: &[Frame]) -> Signature {
+    let mut parts = vec![format!("{signal} {kind}").trim_end().to_string()];
+    let sure = frames.iter().take_while(|frame| !frame.guess);
+    let named: Vec<String> = sure
+        .clone()
+        .filter(|frame| frame.near.is_none())
+        .filter_map(|frame| frame.function.as_deref().map(normal))
+        .collect();
+    let telling = named.iter().position(|name| !is_machinery(name)).unwrap_or(0);
+    parts.extend(named.into_iter().skip(telling).take(SIGNATURE_FRAMES));
+    if parts.len() == 1 {
+        parts.extend(sure.take(SIGNATURE_FRAMES).map(|frame| frame.pc.to_string()));
+    }
+    let digest = Sha256::digest(parts.join("\n").as_bytes());
+    let id = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    Signature { id, parts }
+}
+
+/// A function's name without what changes from build to build: parameters and type arguments,
+/// the hash of a Rust symbol, the suffixes of GCC's clones (`.isra.0`, `.part.1`).
+fn normal(name: &str) -> String {
+    let name = match name.split_once(".isra.").or_else(|| name.split_once(".part.")) {
+        Some((own, _)) => own,
+        None => name,
+    };
+    let name = name.split(".constprop.").next().unwrap_or(name);
+    let name = name.split(".llvm.").next().unwrap_or(name);
+    let mut out = String::with_capacity(name.len());
+    let mut depth = 0usize;
+    for c in name.chars() {
+        match c {
+            '<' | '(' => depth += 1,
+            '>' | ')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => out.push(c),
+            _ => {}
+        }
+    }
+    // `<T as Trait>::method` loses its type, but not its name.
+    let out = out.trim().trim_start_matches("::");
+    if out.is_empty() { name.to_string() } else { out.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Hex;
+
+    fn frame(function: &str, guess: bool) -> Frame {
+        Frame {
+            index: 0,
+            pc: Hex(0x100),
+            found: "cfi",
+            guess,
+            inlined: false,
+            function: Some(function.into()),
+            near: None,
+            file: None,
+            line: None,
+            column: None,
+            arguments: Vec::new(),
+            locals: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_list_of_machinery_is_sorted() {
+        assert!(MACHINERY.is_sorted());
+    }
+
+    #[test]
+    fn the_machinery_of_aborting_is_not_to_blame() {
+        let frames = ["panic_abort", "esp_system_abort", "abort", "fail_once", "app_main"]
+            .map(|name| frame(name, false));
+        assert_eq!(blamed(&frames).and_then(|f| f.function.as_deref()), Some("fail_once"));
+        let signature = signature_of(Signal::Abrt, "abort", &frames);
+        assert_eq!(signature.parts, ["SIGABRT abort", "fail_once", "app_main"]);
+        assert_eq!(signature.id.len(), 10);
+    }
+
+    #[test]
+    fn a_signature_does_not_depend_on_guesses_clones_and_addresses() {
+        let one = [frame("f.isra.0", false), frame("g(int, char)", false), frame("x", true)];
+        let mut two = [frame("f", false), frame("g(long)", false)];
+        two[0].pc = Hex(0x999);
+        let of = |frames: &[Frame]| signature_of(Signal::Segv, "", frames).id;
+        assert_eq!(of(&one), of(&two));
+        assert_ne!(of(&one), of(&two[..1]));
+        assert_eq!(normal("<a::B as c::D>::run"), "run");
+        assert_eq!(normal("core::ptr::read::<u8>"), "core::ptr::read::");
+    }
+}

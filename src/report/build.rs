@@ -1,0 +1,284 @@
+//! Makes a [`Report`] of an opened dump.
+
+use super::blame::{blamed, signature_of};
+use super::{
+    Evidence, Frame, Gap, Hex, Identity, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
+    Value, source,
+};
+use crate::debug_info::{Images, Missing, Modules, Place};
+use crate::dump::{self, Severity};
+use crate::error::Result;
+use crate::memory::AddrRange;
+use crate::open::Opened;
+use crate::reason::Signal;
+use crate::unwind::{self, End, Unwinder};
+use crate::values::{Globals, Role, Scopes};
+use std::path::PathBuf;
+
+/// What FreeRTOS, Zephyr, NuttX and others fill a fresh stack with.
+const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
+
+/// What the user wants to see.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// Values of arguments and locals.
+    pub values: bool,
+    /// Threads beside the crashed one.
+    pub all_threads: bool,
+    /// Expressions over global variables.
+    pub print: Vec<String>,
+    /// Where source files are, beside where the compiler had them.
+    pub source_dirs: Vec<PathBuf>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Wishes { values: true, all_threads: true, print: Vec::new(), source_dirs: Vec::new() }
+    }
+}
+
+/// Makes the report.
+///
+/// # Errors
+/// [`crate::error::Error::Usage`] for an expression that makes no sense.
+pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
+    let images = Images::of(opened);
+    let modules = images.modules();
+    let dump = &opened.dump;
+    let builder = Builder { dump, modules: &modules, wishes };
+
+    let unwinder = Unwinder::new(dump, &modules);
+    let wanted = |thread: &&dump::Thread| wishes.all_threads || thread.crashed;
+    let threads: Vec<Thread> =
+        dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
+    let crashed = threads.iter().find(|thread| thread.crashed);
+    let frames = crashed.map(|thread| thread.frames.as_slice()).unwrap_or_default();
+    let blamed = blamed(frames);
+    let source = blamed.and_then(|frame| {
+        source::excerpt(frame.file.as_deref()?, frame.line?, &wishes.source_dirs)
+    });
+    let globals = Globals::new(dump, &modules);
+    let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
+    let values = wishes.print.iter().map(value).collect::<Result<_>>()?;
+
+    Ok(Report {
+        schema: SCHEMA,
+        headline: headline(dump, crashed, blamed),
+        blamed: blamed.filter(|frame| frame.near.is_none()).and_then(|f| f.function.clone()),
+        signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames),
+        file: opened.file.clone(),
+        layers: opened.layers.clone(),
+        identity: identity(opened),
+        reason: reason(&dump.reason),
+        source,
+        texts: dump.texts.clone(),
+        threads,
+        values,
+        memory: builder.memory(),
+        missing: dump
+            .memory
+            .missing()
+            .map(|(range, why)| Gap {
+                start: range.start.into(),
+                len: range.len(),
+                why: why.to_string(),
+            })
+            .collect(),
+        notes: dump.notes.iter().map(note).collect(),
+    })
+}
+
+/// The kind of a reason, without what differs from crash to crash. Of a panic: its text without
+/// the words that hold digits (addresses, line numbers), for the trap that ended it says nothing.
+/// Of a fault: what its first fault register says.
+fn kind_of(reason: &crate::reason::Reason) -> String {
+    if matches!(reason.signal, Signal::Abrt) {
+        let steady = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+        return reason.words.split_whitespace().filter(steady).collect::<Vec<_>>().join(" ");
+    }
+    let first = reason.evidence.first();
+    let words = first.map(|word| word.words.split([':', ';']).next().unwrap_or_default());
+    words.unwrap_or_default().to_string()
+}
+
+fn headline(dump: &dump::Dump, crashed: Option<&Thread>, blamed: Option<&Frame>) -> String {
+    let who = match crashed {
+        Some(thread) => format!("{}: ", thread.name),
+        None => String::new(),
+    };
+    let place = blamed.map_or(String::new(), |frame| {
+        let file = frame.file.as_deref().and_then(|file| file.rsplit(['/', '\\']).next());
+        let name = frame.function.as_deref().filter(|_| frame.near.is_none());
+        match (name, file, frame.line) {
+            (Some(name), Some(file), Some(line)) => format!(", in {name} at {file}:{line}"),
+            (Some(name), _, _) => format!(", in {name}"),
+            _ => String::new(),
+        }
+    });
+    format!("{who}{}{place}", dump.reason.words)
+}
+
+fn identity(opened: &Opened) -> Identity {
+    let ids = &opened.dump.identity;
+    let matches = opened.firmware.as_ref().filter(|_| !ids.firmware.is_empty());
+    Identity {
+        format: opened.dump.format.clone(),
+        arch: opened.dump.arch.name.clone(),
+        chip: ids.chip.clone(),
+        firmware_ids: ids.firmware.iter().map(ToString::to_string).collect(),
+        firmware: opened.firmware.as_ref().map(|elf| elf.path.clone()),
+        firmware_matches: matches.map(|elf| ids.firmware.iter().all(|id| elf.is(id))),
+        rom: opened.rom.iter().map(|elf| elf.path.clone()).collect(),
+        facts: ids.facts.clone(),
+    }
+}
+
+fn reason(reason: &crate::reason::Reason) -> Reason {
+    let evidence = |word: &crate::reason::FaultWord| Evidence {
+        name: word.name.clone(),
+        value: word.value.into(),
+        words: word.words.clone(),
+    };
+    Reason {
+        signal: reason.signal.to_string(),
+        words: reason.words.clone(),
+        evidence: reason.evidence.iter().map(evidence).collect(),
+    }
+}
+
+fn note(note: &dump::Note) -> Note {
+    let severity = match note.severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Doubt => "doubt",
+    };
+    Note { severity, words: note.words.clone() }
+}
+
+fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {
+    let missing = value.as_ref().err().map(ToString::to_string);
+    Value { name: name.to_string(), value: value.ok(), missing, at_entry: false }
+}
+
+struct Builder<'b, 'a> {
+    dump: &'b dump::Dump,
+    modules: &'b Modules<'a>,
+    wishes: &'b Wishes,
+}
+
+impl<'a> Builder<'_, 'a> {
+    fn thread(&self, unwinder: &Unwinder<'_, 'a>, thread: &dump::Thread) -> Thread {
+        let trace = unwinder.backtrace(thread);
+        let mut frames = Vec::new();
+        for at in 0..trace.frames.len() {
+            self.frame(&trace.frames, at, &mut frames);
+        }
+        let arch = &self.dump.arch;
+        let named = |(index, value): (usize, u128)| {
+            Some((arch.registers.get(index)?.name.clone(), Hex(value)))
+        };
+        Thread {
+            id: thread.id.into(),
+            name: thread.label(),
+            crashed: thread.crashed,
+            state: thread.state.clone(),
+            priority: thread.priority,
+            core: thread.core,
+            stack: thread.stack.map(|stack| self.stack(thread, stack)),
+            remarks: thread.remarks.clone(),
+            frames,
+            end: trace.end.to_string(),
+            complete: trace.end == End::Outermost,
+            registers: thread.registers.known().filter_map(named).collect(),
+            registers_missing_because: thread.registers.why_missing().map(str::to_string),
+        }
+    }
+
+    /// Adds what `frames[at]` shows: a line for each function inlined there, and its own.
+    fn frame(&self, frames: &[unwind::Frame], at: usize, out: &mut Vec<Frame>) {
+        let frame = &frames[at];
+        let places = self.modules.places(frame.lookup_pc());
+        let blank = |index, place: Place| Frame {
+            index,
+            pc: frame.pc.into(),
+            found: frame.found.word(),
+            guess: frame.found.is_guess(),
+            inlined: place.inlined,
+            function: place.function,
+            near: None,
+            file: place.file,
+            line: place.line,
+            column: place.column,
+            arguments: Vec::new(),
+            locals: Vec::new(),
+        };
+        if places.iter().all(|place| place.function.is_none()) {
+            let place = places.into_iter().next().unwrap_or_default();
+            let mut line = blank(out.len(), place);
+            let symbol = self.modules.symbol(frame.lookup_pc());
+            line.near = symbol.as_ref().filter(|s| !s.covers).map(|s| s.offset);
+            line.function = symbol.map(|symbol| symbol.name);
+            out.push(line);
+            return;
+        }
+        let scopes = Scopes { dump: self.dump, modules: self.modules };
+        for index in 0..places.len() {
+            let mut line = blank(out.len(), places[index].clone());
+            if self.wishes.values {
+                for variable in scopes.variables(frames, at, &places, index) {
+                    let list = match variable.role {
+                        Role::Argument => &mut line.arguments,
+                        Role::Local => &mut line.locals,
+                    };
+                    let shown = value(&variable.name, variable.value);
+                    list.push(Value { at_entry: variable.at_entry, ..shown });
+                }
+            }
+            out.push(line);
+        }
+    }
+
+    fn stack(&self, thread: &dump::Thread, stack: dump::Stack) -> Stack {
+        Stack {
+            low: stack.low.into(),
+            high: stack.high.into(),
+            size: stack.size(),
+            used: thread.stack_used(),
+            never_used: self.never_used(stack),
+        }
+    }
+
+    /// How many bytes from the low end of a stack still hold what it was filled with.
+    fn never_used(&self, stack: dump::Stack) -> Option<u64> {
+        let range = AddrRange::until(stack.low, stack.high)?;
+        let len = self.dump.memory.readable_len(range).min(1 << 20) as usize;
+        let bytes = self.dump.memory.bytes(stack.low, len)?;
+        let fill = bytes.get(16..20)?;
+        let first = *fill.first()?;
+        if !STACK_FILLS.contains(&first) || !fill.iter().all(|byte| *byte == first) {
+            return None;
+        }
+        // The lowest words may hold a canary of their own.
+        let used = bytes.iter().skip(16).position(|byte| *byte != first);
+        used.map(|at| at as u64 + 16)
+    }
+
+    fn memory(&self) -> Vec<Region> {
+        let chip = self.dump.chip.as_deref();
+        let region = |region: &crate::memory::Region| {
+            let range = region.range()?;
+            Some(Region {
+                start: range.start.into(),
+                last: range.last.into(),
+                len: range.len(),
+                origin: region.origin.to_string(),
+                access: region.access.to_string(),
+                name: region.name.as_deref().map(str::to_string),
+                within: chip
+                    .and_then(|chip| chip.memory_at(range.start))
+                    .map(|memory| memory.name.clone()),
+            })
+        };
+        self.dump.memory.regions().filter_map(region).collect()
+    }
+}

@@ -1,0 +1,287 @@
+//! The crash, for a person or a program.
+//!
+//! [`Report`] is everything that there is to say, as plain data: `build.rs` makes it, and text,
+//! JSON and HTML are three ways of writing it down. The JSON form is documented in
+//! `docs/report.md`; its `schema` number rises when a field changes its meaning or goes.
+
+mod blame;
+mod build;
+mod html;
+mod picture;
+mod source;
+mod style;
+mod text;
+
+pub use blame::signature_of;
+pub use build::{Wishes, build};
+pub use html::to_html;
+pub use style::Style;
+pub use text::to_text;
+
+use serde::Serialize;
+
+/// The version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
+/// A number that is written as `0x..` in JSON: an address, a register, an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hex(pub u128);
+
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+impl std::fmt::Display for Hex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+impl From<u64> for Hex {
+    fn from(value: u64) -> Self {
+        Hex(value.into())
+    }
+}
+
+/// Everything that there is to say about a dump.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What happened, in one sentence.
+    pub headline: String,
+    /// The function to blame: the innermost one that is not the machinery of aborting.
+    pub blamed: Option<String>,
+    /// What tells this crash from others, and is the same for each repetition of it.
+    pub signature: Signature,
+    /// The input, as the user named it.
+    pub file: String,
+    /// The way from the input to the dump, outermost layer first.
+    pub layers: Vec<String>,
+    /// What it was, and of which build.
+    pub identity: Identity,
+    /// Why the device stopped.
+    pub reason: Reason,
+    /// The lines around the one that is to blame, if its source file is on this machine.
+    pub source: Option<Source>,
+    /// What the device printed or kept about the crash.
+    pub texts: Vec<String>,
+    /// The crashed thread first.
+    pub threads: Vec<Thread>,
+    /// The values that were asked for.
+    pub values: Vec<Value>,
+    /// All memory that somebody holds, by address.
+    pub memory: Vec<Region>,
+    /// Memory that is known to be missing.
+    pub missing: Vec<Gap>,
+    /// What was odd.
+    pub notes: Vec<Note>,
+}
+
+/// A short name for a crash, to group dumps by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signature {
+    /// Ten hexadecimal digits.
+    pub id: String,
+    /// What they were made of: the kind of reason, then the functions, innermost first.
+    pub parts: Vec<String>,
+}
+
+/// Chip and firmware.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    /// The format of the dump.
+    pub format: String,
+    /// The register set.
+    pub arch: String,
+    /// The chip in the producer's words.
+    pub chip: Option<String>,
+    /// The ids that the dump gives for its firmware.
+    pub firmware_ids: Vec<String>,
+    /// The ELF file that was used.
+    pub firmware: Option<String>,
+    /// Whether that file is the dump's; `None` if the dump does not say or there is no file.
+    pub firmware_matches: Option<bool>,
+    /// ELF files of the ROM.
+    pub rom: Vec<String>,
+    /// Further facts, by name.
+    pub facts: Vec<(String, String)>,
+}
+
+/// Why the device stopped.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reason {
+    /// `SIGSEGV`.
+    pub signal: String,
+    /// One line.
+    pub words: String,
+    /// The registers that say so.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A fault register.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    /// The manual's name for it.
+    pub name: String,
+    /// Its value.
+    pub value: Hex,
+    /// The value in words.
+    pub words: String,
+}
+
+/// Some lines of a source file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Source {
+    /// The file as the compiler recorded it.
+    pub file: String,
+    /// Where it was found.
+    pub found_at: String,
+    /// The line that matters.
+    pub line: u32,
+    /// Line numbers and lines.
+    pub lines: Vec<(u32, String)>,
+}
+
+/// A thread.
+#[derive(Clone, Debug, Serialize)]
+pub struct Thread {
+    /// Its id.
+    pub id: Hex,
+    /// Its name, or its id.
+    pub name: String,
+    /// It is the one that crashed.
+    pub crashed: bool,
+    /// In the kernel's words.
+    pub state: Option<String>,
+    /// In the kernel's numbers.
+    pub priority: Option<i64>,
+    /// The core it ran on or is bound to.
+    pub core: Option<u32>,
+    /// Its stack.
+    pub stack: Option<Stack>,
+    /// What else there is to say.
+    pub remarks: Vec<String>,
+    /// Its frames, innermost first; an inlined function is a frame of its own.
+    pub frames: Vec<Frame>,
+    /// Why there are no more.
+    pub end: String,
+    /// Whether the walk came to the outermost function.
+    pub complete: bool,
+    /// Its known registers by name.
+    pub registers: Vec<(String, Hex)>,
+    /// Why others are unknown.
+    pub registers_missing_because: Option<String>,
+}
+
+/// The bounds of a stack.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stack {
+    /// Lowest address.
+    pub low: Hex,
+    /// Behind the highest address.
+    pub high: Hex,
+    /// Bytes in all.
+    pub size: u64,
+    /// Bytes from the stack pointer to the base.
+    pub used: Option<u64>,
+    /// Bytes never written, by the fill pattern, where the unused part is in the dump.
+    pub never_used: Option<u64>,
+}
+
+/// A function that was running or had called the one before.
+#[derive(Clone, Debug, Serialize)]
+pub struct Frame {
+    /// Counted from 0.
+    pub index: usize,
+    /// The next instruction.
+    pub pc: Hex,
+    /// How it was found: `registers`, `cfi`, `window`, `exception`, `scan`...
+    pub found: &'static str,
+    /// It may be wrong.
+    pub guess: bool,
+    /// It was inlined into the next one.
+    pub inlined: bool,
+    /// Its name; `None` if nobody knows.
+    pub function: Option<String>,
+    /// For a name that is only the nearest symbol below: how many bytes below.
+    pub near: Option<u64>,
+    /// The source file, as the compiler recorded it.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
+    /// The column in it.
+    pub column: Option<u32>,
+    /// What it was called with.
+    pub arguments: Vec<Value>,
+    /// What it declared.
+    pub locals: Vec<Value>,
+}
+
+/// A name and its value, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Value {
+    /// The variable, or the expression.
+    pub name: String,
+    /// As GDB would write it.
+    pub value: Option<String>,
+    /// Why it is not known.
+    pub missing: Option<String>,
+    /// An argument as the caller passed it: what became of it is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_entry: bool,
+}
+
+/// Memory that somebody holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Region {
+    /// First address.
+    pub start: Hex,
+    /// Last address, inclusive.
+    pub last: Hex,
+    /// Bytes.
+    pub len: u64,
+    /// `dump`, `elf`, `rom elf`, `elf (initial values)`.
+    pub origin: String,
+    /// `rw-`.
+    pub access: String,
+    /// What it is.
+    pub name: Option<String>,
+    /// The chip's name for the memory that it lies in.
+    pub within: Option<String>,
+}
+
+/// Memory that is known to be missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gap {
+    /// First address.
+    pub start: Hex,
+    /// Bytes.
+    pub len: u64,
+    /// Why.
+    pub why: String,
+}
+
+/// Something odd.
+#[derive(Clone, Debug, Serialize)]
+pub struct Note {
+    /// `info`, `warning`, `doubt`.
+    pub severity: &'static str,
+    /// One sentence.
+    pub words: String,
+}
+
+impl Report {
+    /// The JSON form, with a line feed at its end.
+    pub fn to_json(&self) -> String {
+        // Strings and numbers can always be written to a string.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// The thread that crashed.
+    pub fn crashed(&self) -> Option<&Thread> {
+        self.threads.iter().find(|thread| thread.crashed)
+    }
+}

@@ -1,0 +1,247 @@
+//! Backtraces without a debugger.
+//!
+//! A thread's registers are its innermost frame. From each frame the caller's is found by the
+//! best means that there is, and says by which ([`Found`]):
+//!
+//! 1. Xtensa: the register windows that the device spilled onto the stack (`window.rs`).
+//! 2. Cortex-M: the frame that an exception pushed, when the return address is an `EXC_RETURN`
+//!    (`exception.rs`).
+//! 3. Call frame information of the ELF files (`cfi.rs`).
+//! 4. The link register, the frame pointer, or a scan of the stack for addresses that a call
+//!    left there (`fallback.rs`). These are guesses, and are marked as such.
+//!
+//! A walk ends for good when it would go nowhere: each frame must lie above the one it called.
+
+mod abi;
+mod calls;
+mod cfi;
+mod exception;
+mod fallback;
+mod window;
+
+use crate::debug_info::Modules;
+use crate::dump::{Dump, Stack, Thread};
+use crate::registers::Registers;
+use abi::{Abi, Family};
+use std::cell::OnceCell;
+use std::fmt;
+
+/// Frames beyond this are not looked for.
+pub const MOST_FRAMES: usize = 512;
+
+/// How a frame was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// They are the thread's own registers.
+    Registers,
+    /// Xtensa: a register window on the stack.
+    Window,
+    /// The ELF file's call frame information.
+    CallFrameInfo,
+    /// Cortex-M: the frame that an exception pushed.
+    Exception,
+    /// The link register, behind a call: the function has not saved it yet, or never does.
+    LinkRegister,
+    /// The chain of frame pointers.
+    FramePointer,
+    /// A word on the stack that points behind a call to where the walk was.
+    Scan,
+    /// A word on the stack that points behind some call. Frames may be missing or wrong.
+    Guess,
+}
+
+impl Found {
+    /// Whether the means can be wrong though the dump is whole.
+    pub fn is_guess(self) -> bool {
+        matches!(self, Found::Scan | Found::Guess | Found::LinkRegister)
+    }
+
+    /// One word for tables and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Found::Registers => "registers",
+            Found::Window => "window",
+            Found::CallFrameInfo => "cfi",
+            Found::Exception => "exception",
+            Found::LinkRegister => "link-register",
+            Found::FramePointer => "frame-pointer",
+            Found::Scan => "scan",
+            Found::Guess => "guess",
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Found::Registers => "its registers",
+            Found::Window => "register window on the stack",
+            Found::CallFrameInfo => "call frame information",
+            Found::Exception => "exception frame",
+            Found::LinkRegister => "link register",
+            Found::FramePointer => "frame pointer",
+            Found::Scan => "stack scan, behind a call to the frame before",
+            Found::Guess => "stack scan, behind some call",
+        })
+    }
+}
+
+/// A function that was running, or had called the one before.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The next instruction that it would have run.
+    pub pc: u64,
+    /// Whether `pc` is a return address: the instruction before it is the one that matters.
+    pub is_return: bool,
+    /// How it was found.
+    pub found: Found,
+    /// The registers as they were in this frame. Those that the functions it called may have
+    /// changed, and that nobody saved, are unknown.
+    pub registers: Registers,
+    /// The canonical frame address: the stack pointer in the caller, before the call.
+    pub cfa: Option<u64>,
+}
+
+impl Frame {
+    /// The address to look up function and line with: within the instruction that matters.
+    pub fn lookup_pc(&self) -> u64 {
+        if self.is_return { self.pc.saturating_sub(1) } else { self.pc }
+    }
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// At the outermost function, as it should.
+    Outermost,
+    /// The thread has no program counter.
+    NoRegisters,
+    /// Nothing says who called the last frame.
+    NoCaller,
+    /// The stack is not in the dump from here on.
+    StackMissing(u64),
+    /// The next return address is nowhere in the code.
+    NotCode(u64),
+    /// The next frame would not lie above the last one.
+    NoProgress,
+    /// There are more frames than anybody wants.
+    Limit,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Outermost => f.write_str("outermost frame"),
+            End::NoRegisters => f.write_str("the thread's program counter is not known"),
+            End::NoCaller => f.write_str("nothing tells who called the last frame"),
+            End::StackMissing(addr) => write!(f, "the stack at {addr:#x} is not in the dump"),
+            End::NotCode(addr) => write!(f, "the return address {addr:#x} is not in the code"),
+            End::NoProgress => f.write_str("the stack leads back to itself: it is corrupt"),
+            End::Limit => write!(f, "{MOST_FRAMES} frames shown, there are more"),
+        }
+    }
+}
+
+/// The frames of a thread, innermost first.
+#[derive(Clone, Debug)]
+pub struct Backtrace {
+    /// The frames; empty if the thread's program counter is not known.
+    pub frames: Vec<Frame>,
+    /// Why there are no more.
+    pub end: End,
+}
+
+/// Walks the stacks of a dump.
+pub struct Unwinder<'u, 'a> {
+    dump: &'u Dump,
+    modules: &'u Modules<'a>,
+    abi: Abi,
+    cfi: OnceCell<Vec<cfi::Table<'a>>>,
+}
+
+impl<'u, 'a> Unwinder<'u, 'a> {
+    /// For the threads of `dump`, with what the ELF files know.
+    pub fn new(dump: &'u Dump, modules: &'u Modules<'a>) -> Self {
+        Unwinder { dump, modules, abi: Abi::of(&dump.arch), cfi: OnceCell::new() }
+    }
+
+    /// The frames of a thread of the dump.
+    pub fn backtrace(&self, thread: &Thread) -> Backtrace {
+        self.walk(thread.registers.clone(), thread.stack)
+    }
+
+    /// The frames of whatever has these registers. `stack` bounds what is scanned.
+    pub fn walk(&self, registers: Registers, stack: Option<Stack>) -> Backtrace {
+        let mut frames: Vec<Frame> = Vec::new();
+        let Some(pc) = registers.pc().map(|pc| self.abi.code_address(pc)) else {
+            return Backtrace { frames, end: End::NoRegisters };
+        };
+        let first = Frame { pc, is_return: false, found: Found::Registers, registers, cfa: None };
+        frames.push(first);
+        let end = loop {
+            let Some(frame) = frames.last_mut() else { break End::NoCaller };
+            let step = match self.abi.family {
+                Family::Xtensa => self.by_window(frame),
+                _ => self.caller(frame, stack),
+            };
+            let next = match step {
+                Ok(next) => next,
+                Err(end) => break end,
+            };
+            if !goes_up(frame, &next) {
+                break End::NoProgress;
+            }
+            frames.push(next);
+            if frames.len() >= MOST_FRAMES {
+                break End::Limit;
+            }
+        };
+        Backtrace { frames, end }
+    }
+
+    fn caller(&self, frame: &mut Frame, stack: Option<Stack>) -> Result<Frame, End> {
+        if let Some(by_cfi) = self.by_cfi(frame) {
+            let next = by_cfi?;
+            if let Some(pushed) = self.interrupted(&next) {
+                return pushed;
+            }
+            if next.pc == 0 {
+                return Err(End::Outermost);
+            }
+            if self.may_be_code(next.pc) {
+                return Ok(next);
+            }
+            return Err(End::NotCode(next.pc));
+        }
+        let pushed = self.interrupted(frame).or_else(|| self.interrupted_by_link(frame));
+        if let Some(pushed) = pushed {
+            return pushed;
+        }
+        self.by_fallback(frame, stack)
+    }
+
+    /// Whether code can be at `addr`: an ELF file says so, or the chip has its ROM there, or
+    /// nobody knows anything about code.
+    fn may_be_code(&self, addr: u64) -> bool {
+        use crate::targets::MemoryKind;
+        let rom = |kind| matches!(kind, MemoryKind::Rom | MemoryKind::Flash);
+        let chip = self.dump.chip.as_ref();
+        self.modules.is_code(addr)
+            || chip.and_then(|chip| chip.memory_at(addr)).is_some_and(|m| rom(m.kind))
+            || (chip.is_none() && self.modules.iter().next().is_none())
+    }
+}
+
+/// Whether `next` can be the caller of `frame`: its stack pointer lies above, or is the same
+/// with another program counter (a function without a frame). Exceptions change stacks.
+fn goes_up(frame: &Frame, next: &Frame) -> bool {
+    if next.found == Found::Exception {
+        return frame.registers.sp() != next.registers.sp() || frame.pc != next.pc;
+    }
+    match (frame.registers.sp(), next.registers.sp()) {
+        (Some(below), Some(above)) => {
+            above > below || (above == below && next.pc != frame.pc && !frame.is_return)
+        }
+        _ => next.found == Found::Window,
+    }
+}

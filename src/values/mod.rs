@@ -1,0 +1,25 @@
+//! Values of variables, as a frame's registers and the dump's memory hold them.
+//!
+//! `scope.rs` finds the arguments and locals of a function at an address, `object.rs` where one
+//! is, `entry.rs` what an argument was when the function was entered, `types.rs` what DWARF says
+//! of types, `print.rs` writes a value down the way GDB does, and `globals.rs` finds variables by
+//! name and follows expressions such as `queue.items[2].name`.
+//!
+//! Everything is bounded: types may refer to themselves, lengths may be garbage.
+
+mod entry;
+mod globals;
+mod object;
+mod print;
+mod scope;
+mod types;
+
+pub use globals::Globals;
+pub use print::Printer;
+pub use scope::{Role, Scopes, Variable};
+
+use crate::debug_info::Slice;
+
+type Unit<'t, 'a> = gimli::UnitRef<'t, Slice<'a>>;
+type Entry<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
+type Offset = gimli::UnitOffset<usize>;

@@ -1,0 +1,250 @@
+//! The commands for pipelines, run as a user runs them: `gdb`, `check`, `triage`, `completions`.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use support::fixtures;
+
+fn demo(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/demo");
+    folder.join(name).display().to_string()
+}
+
+fn coroner(arguments: &[&str]) -> Output {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", "60", env!("CARGO_BIN_EXE_coroner")]).args(arguments);
+    command.env_remove("DEBUGINFOD_URLS").stdin(Stdio::null());
+    let output = command.output().expect("timeout is there");
+    assert_ne!(output.status.code(), Some(124), "{arguments:?} took more than a minute");
+    output
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A folder that is gone when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("coroner-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("it is ours");
+        }
+        std::fs::write(&path, bytes).expect("it is ours");
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn has_gdb() -> bool {
+    let version = Command::new("gdb-multiarch").arg("--version").stdout(Stdio::null()).status();
+    let there = version.is_ok_and(|status| status.success());
+    if !there {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have gdb-multiarch");
+        eprintln!("SKIPPED: gdb-multiarch is not installed");
+    }
+    there
+}
+
+#[test]
+fn gdb_is_started_connected_and_its_exit_status_passed_on() {
+    if !has_gdb() {
+        return;
+    }
+    let (dump, elf) = (demo("dump.core"), demo("firmware.elf"));
+    let run = |more: &[&str]| {
+        let first = ["gdb", &dump, "--elf", &elf];
+        coroner(&[first.as_slice(), more].concat())
+    };
+    let output = run(&["--", "-nx", "-batch", "-ex", "bt"]);
+    assert!(text(&output).contains("demo::calibrate (raw=2121"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(0));
+
+    let failing = ["--", "-nx", "-batch", "-ex", "print nosuch", "-ex", "print 41+1"];
+    let output = run(&failing);
+    assert!(text(&output).contains("= 42"), "without --strict GDB goes on: {}", text(&output));
+    let output = run(&[&["--strict"], failing.as_slice()].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(!text(&output).contains("= 42"), "with --strict it stops: {}", text(&output));
+
+    let folder = Folder::new("gdb scripts");
+    let script = folder.write("checks it's.gdb", b"print SETTINGS.channel\nkill nosuch\n");
+    let output = run(&["--strict", "--", "-nx", "-batch", "-x", &script]);
+    assert!(text(&output).contains("$1 = 2"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(run(&["--strict", "--", "-ex", "bt"]).status.code(), Some(2), "no -batch");
+}
+
+#[test]
+fn gdb_is_given_paths_with_blanks_and_quotes_whole() {
+    if !has_gdb() {
+        return;
+    }
+    let folder = Folder::new("it's a \"folder\" $HOME");
+    let dump = folder.write("a dump.core", &std::fs::read(demo("dump.core")).expect("it is there"));
+    let elf =
+        folder.write("the ELF.elf", &std::fs::read(demo("firmware.elf")).expect("it is there"));
+    let output =
+        coroner(&["gdb", &dump, "--elf", &elf, "--strict", "--", "-nx", "-batch", "-ex", "bt"]);
+    assert!(text(&output).contains("demo::calibrate (raw=2121"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+const EXPECTED: &str = r#"
+reason = "bus fault"
+signal = "SIGSEGV"
+function = "demo::read_offset"
+crashed_thread = "sensor"
+threads = ["sensor", "radio", "watch"]
+frames = ["demo::read_offset", "demo::sensor_task"]
+elf_matches = true
+complete = true
+[values]
+"SETTINGS.channel" = "2"
+[facts]
+device = "weather-station"
+"#;
+
+#[test]
+fn check_tells_what_is_not_as_expected() {
+    let folder = Folder::new("check");
+    let right = folder.write("right.toml", EXPECTED.as_bytes());
+    let (dump, elf, junit) = (demo("dump.core"), demo("firmware.elf"), folder.path("junit.xml"));
+    let output = coroner(&["check", &dump, "--elf", &elf, "--expect", &right, "--junit", &junit]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("12 as expected"), "{}", text(&output));
+    let xml = std::fs::read_to_string(&junit).expect("it was written");
+    assert!(xml.contains("tests=\"12\" failures=\"0\"") && xml.contains("name=\"value SETTINGS"));
+
+    for (old, new, says) in [
+        ("bus fault", "stack overflow", "reason: expected stack overflow, found bus fault"),
+        ("SIGSEGV", "SIGILL", "signal: expected SIGILL, found SIGSEGV"),
+        ("function = \"demo::read_offset\"", "function = \"main\"", "function: expected main"),
+        ("\"watch\"", "\"wifi\"", "thread wifi: expected wifi, found sensor, radio, watch"),
+        ("\"demo::sensor_task\"]", "\"x\"]", "frames: expected demo::read_offset < x"),
+        ("elf_matches = true", "elf_matches = false", "elf_matches: expected another ELF file"),
+        ("complete = true", "complete = false", "complete: expected an incomplete dump"),
+        ("= \"2\"", "= \"3\"", "value SETTINGS.channel: expected 3, found 2"),
+        ("weather", "whether", "fact device: expected whether-station"),
+    ] {
+        assert!(EXPECTED.contains(old), "{old}");
+        let wrong = folder.write("wrong.toml", EXPECTED.replacen(old, new, 1).as_bytes());
+        let output =
+            coroner(&["check", &dump, "--elf", &elf, "--expect", &wrong, "--junit", &junit]);
+        assert_eq!(output.status.code(), Some(1), "{old}: {}", text(&output));
+        assert!(text(&output).contains(says), "{old}: {}", text(&output));
+        let xml = std::fs::read_to_string(&junit).expect("it was written");
+        assert!(xml.contains("failures=\"1\"") && xml.contains("<failure"), "{xml}");
+    }
+
+    let unknown = folder.write("unknown.toml", b"functoin = \"main\"\n");
+    let output = coroner(&["check", &dump, "--expect", &unknown]);
+    assert_eq!(output.status.code(), Some(2), "a misspelt key checks nothing: {}", text(&output));
+
+    let broken = folder.write("broken.bin", b"no dump at all, but long enough to be one");
+    let output = coroner(&["check", &broken, &dump, "--elf", &elf, "--expect", &right, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect();
+    let passed: Vec<_> = lines.iter().map(|line| line["passed"].as_bool()).collect();
+    assert_eq!(passed.iter().filter(|p| **p == Some(true)).count(), 1, "{lines:?}");
+    assert_eq!(passed.len(), 2);
+}
+
+#[test]
+fn triage_groups_dumps_and_goes_on_where_it_was_stopped() {
+    let folder = Folder::new("triage");
+    let whole = std::fs::read(demo("dump.core")).expect("it is there");
+    for n in 0..20 {
+        folder.write(&format!("dumps/{}/{n}.core", n % 3), &whole);
+    }
+    folder.write("dumps/0/damaged.core", &whole[..whole.len() / 2]);
+    folder.write("dumps/readme.txt", b"not a dump, with \"quotes\", commas");
+    let mut crashes = 1;
+    if let Some(root) = fixtures() {
+        let core = std::fs::read(root.join("espressif/esp32/coredump.b64")).expect("it is there");
+        folder.write("dumps/1/esp32.b64", &core);
+        crashes = 2;
+    }
+    let dumps = folder.path("dumps");
+    let (elf, rows, csv) =
+        (demo("firmware.elf"), folder.path("rows.jsonl"), folder.path("rows.csv"));
+    let elf_dir = Path::new(&elf).parent().expect("a folder").display().to_string();
+
+    let run = |more: &[&str]| {
+        let output = coroner(&[&["triage", &dumps, "--elf-dir", &elf_dir], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        output
+    };
+    let output = run(&["--rows", &rows, "--groups", "jsonl"]);
+    let groups: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect();
+    assert_eq!(groups.len(), crashes, "{groups:?}");
+    assert_eq!(groups[0]["count"], 20);
+    assert_eq!(groups[0]["functions"][0], "demo::read_offset");
+    assert!(groups[0]["example"].as_str().is_some_and(|path| path.ends_with("0/0.core")));
+    let all = std::fs::read_to_string(&rows).expect("it was written");
+    assert_eq!(all.lines().count(), 21 + crashes, "a damaged file is a row");
+    assert!(all.contains("readme.txt") && all.contains("not a dump"));
+
+    // Stopped in the middle of a row.
+    let cut = all.len() / 2;
+    std::fs::write(&rows, &all[..cut]).expect("it is ours");
+    let output = run(&["--rows", &rows, "--resume", "--groups", "jsonl"]);
+    let again: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect();
+    assert_eq!(again, groups);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&std::fs::read_to_string(&rows).expect("it is there")), sorted(&all));
+
+    run(&["--rows", &csv]);
+    let table = std::fs::read_to_string(&csv).expect("it was written");
+    assert!(table.starts_with("file,modified,signature,headline,"));
+    assert_eq!(table.lines().count(), 22 + crashes);
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let folder = Folder::new("man");
+    for shell in ["bash", "zsh", "fish"] {
+        let output = coroner(&["completions", shell]);
+        let script = text(&output);
+        for command in ["report", "convert", "gdb", "check", "triage", "--elf-dir"] {
+            let bare = command.trim_start_matches('-');
+            assert!(script.contains(bare), "{command} in {shell}");
+        }
+    }
+    assert_eq!(coroner(&["completions", "--man", &folder.path("man1")]).status.code(), Some(0));
+    for page in ["coroner.1", "coroner-report.1", "coroner-triage.1"] {
+        let page = std::fs::read_to_string(folder.0.join("man1").join(page)).expect("a page");
+        assert!(page.contains(".TH"), "{page}");
+    }
+}

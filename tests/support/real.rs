@@ -1,0 +1,33 @@
+//! Real dumps with the ELF files of their firmware, and a real GDB beside them.
+
+use coroner::open::{self, Opened, Options};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Opens a fixture with the ELF file of its firmware.
+pub fn open(inputs: &[PathBuf], elf: Option<PathBuf>) -> Opened {
+    let options = Options { elf: elf.into_iter().collect(), ..Options::default() };
+    open::open(inputs, &options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs commands in a batch GDB and returns what it printed; a visible skip where there is none.
+pub fn gdb(commands: &[&str]) -> Option<String> {
+    let mut command = Command::new("timeout");
+    command.args(["60", "gdb-multiarch", "-nx", "-batch", "-ex", "set width 0"]);
+    command.args(["-ex", "set debuginfod enabled off", "-ex", "set height 0"]);
+    for line in commands {
+        command.args(["-ex", line]);
+    }
+    let output = command.stdin(Stdio::null()).output().ok();
+    match output.filter(|output| output.status.code() != Some(127)) {
+        Some(output) => {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            Some(text + &String::from_utf8_lossy(&output.stderr))
+        }
+        None => {
+            assert!(std::env::var_os("CI").is_none(), "gdb-multiarch is not installed");
+            eprintln!("SKIPPED: gdb-multiarch is not installed");
+            None
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Backtraces equal those of real debuggers, frame by frame: program counter, function, file and
+//! line.
+//!
+//! Two oracles: the reports that Espressif's own tool and GDB made of the fixtures (with ROM ELF
+//! files that are not to be had here), and the GDB of this machine on the same core files.
+
+mod support;
+
+use coroner::debug_info::{Images, Modules};
+use coroner::dump::{Dump, Thread};
+use coroner::firmware::Firmware;
+use coroner::memory::{Origin, Region};
+use coroner::open::Opened;
+use coroner::registers::Registers;
+use coroner::targets::Targets;
+use coroner::unwind::{Found, Unwinder};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use support::fixtures;
+use support::oracle::{self, Line};
+use support::real::{gdb, open};
+
+/// How our backtrace of a thread compares with the oracle's.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Equal,
+    /// Equal but for what is told here; each is a case that was looked into.
+    EqualBut(Vec<&'static str>),
+    Differs(String),
+}
+
+const PAST_THE_END: &str = "GDB adds a frame for the return address 0";
+const ROM_NAME: &str = "ROM function: its name needs the ROM ELF";
+const ROM_FRAME: &str = "a frame inside ROM needs the ROM ELF";
+const GDB_STOPS: &str = "GDB stops in ROM; we go on by the stack";
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Equal => f.write_str("equal"),
+            Verdict::EqualBut(why) => write!(f, "equal, but: {}", why.join("; ")),
+            Verdict::Differs(how) => write!(f, "DIFFERS: {how}"),
+        }
+    }
+}
+
+/// One line per function, inlined ones too, as GDB lists them.
+fn ours(opened: &Opened, modules: &Modules<'_>, thread: &Thread) -> Vec<(Line, Found)> {
+    let mut lines = Vec::new();
+    for frame in Unwinder::new(&opened.dump, modules).backtrace(thread).frames {
+        let places = modules.places(frame.lookup_pc());
+        if places.is_empty() {
+            let function = modules.symbol(frame.lookup_pc()).map(|symbol| symbol.name);
+            let line = Line { pc: Some(frame.pc), function, at: None };
+            lines.push((line, frame.found));
+        }
+        for place in places {
+            let at = place.file.zip(place.line);
+            let line = Line { pc: Some(frame.pc), function: place.function, at };
+            lines.push((line, frame.found));
+        }
+    }
+    lines
+}
+
+fn compare(ours: &[(Line, Found)], theirs: &[Line], code: &dyn Fn(u64) -> bool) -> Verdict {
+    let mut why: Vec<&'static str> = Vec::new();
+    let mut note = |words| {
+        if !why.contains(&words) {
+            why.push(words);
+        }
+    };
+    let mut mine = ours.iter().peekable();
+    for (index, their) in theirs.iter().enumerate() {
+        let in_rom = their.pc.is_some_and(|pc| !code(pc)) && their.at.is_none();
+        let Some((line, _)) = mine.peek() else {
+            if their.is_past_the_end() && index + 1 == theirs.len() {
+                note(PAST_THE_END);
+                break;
+            }
+            return Verdict::Differs(format!("their frame {index} is missing: {their:?}"));
+        };
+        if their.pc.is_some() && their.pc != line.pc && in_rom {
+            note(ROM_FRAME);
+            continue;
+        }
+        if in_rom && their.pc == line.pc {
+            if their.function.is_some() && their.function != line.function {
+                note(ROM_NAME);
+            }
+        } else if !their.agrees(line) {
+            return Verdict::Differs(format!("frame {index}: {line:?}, theirs {their:?}"));
+        }
+        mine.next();
+    }
+    if let Some((line, found)) = mine.next() {
+        let last_in_rom = theirs.last().and_then(|last| last.pc).is_some_and(|pc| !code(pc));
+        if !(last_in_rom && found.is_guess()) {
+            return Verdict::Differs(format!("we have more frames, first {line:?}"));
+        }
+        note(GDB_STOPS);
+    }
+    if why.is_empty() { Verdict::Equal } else { Verdict::EqualBut(why) }
+}
+
+/// Compares all threads, prints the table, and returns the verdicts.
+fn table(
+    name: &str,
+    opened: &Opened,
+    oracle: &[(u64, Vec<Line>)],
+    oracle_name: &str,
+) -> Vec<Verdict> {
+    let images = Images::of(opened);
+    let modules = images.modules();
+    let mut verdicts = Vec::new();
+    for thread in &opened.dump.threads {
+        let label = thread.label();
+        let Some((_, theirs)) = oracle.iter().find(|(id, _)| is(thread, *id)) else {
+            // A core file's thread 0 is nobody for GDB.
+            assert!(!thread.crashed, "{name}: {oracle_name} has no thread {label}");
+            println!("| {name:<20} | {label:<10} | {oracle_name} | has no such thread |");
+            continue;
+        };
+        let mine = ours(opened, &modules, thread);
+        let verdict = compare(&mine, theirs, &|pc| modules.is_code(pc));
+        println!("| {name:<20} | {label:<10} | {:>2} | {oracle_name} | {verdict} |", mine.len());
+        verdicts.push(verdict);
+    }
+    verdicts
+}
+
+/// Whether the oracle means `thread` with `id`; a reader may have had to number threads anew.
+fn is(thread: &Thread, id: u64) -> bool {
+    let renumbered = format!("number {id} in the core file");
+    match thread.remarks.iter().find(|remark| remark.ends_with(" in the core file")) {
+        Some(remark) => *remark == renumbered,
+        None => thread.id == id,
+    }
+}
+
+fn assert_none_differs(verdicts: &[Verdict]) {
+    let differs = |verdict: &&Verdict| matches!(verdict, Verdict::Differs(_));
+    assert_eq!(verdicts.iter().find(differs), None);
+}
+
+const REPORTED: [(&str, &str, &str); 5] = [
+    ("esp32/coredump.b64", "esp32/esp32.elf", "esp32/expected_output"),
+    ("esp32/coredump_bin.b64", "esp32/esp32_bin.elf", "esp32/expected_output_bin"),
+    ("esp32c3/coredump.b64", "esp32c3/esp32c3.elf", "esp32c3/expected_output"),
+    ("esp32c3/coredump_bin.b64", "esp32c3/esp32c3_bin.elf", "esp32c3/expected_output_bin"),
+    ("esp32c6/coredump.b64", "esp32c6/esp32c6.elf", "esp32c6/expected_output"),
+];
+
+#[test]
+fn frames_equal_those_of_the_vendors_reports() {
+    let Some(root) = fixtures() else { return };
+    let mut all = Vec::new();
+    for (dump, elf, report) in REPORTED {
+        let root = root.join("espressif");
+        let opened = open(&[root.join(dump)], Some(root.join(elf)));
+        let text = std::fs::read_to_string(root.join(report)).expect("the report is there");
+        all.extend(table(dump, &opened, &oracle::of_esp_report(&text), "report"));
+    }
+    assert_none_differs(&all);
+    assert!(all.len() >= 19, "{} threads were compared", all.len());
+    let equal = all.iter().filter(|verdict| **verdict == Verdict::Equal).count();
+    assert!(equal >= 4, "{equal} threads are equal without any but");
+}
+
+#[test]
+fn frames_equal_those_of_gdb_on_the_same_core() {
+    let Some(root) = fixtures() else { return };
+    let mut all = Vec::new();
+    for (core, elf) in [
+        ("esp32c3/coredump.saved-core.elf", "esp32c3/esp32c3.elf"),
+        ("esp32c3/coredump_bin.saved-core.elf", "esp32c3/esp32c3_bin.elf"),
+        ("esp32c6/coredump.saved-core.elf", "esp32c6/esp32c6.elf"),
+    ] {
+        let root = root.join("espressif");
+        let Some(theirs) = gdb_on(&root.join(core), &root.join(elf)) else { return };
+        let opened = open(&[root.join(core)], Some(root.join(elf)));
+        all.extend(table(core, &opened, &theirs, "GDB"));
+    }
+    assert_none_differs(&all);
+}
+
+fn gdb_on(core: &Path, elf: &Path) -> Option<Vec<(u64, Vec<Line>)>> {
+    let text = gdb(&[
+        &format!("file {}", elf.display()),
+        &format!("core-file {}", core.display()),
+        "set backtrace past-main on",
+        "thread apply all bt",
+    ])?;
+    Some(oracle::of_gdb(&text))
+}
+
+#[test]
+fn the_windows_of_xtensa_need_no_elf_file() {
+    let Some(root) = fixtures() else { return };
+    let root = root.join("espressif/esp32");
+    let with = open(&[root.join("coredump.b64")], Some(root.join("esp32.elf")));
+    let without = open(&[root.join("coredump.b64")], None);
+    let pcs = |opened: &Opened| -> Vec<Vec<u64>> {
+        let images = Images::of(opened);
+        let modules = images.modules();
+        let unwinder = Unwinder::new(&opened.dump, &modules);
+        let pcs = |thread: &Thread| {
+            unwinder.backtrace(thread).frames.iter().map(|frame| frame.pc).collect()
+        };
+        opened.dump.threads.iter().map(pcs).collect()
+    };
+    assert_eq!(pcs(&with), pcs(&without));
+    assert_eq!(pcs(&with)[0].len(), 9);
+}
+
+#[test]
+fn frames_on_cortex_m_and_bare_risc_v_equal_those_of_gdb() {
+    let Some(root) = fixtures() else { return };
+    let cases = [
+        ("elf-core/gcore-arm-m4f.core", "elf-core/gcore-arm-m4f.elf"),
+        ("qemu-m4-fault/dumps/nuttx.core", "qemu-m4-fault/fx.elf"),
+        ("qemu-m4-fault/dumps/mcoredump.elf", "qemu-m4-fault/fx.elf"),
+    ];
+    let mut all = Vec::new();
+    for (core, elf) in cases {
+        let (core_path, elf) = (root.join(core), root.join(elf));
+        let Some(theirs) = gdb_on(&core_path, &elf) else { return };
+        let opened = open(&[core_path], Some(elf));
+        all.extend(table(core, &opened, &theirs, "GDB"));
+    }
+    assert_none_differs(&all);
+}
+
+/// The handler pushed r4-r11 in assembly, without call frame information: where the exception
+/// frame starts has to be found.
+#[test]
+fn the_walk_goes_from_a_fault_handler_to_what_it_interrupted() {
+    let Some(root) = fixtures() else { return };
+    let root = root.join("qemu-m4-fault");
+    let elf = Arc::new(Firmware::open(&root.join("fx.elf"), true).expect("an ELF file"));
+    let arch = Targets::built_in().arch("cortex-m").expect("a built-in set");
+    let mut dump = Dump::new("raw", arch.clone());
+    let ram = std::fs::read(root.join("ram.bin")).expect("the fixture is there");
+    dump.memory.insert(Region::dumped(0x2000_0000, ram.into()));
+    elf.add_constants(&mut dump.memory, Origin::Elf, None);
+    let images = Images::new([elf]);
+    let modules = images.modules();
+    // live.txt: what GDB showed when it was halted in the handler; lr as c_fault was entered with.
+    let mut registers = Registers::unknown(arch);
+    for (name, value) in
+        [("pc", 0x1b6u32), ("sp", 0x2000_1f10), ("r7", 0x2000_1f10), ("lr", 0xffff_ffe9)]
+    {
+        registers.set_by_name(name, value);
+    }
+    let trace = Unwinder::new(&dump, &modules).walk(registers, None);
+    let names: Vec<_> = trace
+        .frames
+        .iter()
+        .filter_map(|frame| Some((modules.symbol(frame.lookup_pc())?.name, frame.found)))
+        .collect();
+    println!("{names:?} {}", trace.end);
+    let poke = names.iter().position(|(name, _)| name == "poke").expect("the fault was in poke");
+    assert_eq!(names[poke].1, Found::Exception);
+    let outer: Vec<&str> = names[poke + 1..].iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(outer[..5], ["walk", "walk", "walk", "walk", "main"]);
+    assert_eq!(trace.frames[poke].pc, 0x72);
+}
+
+/// GDB refuses this core, which it wrote itself: its register note is too short.
+#[test]
+fn a_core_that_gdb_can_not_read_is_unwound_all_the_same() {
+    let Some(root) = fixtures() else { return };
+    let root = root.join("elf-core");
+    let core = root.join("gcore-rv32-short-prstatus.core");
+    let opened = open(&[core], Some(root.join("gcore-rv32-short-prstatus.elf")));
+    let images = Images::of(&opened);
+    let modules = images.modules();
+    let thread = opened.dump.crashed().expect("one crashed");
+    let names: Vec<_> =
+        ours(&opened, &modules, thread).into_iter().filter_map(|(line, _)| line.function).collect();
+    println!("{names:?}");
+    assert!(names.len() >= 4, "{names:?}");
+}
