@@ -129,10 +129,13 @@ fn set(words: &[u64], core: &CoreFile, nuttx: bool, registers: &mut Registers) -
         _ => {}
     }
     if core.machine == EM_ARM {
-        // r0-r15 and the status word. Word 16 is the status word on ARM in all writers.
+        // r0-r15 and the status word; but NuttX on ARMv7-A has its cpsr behind what it copies.
         names.truncate(16);
-        let status = if registers.arch().register("xpsr").is_some() { "xpsr" } else { "cpsr" };
-        names.push(status.into());
+        let m_profile = registers.arch().register("xpsr").is_some();
+        names.push(if m_profile { "xpsr" } else { "cpsr" }.into());
+        if nuttx && !m_profile {
+            names.truncate(16);
+        }
     }
     for (name, word) in names.iter().zip(words) {
         registers.set_by_name(name, *word);
@@ -149,9 +152,15 @@ fn set_xtensa(words: &[u64], registers: &mut Registers) -> usize {
         registers.set_by_name("windowbase", 0u32);
         registers.set_by_name("windowstart", 1u32);
     }
-    // With the window's base at 0, only a0-a15 are there; what a writer leaves behind is filler.
-    let held = if registers.by_name("windowbase") == Some(0) { 16 } else { XTENSA_AR_COUNT };
+    // A single window at ar0 means that only a0-a15 were saved; what is behind them is filler.
+    let single =
+        registers.by_name("windowbase") == Some(0) && registers.by_name("windowstart") == Some(1);
+    let held = if single { 16 } else { XTENSA_AR_COUNT };
     let window = words.get(XTENSA_AR0_WORD..).unwrap_or_default();
+    // By its source NuttX copies too few words to reach a0: all zeros are no registers.
+    if window.iter().take(held).all(|word| *word == 0) {
+        return XTENSA_AR0_WORD.saturating_add(XTENSA_AR_COUNT);
+    }
     for (n, word) in window.iter().take(held).enumerate() {
         registers.set_by_name(&format!("ar{n}"), *word);
     }
