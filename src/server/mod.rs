@@ -6,7 +6,7 @@
 //!                                             \-> engine (gdbstub) -> target ----/
 //! ```
 //!
-//! gdbstub is the packet engine for everything that it does well; [`front`] answers what it lacks,
+//! gdbstub is the packet engine for everything that it does well; `front` answers what it lacks,
 //! or answers wrongly for a target that will never run again. Nothing here knows a dump format, and
 //! nothing an architecture: register sets come as data.
 //!
