@@ -138,7 +138,7 @@ build_freertos() {
   kernel=$(cargo metadata --format-version 1 --manifest-path "$directory/Cargo.toml" |
     sed -n 's#.*"manifest_path":"\([^"]*\)/freertos-next-0[^"]*/Cargo.toml".*#\1#p')
   kernel=$(echo "$kernel"/freertos-next-0*/FreeRTOS-Kernel)
-  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -Wno-unused-parameter \
+  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -Wno-unused-parameter -Wno-unused-variable \
     -ffile-prefix-map="$kernel=freertos" -ffile-prefix-map="$root=." \
     -I "$directory" -I "$root/capture/include" -I "$kernel/include" -I "$kernel/portable/GCC/ARM_CM3" \
     -nostartfiles --specs=nano.specs --specs=nosys.specs -T "$directory/link.ld" -L "$root/capture/link" \
@@ -207,7 +207,7 @@ examples() {
 
 run_tests() {
   mkdir -p "$work"
-  rm -f "$work"/*
+  rm -rf "${work:?}"/*
   (cd "$root" && cargo build -q -p coroner-capture --example text_to_core)
   local target m4=thumbv7em-none-eabihf
   for target in thumbv6m-none-eabi thumbv7m-none-eabi $m4 thumbv8m.main-none-eabihf; do
@@ -221,6 +221,17 @@ run_tests() {
   ways_to_die mps2-an505 thumbv8m.main-none-eabihf 'M33 (an505)' "$common overflow float"
   rust_rtos_tests
   freertos_tests
+  demo "$work/demo" >/dev/null
+  elf=$work/demo/firmware.elf
+  cp "$work/demo/dump.core" "$work/core.elf"
+  gdb_says 'demo: three tasks and a story' $'bt\nthread apply all bt\np LAST_ERROR\np BOOT_COUNT\np demo::SETTINGS' \
+    '#0 .*read_offset \(calibration=0xdeadbee0\)' '#1 .*calibrate \(raw=2121' '#2 .*measure .*sample=3' \
+    '#3 .*sensor_task' 'radio_task' 'watch_task' '\(23\)' '\(8\)' 'interval_ms: 48879'
+  if strings "$elf" | grep -qF "$root"; then
+    fail 'demo: no path of this machine in it' "$root"
+  else
+    pass 'demo: no path of this machine in it'
+  fi
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
   examples

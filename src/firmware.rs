@@ -44,6 +44,8 @@ pub struct Firmware {
     pub endian: Endian,
     /// `e_flags`.
     pub flags: u32,
+    /// `e_entry`: where the program starts; of Thumb code with bit 0 set.
+    pub entry: u64,
     /// All sections, in the file's order.
     pub sections: Vec<Section>,
     segments: Vec<ProgramHeader>,
@@ -142,6 +144,7 @@ impl Firmware {
                 goblin::container::Endian::Big => Endian::Big,
             },
             flags: header.e_flags,
+            entry: header.e_entry,
             sections,
             segments,
             symbols,

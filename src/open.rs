@@ -147,7 +147,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }
-    os::complete(&mut dump, beside.firmware.as_deref());
+    os::complete(&mut dump, beside.firmware.as_ref());
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());

@@ -155,9 +155,14 @@ fn check_tells_what_is_not_as_expected() {
         assert!(xml.contains("failures=\"1\"") && xml.contains("<failure"), "{xml}");
     }
 
-    let unknown = folder.write("unknown.toml", b"functoin = \"main\"\n");
+    let unknown = folder.write("unknown.toml", b"crashed_task = \"main\"\n");
     let output = coroner(&["check", &dump, "--expect", &unknown]);
-    assert_eq!(output.status.code(), Some(2), "a misspelt key checks nothing: {}", text(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a key that is not known checks nothing: {}",
+        text(&output)
+    );
 
     let broken = folder.write("broken.bin", b"no dump at all, but long enough to be one");
     let output = coroner(&["check", &broken, &dump, "--elf", &elf, "--expect", &right, "--json"]);
@@ -247,4 +252,112 @@ fn completions_and_manual_pages_know_every_command() {
         let page = std::fs::read_to_string(folder.0.join("man1").join(page)).expect("a page");
         assert!(page.contains(".TH"), "{page}");
     }
+}
+
+/// The blocks of `docs/ci.md` in one language, in their order.
+fn blocks(language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
+    let text = std::fs::read_to_string(path).expect("it is there");
+    let fence = format!("```{language}\n");
+    let block = |part: &str| part.split("```").next().unwrap_or_default().to_string();
+    text.split(&fence).skip(1).map(block).collect()
+}
+
+#[test]
+fn the_job_of_the_documentation_does_what_it_says() {
+    if !has_gdb() {
+        return;
+    }
+    let folder = Folder::new("ci");
+    folder.write("crash.toml", blocks("toml")[0].as_bytes());
+    folder.write("checks.gdb", blocks("gdb")[0].as_bytes());
+    let dump = folder.write("dump.bin", &std::fs::read(demo("dump.core")).expect("it is there"));
+    let elf = std::fs::read(demo("firmware.elf")).expect("it is there");
+    folder.write("build/app/firmware.elf", &elf);
+    let own = Path::new(env!("CARGO_BIN_EXE_coroner")).parent().expect("a folder");
+    let path = format!("{}:{}", own.display(), std::env::var("PATH").unwrap_or_default());
+    let run = |script: &str| {
+        let mut shell = Command::new("timeout");
+        shell.args(["60", "sh", "-e", "-c", script]).current_dir(&folder.0).stdin(Stdio::null());
+        shell.env("PATH", &path).env("DUMP", &dump).env("BUILD", folder.path("build"));
+        shell.env_remove("DEBUGINFOD_URLS").output().expect("there is a shell")
+    };
+    let job = &blocks("sh")[0];
+    let output = run(job);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(folder.0.join("crash.html").is_file() && folder.0.join("check.xml").is_file());
+
+    // It can fail, too: at each of its steps.
+    folder.write("checks.gdb", blocks("gdb")[0].replace("2000", "3000").as_bytes());
+    let output = run(job);
+    assert!(!output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("the_sensor_was_never_read"), "{}", text(&output));
+    folder.write("crash.toml", b"function = \"main\"\n");
+    assert!(!run(job).status.success());
+}
+
+/// A server of Debian's package, that ends with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_elf_file_comes_from_a_debuginfod_server_by_its_build_id() {
+    let there = Command::new("debuginfod").arg("--version").stdout(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have debuginfod");
+        eprintln!("SKIPPED: debuginfod is not installed");
+        return;
+    }
+    let folder = Folder::new("debuginfod");
+    let elf = std::fs::read(demo("firmware.elf")).expect("it is there");
+    folder.write("served/firmware.elf", &elf);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let port = port.expect("a free port").port().to_string();
+    let database = folder.path("index.sqlite");
+    let server = Command::new("debuginfod")
+        .args(["-F", "-p", &port, "-d", &database, &folder.path("served")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let _server = Server(server.expect("it is installed"));
+    let dump = demo("dump.core");
+    let report = |url: &str, cache: &str| {
+        let mut command = Command::new("timeout");
+        command.args(["30", env!("CARGO_BIN_EXE_coroner"), "report", &dump]);
+        command.env("DEBUGINFOD_URLS", url).env("DEBUGINFOD_CACHE_PATH", folder.path(cache));
+        text(&command.stdin(Stdio::null()).output().expect("timeout is there"))
+    };
+    let url = format!("http://127.0.0.1:{port}/");
+    // The server looks through its folder first. The client remembers what there was not.
+    let found = (0..40).find_map(|n| {
+        std::thread::sleep(std::time::Duration::from_millis(250));
+        let shown = report(&url, &format!("cache{n}"));
+        shown.contains("demo::calibrate (raw=2121").then_some(shown)
+    });
+    let shown = found.expect("the server has it within ten seconds");
+    assert!(shown.contains("(the dump's own)"), "{shown}");
+    // A server that is not there is told, and keeps nothing else from being shown.
+    let shown = report("http://127.0.0.1:9/", "nothing");
+    assert!(shown.contains("have nothing of build id") && shown.contains("bus fault"), "{shown}");
+}
+
+#[test]
+fn an_elf_file_is_found_in_a_folder_laid_out_by_build_id() {
+    let elf = std::fs::read(demo("firmware.elf")).expect("it is there");
+    let opened = coroner::firmware::Firmware::parse("demo".into(), elf.clone().into());
+    let id = opened.expect("an ELF file").build_id().expect("it has a build id");
+    let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = Folder::new("build-id");
+    let (first, rest) = digits.split_at(2);
+    folder.write(&format!("debug/.build-id/{first}/{rest}.debug"), &elf);
+    folder.write("debug/other.elf", b"\x7fELF, but not really");
+    let output = coroner(&["report", &demo("dump.core"), "--elf-dir", &folder.path("debug")]);
+    assert!(text(&output).contains("demo::calibrate (raw=2121"), "{}", text(&output));
 }

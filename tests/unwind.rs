@@ -10,12 +10,13 @@ use coroner::debug_info::{Images, Modules};
 use coroner::dump::{Dump, Thread};
 use coroner::firmware::Firmware;
 use coroner::memory::{Origin, Region};
-use coroner::open::Opened;
+use coroner::open::{Opened, Options};
 use coroner::registers::Registers;
 use coroner::targets::Targets;
 use coroner::unwind::{Found, Unwinder};
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use support::fixtures;
 use support::oracle::{self, Line};
@@ -281,4 +282,43 @@ fn a_core_that_gdb_can_not_read_is_unwound_all_the_same() {
         ours(&opened, &modules, thread).into_iter().filter_map(|(line, _)| line.function).collect();
     println!("{names:?}");
     assert!(names.len() >= 4, "{names:?}");
+}
+
+/// The ROM's ELF file is not to be had, so one is made with functions and calls where the vendor's
+/// report shows them. Then nothing is missing between it and ours.
+#[test]
+fn the_walk_goes_through_rom_with_an_elf_file_of_it() {
+    let Some(root) = fixtures() else { return };
+    let gcc = Command::new("riscv64-unknown-elf-gcc").arg("--version").output();
+    if !gcc.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have riscv64-unknown-elf-gcc");
+        eprintln!("SKIPPED: riscv64-unknown-elf-gcc is not installed");
+        return;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/unwind/rom.s");
+    let rom = std::env::temp_dir().join(format!("coroner-rom-{}.elf", std::process::id()));
+    let built = Command::new("riscv64-unknown-elf-gcc")
+        .args([
+            "-march=rv32imac",
+            "-mabi=ilp32",
+            "-nostdlib",
+            "-Wl,--section-start=.table=0x40000040",
+        ])
+        .args(["-Wl,--section-start=.code=0x40048400", "-Wl,-e,0", "-o"])
+        .args([&rom, &source])
+        .output();
+    let built = built.expect("the compiler runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let root = root.join("espressif/esp32c3");
+    let options = Options {
+        elf: vec![root.join("esp32c3.elf")],
+        rom_elf: vec![rom.clone()],
+        ..Options::default()
+    };
+    let opened = coroner::open::open(&[root.join("coredump.b64")], &options);
+    std::fs::remove_file(&rom).expect("it is ours");
+    let opened = opened.expect("the fixture opens");
+    let text = std::fs::read_to_string(root.join("expected_output")).expect("it is there");
+    let verdicts = table("esp32c3 with ROM", &opened, &oracle::of_esp_report(&text), "report");
+    assert_eq!(verdicts[0], Verdict::Equal);
 }

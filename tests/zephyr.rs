@@ -8,7 +8,6 @@ mod zephyr;
 use coroner::dump::Thread;
 use coroner::input::Input;
 use coroner::open::{self, Opened, Options};
-use coroner::reason::Signal;
 use formats::open_bytes;
 use zephyr::{MACHINES, Machine, Stream, cd, console, words};
 
@@ -31,10 +30,6 @@ fn error(bytes: Vec<u8>) -> String {
 
 fn crashed(opened: &Opened) -> &Thread {
     opened.dump.crashed().expect("there is a crashed thread")
-}
-
-fn register(opened: &Opened, name: &str) -> Option<u64> {
-    crashed(opened).registers.by_name(name)
 }
 
 fn notes(opened: &Opened) -> String {
@@ -235,12 +230,37 @@ fn a_damaged_line_is_told_by_its_number_and_only_its_bytes_are_missing() {
 }
 
 #[test]
+fn empty_lists_in_memory_tell_between_which_lines_some_are_lost() {
+    let machine = Machine::load("cortex-m4");
+    let log = machine.usual().log();
+    let lines = data_lines(&log);
+    for (index, count) in [(6, 1), (10, 2), (14, 1), (18, 3), (25, 1), (90, 4)] {
+        let mut cut = log.clone();
+        lines[index..index + count].iter().rev().for_each(|line| drop(cut.remove(*line)));
+        let opened = open(console(&cut));
+        let lost = format!("{} bytes ({count} line", count * 32);
+        assert_note(&opened, &lost);
+        let memory = &opened.dump.memory;
+        let mut there = 0;
+        for at in 0..machine.ram.len() {
+            if let Some(byte) = memory.bytes(machine.ram_addr + at as u64, 1) {
+                assert_eq!(byte[0], machine.ram[at], "lines {index}..: at {at:#x}");
+                there += 1;
+            }
+        }
+        assert!(there > 100 && there < machine.ram.len(), "lines {index}..: {there} bytes");
+    }
+}
+
+#[test]
 fn of_a_block_that_lost_lines_without_a_trace_nothing_is_shown() {
     let machine = Machine::load("cortex-m4");
     let mut stream = machine.stream(1, 0);
     machine.registers(&mut stream);
     stream.memory(0x2100_0000, &[0x11; 100]);
-    machine.ram(&mut stream);
+    // A stack: nothing in it holds its own address.
+    let stack: Vec<u8> = (0..1024u32).map(|n| (n * 7 % 253) as u8).collect();
+    stream.memory(machine.ram_addr, &stack);
     stream.memory(0x2200_0000, &[0x22; 100]);
     let mut log = stream.log();
     let index = data_lines(&log)[30];
@@ -255,15 +275,25 @@ fn of_a_block_that_lost_lines_without_a_trace_nothing_is_shown() {
     log.insert(index, "--- 1 messages dropped ---".into());
     let opened = open(console(&log));
     assert_note(&opened, "32 bytes are lost in front of line");
-    let ram = (0..machine.ram.len() as u64)
+    let ram = (0..stack.len() as u64)
         .filter(|at| opened.dump.memory.bytes(machine.ram_addr + at, 1).is_none())
         .count();
     assert_eq!(ram, 32);
-    for at in 0..machine.ram.len() as u64 {
+    for at in 0..stack.len() as u64 {
         if let Some(byte) = opened.dump.memory.bytes(machine.ram_addr + at, 1) {
-            assert_eq!(byte[0], machine.ram[at as usize], "at {at:#x}");
+            assert_eq!(byte[0], stack[at as usize], "at {at:#x}");
         }
     }
+}
+
+#[test]
+fn two_lines_in_one_are_two() {
+    let machine = Machine::load("x86");
+    let mut log = machine.usual().log();
+    let index = data_lines(&log)[20];
+    let second = log.remove(index + 1);
+    log[index].push_str(&second);
+    assert_ram(&open(console(&log)), &machine);
 }
 
 #[test]
@@ -308,8 +338,8 @@ fn a_cut_stream_is_a_fault_with_its_place_and_force_serves_the_rest() {
     let bytes = machine.usual().bytes();
     let cut = bytes[..1000].to_vec();
     let words = error(cut.clone());
-    assert!(words.contains("memory block 0x20000000..0x20001310 at offset 0x60"), "{words}");
-    assert!(words.contains("expected 4880 bytes, found 904"), "{words}");
+    assert!(words.contains("memory block 0x20000000..0x20001320 at offset 0x60"), "{words}");
+    assert!(words.contains("expected 4896 bytes, found 904"), "{words}");
     let force = Options { force: true, ..Options::default() };
     let opened = open_bytes("dump", cut, &force).expect("by force");
     assert_eq!(
@@ -385,160 +415,6 @@ fn a_target_that_nobody_knows_needs_a_word_of_the_user() {
     assert!(opened.dump.memory.bytes(0x1000, 64).is_some() && opened.dump.threads.is_empty());
 }
 
-// Register blocks.
-
-fn block(target: u16, bits: u32, version: u16, bytes: &[u8]) -> Opened {
-    let mut stream = Stream::new(target, bits, version.min(2), 0);
-    stream.registers(version, bytes);
-    stream.memory(0x1000, &[0; 64]);
-    open(stream.bytes())
-}
-
-/// Words 0x100, 0x101...
-fn counted(count: u64, size: usize) -> Vec<u8> {
-    words(&(0x100..0x100 + count).collect::<Vec<_>>(), size)
-}
-
-#[test]
-fn cortex_m_blocks_of_all_versions_are_told_by_their_length() {
-    for (version, count) in [(1, 9), (2, 17), (3, 19), (1, 17)] {
-        let opened = block(3, 32, version, &counted(count, 4));
-        let callee = (count > 9).then_some(0x109);
-        assert_eq!((register(&opened, "r0"), register(&opened, "r4")), (Some(0x100), callee));
-        assert_eq!((register(&opened, "pc"), register(&opened, "sp")), (Some(0x106), Some(0x108)));
-        assert_eq!(notes(&opened).contains("read as version 2"), (version, count) == (1, 17));
-    }
-    let mut zeros = counted(9, 4);
-    zeros.extend([0; 32]);
-    assert_eq!(
-        register(&block(3, 32, 2, &zeros), "r4"),
-        None,
-        "eight zeros are nobody's registers"
-    );
-    zeros.extend(words(&[1, 48], 4));
-    assert_eq!(
-        register(&block(3, 32, 3, &zeros), "r4"),
-        Some(0),
-        "the block says that they are real"
-    );
-}
-
-#[test]
-fn riscv_blocks_of_all_versions_are_told_by_their_length() {
-    let pc = |opened: &Opened| register(opened, "pc");
-    for (bits, version, count, size) in
-        [(32, 1, 18, 4), (32, 1, 19, 4), (64, 2, 18, 8), (64, 2, 19, 8), (32, 2, 18, 4)]
-    {
-        let opened = block(4, bits, version, &counted(count, size));
-        assert_eq!((register(&opened, "ra"), pc(&opened)), (Some(0x100), Some(0x111)));
-        assert_eq!(register(&opened, "tp"), None, "a slot that no firmware fills");
-        assert_eq!(register(&opened, "t3"), Some(0x10d));
-        assert_eq!(register(&opened, "sp"), (count == 19).then_some(0x112), "{version} {count}");
-    }
-    for (bits, version) in [(32, 3), (64, 4)] {
-        let opened = block(4, bits, version, &counted(33, bits as usize / 8));
-        assert_eq!((register(&opened, "sp"), pc(&opened)), (Some(0x102), Some(0x120)));
-        assert_eq!((register(&opened, "s1"), register(&opened, "s11")), (Some(0x109), Some(0x11b)));
-    }
-    let mut none: Vec<u64> = (0x100..0x121).collect();
-    for x in (9..10).chain(18..28) {
-        none[x] = 0;
-    }
-    let opened = block(4, 32, 3, &words(&none, 4));
-    assert_eq!((register(&opened, "s1"), register(&opened, "fp")), (None, Some(0x108)));
-    for count in [12, 13] {
-        let opened = block(4, 32, 1, &counted(count, 4));
-        assert_eq!(opened.dump.arch.name, "riscv32e");
-        assert_eq!((register(&opened, "a5"), pc(&opened)), (Some(0x10a), Some(0x10b)));
-    }
-    let draft = [vec![1, 0], counted(18, 4)].concat();
-    assert_eq!(pc(&block(4, 32, 1, &draft)), Some(0x111));
-}
-
-#[test]
-fn x86_blocks_tell_the_exception() {
-    let mut page_fault: Vec<u64> = (0x100..0x10d).collect();
-    (page_fault[0], page_fault[1], page_fault[12]) = (14, 2, 0xdead_0008);
-    let opened = block(1, 32, 1, &words(&page_fault, 4));
-    assert_eq!((register(&opened, "eax"), register(&opened, "eip")), (Some(0x102), Some(0x10a)));
-    assert_eq!((register(&opened, "cs"), register(&opened, "ss")), (Some(8), None));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
-    assert!(opened.dump.reason.words.contains("#PF page fault: write"), "{:?}", opened.dump.reason);
-    for count in [17, 22] {
-        let opened = block(2, 64, 1, &counted(count, 8));
-        assert_eq!(
-            (register(&opened, "rax"), register(&opened, "rip")),
-            (Some(0x102), Some(0x10c))
-        );
-        assert_eq!(
-            (register(&opened, "rsp"), register(&opened, "rbp")),
-            (Some(0x107), Some(0x110))
-        );
-        assert_eq!(register(&opened, "rbx"), (count == 22).then_some(0x111));
-    }
-}
-
-#[test]
-fn arm64_aarch32_hexagon_and_sparc_blocks_are_told_by_target_and_length() {
-    let opened = block(6, 64, 1, &counted(22, 8));
-    assert_eq!((register(&opened, "x18"), register(&opened, "pc")), (Some(0x112), Some(0x115)));
-    assert_eq!((register(&opened, "cpsr"), register(&opened, "sp")), (Some(0x114), None));
-    let opened = block(6, 64, 2, &counted(24, 8));
-    assert_eq!((register(&opened, "x29"), register(&opened, "sp")), (Some(0x116), Some(0x117)));
-
-    let opened = block(7, 32, 2, &counted(17, 4));
-    assert_eq!(opened.dump.arch.name, "arm");
-    assert_eq!((register(&opened, "cpsr"), register(&opened, "r11")), (Some(0x107), Some(0x110)));
-    let opened = block(7, 32, 1, &counted(38, 4));
-    assert_eq!((&*opened.dump.arch.name, register(&opened, "g0")), ("hexagon", Some(0x122)));
-    let big: Vec<u8> = (0x100..0x116u32).flat_map(u32::to_be_bytes).collect();
-    let opened = block(8, 32, 1, &big);
-    assert_eq!(opened.dump.arch.name, "sparc");
-    assert_eq!((register(&opened, "sp"), register(&opened, "pc")), (Some(0x106), Some(0x111)));
-}
-
-#[test]
-fn xtensa_blocks_of_every_soc_get_their_gdbs_numbers() {
-    let cases = [
-        (1, 1, 22, "xtensa-sample-controller"),
-        (2, 3, 25, "xtensa-esp32"),
-        (3, 1, 25, "xtensa-intel-adsp"),
-        (3, 2, 25, "xtensa-intel-adsp-xcc"),
-        (4, 3, 21, "xtensa-esp32s2"),
-        (5, 3, 25, "xtensa-esp32s3"),
-        (6, 1, 25, "xtensa-dc233c"),
-    ];
-    for (soc, toolchain, count, arch) in cases {
-        let mut registers: Vec<u64> = (0x100..0x100 + count).collect();
-        registers[1] = 28;
-        let bytes = [vec![soc, 2, 0, toolchain], words(&registers, 4)].concat();
-        let opened = block(5, 32, 1, &bytes);
-        assert_eq!(opened.dump.arch.name, arch);
-        let first = if count == 21 { 0x105 } else { 0x106 };
-        assert_eq!(
-            (register(&opened, "ar0"), register(&opened, "ar15")),
-            (Some(first), Some(first + 15))
-        );
-        assert_eq!(
-            (register(&opened, "windowbase"), register(&opened, "windowstart")),
-            (Some(0), Some(1))
-        );
-        assert_eq!(register(&opened, "lcount").is_some(), count == 25, "{arch}");
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
-        assert!(
-            opened.dump.reason.words.contains("LoadProhibited"),
-            "{}",
-            opened.dump.reason.words
-        );
-    }
-    // Version 1 has no toolchain; what was not spilled is unknown.
-    let mut registers: Vec<u64> = (0x100..0x116).collect();
-    registers[10..22].fill(0);
-    let bytes = [vec![1, 1, 0], words(&registers, 4)].concat();
-    let opened = block(5, 32, 1, &bytes);
-    assert_eq!((register(&opened, "a3"), register(&opened, "a4")), (Some(0x109), None));
-}
-
 // Identity.
 
 #[test]
@@ -552,6 +428,35 @@ fn spotflows_build_id_is_the_dumps_and_a_firmware_without_it_is_refused() {
     assert!(refused.to_string().contains("--any-elf"), "{refused}");
     let options = Options { any_elf: true, ..with_elf(&machine) };
     assert_note(&open_bytes("dump", bytes, &options).expect("the user insists"), "wrong ELF");
+}
+
+#[test]
+fn a_dump_of_flash_tells_its_build_and_the_elf_file_is_found_by_it() {
+    let machine = Machine::load("cortex-m4");
+    let elf = std::fs::read(&machine.elf).expect("part of the project");
+    // The constants, as the firmware has them in flash, at address and file offset of the ELF.
+    let magic = 0xb986_3e5a_7ea4_6046u64.to_le_bytes();
+    let at = elf.windows(8).position(|bytes| bytes == magic).expect("it has descriptors");
+    let mut stream = machine.usual();
+    stream.memory(at as u64 - 0x1000, &elf[at..at + 0x100]);
+    let opened = open(stream.bytes());
+    let ids: Vec<String> = opened.dump.identity.firmware.iter().map(ToString::to_string).collect();
+    assert_eq!(ids[0], "Spotflow build id 5a5a030405060708090a00000000000000000000");
+    assert_eq!(ids[1], "build 1.4.2, 2026-05-04 10:11:12");
+    assert!(ids[2].starts_with("build id "), "the GNU build id lies right behind: {ids:?}");
+    assert!(opened.dump.identity.facts.contains(&("application".into(), "1.4.2".into())));
+
+    let opened = open_with(&machine, stream.bytes());
+    assert!(!notes(&opened).contains("taken on trust"), "{}", notes(&opened));
+    let other = Machine::load("cortex-m4f");
+    let refused = open_bytes("dump", stream.bytes(), &with_elf(&other)).expect_err("another build");
+    assert!(refused.to_string().contains("without a Spotflow build id"), "{refused}");
+
+    let folder =
+        machine.elf.parent().and_then(|folder| folder.parent()).expect("tests/data/zephyr");
+    let options = Options { elf_dir: vec![folder.to_path_buf()], ..Options::default() };
+    let opened = open_bytes("dump", stream.bytes(), &options).expect("it is there");
+    assert!(opened.firmware.expect("found").path.ends_with("cortex-m4/firmware.elf"));
 }
 
 // What only the firmware's ELF file can tell is in zephyr_gdb.rs; here, what goes wrong with it.

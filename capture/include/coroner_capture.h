@@ -95,7 +95,7 @@ typedef struct coroner_crash coroner_crash;
 
 typedef enum { CORONER_COMPLETE, CORONER_TRUNCATED, CORONER_STOPPED, CORONER_FAILED } coroner_outcome;
 
-/* Writes the dump. `room` is aligned to 8: about 64 bytes a task and 12 a segment. */
+/* Writes the dump. `room` is aligned to 8: about 48 bytes a task and 12 a segment. */
 uint8_t coroner_write(const coroner_config *config, const coroner_crash *crash,
                       const coroner_task *tasks, size_t task_count, void *room, size_t room_len,
                       const coroner_sink *sink);

@@ -50,9 +50,9 @@ impl Config<'_> {
 
 /// Bytes of the notes that do not depend on the number of tasks.
 pub(crate) struct FixedNotes {
-    /// Without these there is no dump: head, cause, faults, crashed task, end.
+    /// Without these there is no dump: head, cause, faults, crashed task, build id, end.
     pub(crate) vital: usize,
-    /// Tables of regions and strings, build id.
+    /// Tables of regions and strings.
     pub(crate) tables: usize,
 }
 

@@ -52,7 +52,7 @@ impl Needs {
 
     /// The size of the file, at most.
     pub const fn size<A: Arch>(&self) -> usize {
-        const FAULT_REGISTERS: usize = 22;
+        const FAULT_REGISTERS: usize = 24;
         const BUILD_ID: usize = 36;
         const STACK_LINES: usize = 128;
         let class = A::CLASS;

@@ -53,12 +53,18 @@ pub(crate) fn regions_len(class: Class, config: &Config<'_>) -> usize {
     len
 }
 
+/// As much of a string as a length of one byte can tell.
+fn short(text: &str) -> &[u8] {
+    let bytes = text.as_bytes();
+    bytes.get(..255).unwrap_or(bytes)
+}
+
 /// Bytes of the strings about the device.
 #[inline(never)]
 pub(crate) fn info_len(config: &Config<'_>) -> usize {
     let mut len = 0;
     for (key, value) in config.info {
-        len += 2 + key.len() + value.len();
+        len += 2 + short(key).len() + short(value).len();
     }
     pad4(len)
 }
@@ -94,14 +100,15 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
             self.regions(config, plan);
             self.own_note(note::INFO, info_len(config));
             for (key, value) in config.info {
+                let (key, value) = (short(key), short(value));
                 self.bytes(&[key.len() as u8, value.len() as u8]);
-                self.bytes(key.as_bytes());
-                self.bytes(value.as_bytes());
+                self.bytes(key);
+                self.bytes(value);
             }
             self.pad();
-            self.memory(memory, layout.build_id.start(), layout.build_id.len(), Access::Byte);
-            self.pad();
         }
+        self.memory(memory, layout.build_id.start(), layout.build_id.len(), Access::Byte);
+        self.pad();
         self.own_note(note::END, 4);
         let crc = self.crc();
         self.u32(crc.value());
@@ -188,7 +195,8 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
             let known =
                 if task.crashed() { own.known } else { tasks.registers(task, memory, registers) };
             self.u32(task.id);
-            self.u8s([task.state as u8, task.priority, task.bits, task.core]);
+            let damaged = if known == 0 { layout::task::DAMAGED } else { 0 };
+            self.u8s([task.state as u8, task.priority, task.bits | damaged, task.core]);
             self.word(task.tcb.start());
             self.word(task.tcb.len());
             self.word(task.stack.start());

@@ -11,7 +11,7 @@ use crate::region::{Access, Area};
 use crate::sink::Sink;
 use crate::task::{State, Task, TaskList, Tasks};
 
-/// Room that the writer needs, reserved by the user: 12 bytes a segment, 64 bytes a task on a
+/// Room that the writer needs, reserved by the user: 12 bytes a segment, 48 bytes a task on a
 /// 32-bit machine, and about 240 bytes for all of them.
 #[derive(Debug)]
 pub struct Workspace<const SEGMENTS: usize, const TASKS: usize> {
@@ -209,11 +209,9 @@ pub(crate) struct Room<'a> {
 fn fixed_notes<A: Arch>(config: &Config<'_>, crash: &Crash<'_>, build_id: usize) -> FixedNotes {
     let strings = crash.cause.place.map_or(0, |(file, _)| file.len()) + crash.cause.message.len();
     FixedNotes {
-        vital: config::vital_notes::<A>(strings, crash.faults.len(), crash.floats.len()),
-        tables: 2 * note_head(4)
-            + regions_len(A::CLASS, config)
-            + info_len(config)
+        vital: config::vital_notes::<A>(strings, crash.faults.len(), crash.floats.len())
             + pad4(build_id),
+        tables: 2 * note_head(4) + regions_len(A::CLASS, config) + info_len(config),
     }
 }
 

@@ -24,6 +24,9 @@ Examples:
 The exit status is GDB's. In a batch, GDB's own tells of its last command only; --strict stops at the
 first command that fails and makes it 1.";
 
+/// Commands for GDB's users: `crash`, `regions`, `tasks` and others.
+const GDBINIT: &str = include_str!("../../gdbinit");
+
 /// Arguments of `coroner gdb`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -60,10 +63,12 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
     let mut command = Command::new(&gdb);
     command.arg("-q");
     // Held until GDB has ended.
+    let init = Script::write("init", GDBINIT)?;
     let mut script = None;
+    command.arg("-ex").arg(format!("source {}", init.path.display()));
     if args.strict {
         let (rest, text) = strict_script(&commands, &args.arguments)?;
-        let file = Script::write(&text)?;
+        let file = Script::write("batch", &text)?;
         command.args(rest).arg("-x").arg(&file.path);
         script = Some(file);
     } else {
@@ -75,7 +80,7 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
     // Ctrl-C is for GDB; we wait for its end.
     let _ = ctrlc::set_handler(|| {});
     let status = command.status().map_err(|e| Error::io(&gdb, e))?;
-    drop(script);
+    drop((init, script));
     Ok(match status.code() {
         Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         None => ExitCode::FAILURE,
@@ -230,8 +235,8 @@ struct Script {
 }
 
 impl Script {
-    fn write(text: &str) -> Result<Script> {
-        let name = format!("coroner-{}.gdb", std::process::id());
+    fn write(what: &str, text: &str) -> Result<Script> {
+        let name = format!("coroner-{}-{what}.gdb", std::process::id());
         let path = std::env::temp_dir().join(name);
         let mut options = std::fs::OpenOptions::new();
         let file = options.write(true).create_new(true).open(&path);

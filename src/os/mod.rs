@@ -8,10 +8,11 @@ mod zephyr;
 
 use crate::dump::{Dump, Kernel, ZephyrKernel};
 use crate::firmware::Firmware;
+use std::sync::Arc;
 
 /// Adds what the kernel's own structures in memory tell and the format could not: threads, their
 /// names, states and saved registers. Repairs registers that the kernel is known to dump wrong.
-pub fn complete(dump: &mut Dump, firmware: Option<&Firmware>) {
+pub fn complete(dump: &mut Dump, firmware: Option<&Arc<Firmware>>) {
     match dump.kernel.clone() {
         Some(Kernel::Zephyr(kernel)) => zephyr::complete(dump, &kernel, firmware),
         // A format that brought threads of its own knows them better.

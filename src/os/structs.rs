@@ -2,43 +2,19 @@
 //!
 //! Source: DWARF 5 (dwarfstd.org, 2017-02-13), 5.7 "Structure, union, class", read through gimli.
 
-use crate::firmware::Firmware;
-use crate::targets::Endian;
-use bytes::Bytes;
-use gimli::{AttributeValue, EndianSlice, RunTimeEndian, UnitOffset};
+use crate::debug_info::Slice;
+use gimli::{AttributeValue, UnitOffset};
 use std::collections::HashMap;
 
-type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
 type Entry<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
 
 /// Typedefs of typedefs, structures in structures: more than this is a circle.
 const DEEPEST: usize = 16;
 
-/// The debugging sections of an ELF file.
-pub(super) struct DebugSections {
-    endian: RunTimeEndian,
-    sections: HashMap<&'static str, Bytes>,
-}
-
-impl DebugSections {
-    pub(super) fn of(firmware: &Firmware) -> Self {
-        // Reading a unit's head touches the line table as well.
-        let names =
-            [".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".debug_line_str"];
-        let names = names.into_iter().chain([".debug_str_offsets", ".debug_types", ".debug_addr"]);
-        let load = |name| Some((name, firmware.section_bytes(firmware.section(name)?)));
-        let endian = match firmware.endian {
-            Endian::Little => RunTimeEndian::Little,
-            Endian::Big => RunTimeEndian::Big,
-        };
-        DebugSections { endian, sections: names.filter_map(load).collect() }
-    }
-}
-
 /// The structures of a firmware, by name.
-pub(super) struct Structs<'a> {
-    dwarf: gimli::Dwarf<Slice<'a>>,
+pub(super) struct Structs<'d, 'a> {
+    dwarf: &'d gimli::Dwarf<Slice<'a>>,
     units: Vec<Unit<'a>>,
     found: HashMap<&'static str, Type>,
 }
@@ -59,14 +35,9 @@ pub(super) struct Member {
     pub kind: Type,
 }
 
-impl<'a> Structs<'a> {
+impl<'d, 'a> Structs<'d, 'a> {
     /// Looks for the structures called `names`. `None` if there is no usable DWARF.
-    pub(super) fn find(raw: &'a DebugSections, names: &[&'static str]) -> Option<Self> {
-        let slice = |id: gimli::SectionId| {
-            let bytes = raw.sections.get(id.name()).map_or(&[][..], |bytes| bytes);
-            Ok::<_, gimli::Error>(EndianSlice::new(bytes, raw.endian))
-        };
-        let dwarf = gimli::Dwarf::load(slice).ok()?;
+    pub(super) fn find(dwarf: &'d gimli::Dwarf<Slice<'a>>, names: &[&'static str]) -> Option<Self> {
         let mut structs = Structs { dwarf, units: Vec::new(), found: HashMap::new() };
         let mut headers = structs.dwarf.units();
         // A damaged unit ends the search; what was found before it counts.

@@ -43,7 +43,9 @@ impl Offers {
         for feature in list.split(|byte| *byte == b';') {
             match feature {
                 b"multiprocess+" => offers.multiprocess = true,
-                b"error-message+" => offers.error_message = true,
+                // GDB learnt this and `x` in the same version, 16, and never offers `x` by name: it
+                // waits for the server to. Older ones warn of a word that they don't know.
+                b"error-message+" => (offers.error_message, offers.binary_upload) = (true, true),
                 b"binary-upload+" => offers.binary_upload = true,
                 // GDB names the one architecture that it wants this for, LLDB several.
                 _ if feature.starts_with(b"xmlRegisters=") => {
@@ -93,9 +95,11 @@ mod tests {
     #[test]
     fn clients_are_told_apart_by_what_they_offer() {
         let gdb = Offers::parse(b"multiprocess+;swbreak+;xmlRegisters=i386;error-message+");
-        assert!(gdb.multiprocess && gdb.error_message && !gdb.binary_upload && !gdb.lldb);
+        assert!(gdb.multiprocess && gdb.error_message && gdb.binary_upload && !gdb.lldb);
         let lldb = Offers::parse(b"xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+");
         assert!(lldb.lldb && lldb.multiprocess);
+        let older = Offers::parse(b"multiprocess+;swbreak+;xmlRegisters=i386;memory-tagging+");
+        assert!(!older.error_message && !older.binary_upload && !older.lldb);
         assert_eq!(Offers::parse(b"multiprocess-;binary-upload"), Offers::default());
     }
 }

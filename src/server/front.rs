@@ -178,7 +178,7 @@ fn piece(document: &[u8], place: &[u8]) -> Reply {
     let rest = rest.ok_or(Fault::Syntax)?;
     let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
     let mut body = vec![b'l'];
-    let n = push_escaped(&mut body, &rest[..length], PACKET_SIZE - 4);
+    let n = push_escaped(&mut body, &rest[..length], PACKET_SIZE);
     if n < rest.len() {
         body[0] = b'm';
     }

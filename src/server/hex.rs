@@ -15,8 +15,12 @@ static PAIRS: [[u8; 2]; 256] = {
 
 /// Writes two digits for each of `bytes` to the end of `out`.
 pub(crate) fn push(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len() * 2);
-    out.extend(bytes.iter().flat_map(|byte| PAIRS[usize::from(*byte)]));
+    let start = out.len();
+    out.resize(start + bytes.len() * 2, 0);
+    let (pairs, _) = out[start..].as_chunks_mut();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = PAIRS[usize::from(*byte)];
+    }
 }
 
 /// Two digits for each of `bytes`.

@@ -13,9 +13,6 @@ use super::{PACKET_SIZE, hex};
 use crate::memory::AddrRange;
 use memchr::memmem;
 
-/// How much of a reply is not data: `$`, `#` and the checksum.
-const AROUND_DATA: usize = 4;
-
 /// How much memory is looked at in one go where a request goes over a lot of it.
 const CHUNK: usize = 64 * 1024;
 
@@ -23,7 +20,7 @@ impl Client {
     /// `m addr,len`: two digits a byte. Gives the readable front part of what was asked for.
     pub(super) fn read_hex(&mut self, args: &[u8]) -> Reply {
         let (addr, len) = hex::pair(args).ok_or(Fault::Syntax)?;
-        let len = capped(len, (PACKET_SIZE - AROUND_DATA) / 2);
+        let len = capped(len, PACKET_SIZE / 2);
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         match self.scratch.untouched(&self.served.dump.memory, addr) {
@@ -39,16 +36,16 @@ impl Client {
     /// `x addr,len`: `b` and the bytes themselves.
     pub(super) fn read_binary(&mut self, args: &[u8]) -> Reply {
         let (addr, len) = hex::pair(args).ok_or(Fault::Syntax)?;
-        let limit = PACKET_SIZE - AROUND_DATA;
-        let len = capped(len, limit - 1);
+        // GDB counts the bytes that it asks for, not their escapes, and takes longer packets.
+        let len = capped(len, PACKET_SIZE);
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         body.push(b'b');
         let n = match self.scratch.untouched(&self.served.dump.memory, addr) {
-            Some(bytes) if bytes.len() >= len => push_escaped(&mut body, &bytes[..len], limit),
+            Some(bytes) if bytes.len() >= len => push_escaped(&mut body, &bytes[..len], usize::MAX),
             _ => {
                 let n = self.read(addr, len);
-                push_escaped(&mut body, &self.buffer[..n], limit)
+                push_escaped(&mut body, &self.buffer[..n], usize::MAX)
             }
         };
         if n == 0 && len > 0 {

@@ -32,6 +32,21 @@ pub(super) fn before(family: Family, memory: &Memory, return_addr: u64) -> Optio
     }
 }
 
+/// Where the code at `addr` jumps to at once: the entry of a table of jumps, as ROMs have them.
+pub(super) fn jump_at(family: Family, memory: &Memory, addr: u64) -> Option<u64> {
+    let code = word(memory, addr).filter(|_| family == Family::Riscv)?;
+    // JAL that links nothing.
+    (code & 0xfff == 0x06f).then(|| addr.wrapping_add_signed(jal_offset(code)))
+}
+
+fn jal_offset(code: u32) -> i64 {
+    let offset = (bits(code, 31, 1) << 20)
+        | (bits(code, 12, 8) << 12)
+        | (bits(code, 20, 1) << 11)
+        | (bits(code, 21, 10) << 1);
+    sign_extend(offset, 21)
+}
+
 fn half(memory: &Memory, addr: u64) -> Option<u32> {
     memory.array(addr).map(|bytes| u16::from_le_bytes(bytes).into())
 }
@@ -58,11 +73,7 @@ fn riscv(memory: &Memory, ra: u64) -> Option<Call> {
         match code & 0x7f {
             // JAL
             0x6f if LINK.contains(&rd) => {
-                let offset = (bits(code, 31, 1) << 20)
-                    | (bits(code, 12, 8) << 12)
-                    | (bits(code, 20, 1) << 11)
-                    | (bits(code, 21, 10) << 1);
-                return Some(Call::To(at.wrapping_add_signed(sign_extend(offset, 21))));
+                return Some(Call::To(at.wrapping_add_signed(jal_offset(code))));
             }
             // JALR, with AUIPC before it when the target is far.
             0x67 if LINK.contains(&rd) => {

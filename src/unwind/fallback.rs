@@ -33,15 +33,35 @@ enum Fit {
 impl Unwinder<'_, '_> {
     /// The caller, by whatever gives a sound one.
     pub(super) fn by_fallback(&self, frame: &Frame, stack: Option<Stack>) -> Result<Frame, End> {
+        if self.is_entry(frame.lookup_pc()) {
+            return Err(End::Outermost);
+        }
         if let Some(next) = self.by_link_register(frame) {
             return Ok(next);
         }
-        if let Some(fp) = self.abi.frame_pointer
-            && let Some(next) = self.by_frame_pointer(frame, fp)
-        {
-            return Ok(next);
+        // A register that should be the frame pointer may hold anything: what it leads to counts
+        // only as much as it fits.
+        let by_pointer = self.abi.frame_pointer.and_then(|rule| self.by_frame_pointer(frame, rule));
+        match by_pointer {
+            Some((Fit::Exact, next)) => Ok(next),
+            Some((Fit::Unknown, next)) => match self.by_scan(frame, stack) {
+                Ok(scanned) if scanned.found == Found::Scan => Ok(scanned),
+                _ => Ok(next),
+            },
+            _ => self.by_scan(frame, stack),
         }
-        self.by_scan(frame, stack)
+    }
+
+    /// Whether `pc` is in the function that the program starts with: nobody called it.
+    fn is_entry(&self, pc: u64) -> bool {
+        self.modules.at(pc).is_some_and(|module| {
+            let entry = self.abi.code_address(module.elf().entry);
+            let symbols = module.symbols();
+            symbols
+                .at(pc)
+                .zip(symbols.at(entry))
+                .is_some_and(|(here, start)| here.name == start.name)
+        })
     }
 
     /// The link register of the innermost frame, if the function can't have saved it: it holds
@@ -55,7 +75,7 @@ impl Unwinder<'_, '_> {
         Some(self.frame_at(pointer, sp, frame, Found::LinkRegister))
     }
 
-    fn by_frame_pointer(&self, frame: &Frame, rule: FramePointer) -> Option<Frame> {
+    fn by_frame_pointer(&self, frame: &Frame, rule: FramePointer) -> Option<(Fit, Frame)> {
         let fp = frame.registers.by_name(rule.register)?;
         let sp = frame.registers.sp()?;
         if fp < sp || fp.checked_sub(sp)? > FARTHEST_SCAN || fp % self.abi.word != 0 {
@@ -64,14 +84,14 @@ impl Unwinder<'_, '_> {
         let bits = self.dump.arch.word_bits;
         let word = |off: i64| self.dump.memory.word_le(fp.checked_add_signed(off)?, bits);
         let pointer = word(rule.return_addr_off)?;
-        self.fit(pointer, frame)?;
+        let fit = self.fit(pointer, frame)?;
         let saved = word(rule.saved_off)?;
         let cfa = fp.checked_add_signed(rule.cfa_off)?;
         let mut next = self.frame_at(pointer, cfa, frame, Found::FramePointer);
         if saved > fp {
             next.registers.set_by_name(rule.register, saved);
         }
-        Some(next)
+        Some((fit, next))
     }
 
     fn by_scan(&self, frame: &Frame, stack: Option<Stack>) -> Result<Frame, End> {
@@ -110,6 +130,8 @@ impl Unwinder<'_, '_> {
         let module = self.modules.at(pc.checked_sub(1)?)?;
         let call = calls::before(self.abi.family, &self.dump.memory, pointer)?;
         let Call::To(target) = call else { return Some(Fit::Unknown) };
+        let jump = calls::jump_at(self.abi.family, &self.dump.memory, target);
+        let target = jump.unwrap_or(target);
         let callee = self.modules.at(frame.lookup_pc());
         Some(match callee {
             // The walk is in code of no ELF file (ROM): only a call out of all of them fits.

@@ -256,30 +256,34 @@ struct Room {
     floats: [u8; 128],
 }
 
-/// Memory-mapped registers that are noted; v6-M has the first four.
-const MAPPED: [u32; if cfg!(mainline) { 12 } else { 4 }] = {
+/// Memory-mapped registers that are noted; only those that the profile has, since reading others may
+/// fault: ICSR, VTOR, CCR; mainline SHCSR and the fault status; FPCCR; SFSR and SFAR.
+const MAPPED: &[u32] = &[
+    0xe000_ed04,
     #[cfg(mainline)]
-    {
-        [
-            CFSR,
-            HFSR,
-            0xe000_ed30,
-            MMFAR,
-            BFAR,
-            0xe000_ed3c,
-            0xe000_ed04,
-            0xe000_ed08,
-            0xe000_ed14,
-            0xe000_ed24,
-            0xe000_ef34,
-            0xe000_ede4,
-        ]
-    }
-    #[cfg(not(mainline))]
-    {
-        [0xe000_ed04, 0xe000_ed0c, 0xe000_ed14, 0xe000_ed24]
-    }
-};
+    0xe000_ed08,
+    0xe000_ed14,
+    #[cfg(mainline)]
+    0xe000_ed24,
+    #[cfg(mainline)]
+    CFSR,
+    #[cfg(mainline)]
+    HFSR,
+    #[cfg(mainline)]
+    0xe000_ed30,
+    #[cfg(mainline)]
+    MMFAR,
+    #[cfg(mainline)]
+    BFAR,
+    #[cfg(mainline)]
+    0xe000_ed3c,
+    #[cfg(vfp)]
+    0xe000_ef34,
+    #[cfg(stack_limit)]
+    0xe000_ede4,
+    #[cfg(stack_limit)]
+    0xe000_ede8,
+];
 const SPECIAL: usize = 10;
 const FAULTS: usize = MAPPED.len() + SPECIAL;
 const CFSR: u32 = 0xe000_ed28;

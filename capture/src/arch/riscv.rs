@@ -96,9 +96,13 @@ macro_rules! float_registers {
 #[cfg(not(floats))]
 macro_rules! float_registers {
     () => {
-        ""
+        "// no registers for floating point, {floats}"
     };
 }
+#[cfg(floats)]
+const FLOATS: usize = core::mem::offset_of!(Saved, floats);
+#[cfg(not(floats))]
+const FLOATS: usize = 0;
 
 global_asm!(
     width!(),
@@ -153,8 +157,7 @@ global_asm!(
         j coroner_reset
     .size coroner_trap, . - coroner_trap",
     stage = const STAGE,
-    #[cfg(floats)]
-    floats = const core::mem::offset_of!(Saved, floats),
+    floats = const FLOATS,
 );
 
 macro_rules! csr {

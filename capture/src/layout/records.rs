@@ -223,7 +223,7 @@ pub mod task {
 
     /// Bit: this one crashed.
     pub const CRASHED: u8 = 1;
-    /// Bit: its control block or stack pointer made no sense.
+    /// Bit: none of its registers could be found: its control block or stack is damaged.
     pub const DAMAGED: u8 = 2;
     /// Length of a name.
     pub const NAME_LEN: usize = 16;

@@ -116,32 +116,32 @@ fn sections(piece: &Piece) -> (Vec<Section>, Option<usize>) {
     let mut stray = None;
     let mut gap = false;
     for line in lines(&piece.bytes) {
-        let Some((_, rest)) = line.text.split_once(MARKER) else {
-            gap |= line.text.contains(DROPPED);
-            continue;
-        };
-        let rest = rest.trim_start();
-        if rest.starts_with(BEGIN) {
-            sections.extend(open.take());
-            open = Some(Section::at(&line));
-        } else if rest.starts_with(END) {
-            if let Some(mut section) = open.take() {
-                (section.ended, section.last) = (true, line.number);
-                sections.push(section);
-            }
-        } else if rest.starts_with(ERROR) {
-            if let Some(section) = &mut open {
-                (section.failed, section.last) = (true, line.number);
-            }
-        } else if !rest.starts_with(LOCATION) && !rest.is_empty() {
-            if open.is_none() && begins_dump(rest) {
-                // The BEGIN line was lost.
+        // A line end that was lost leaves two in one.
+        let mut markers = line.text.split(MARKER);
+        gap |= markers.next().is_some_and(|before| before.contains(DROPPED));
+        for rest in markers.map(str::trim_start) {
+            if rest.starts_with(BEGIN) {
+                sections.extend(open.take());
                 open = Some(Section::at(&line));
-            }
-            match &mut open {
-                Some(section) => section.push(&line, rest, std::mem::take(&mut gap)),
-                None => {
-                    stray.get_or_insert(line.number);
+            } else if rest.starts_with(END) {
+                if let Some(mut section) = open.take() {
+                    (section.ended, section.last) = (true, line.number);
+                    sections.push(section);
+                }
+            } else if rest.starts_with(ERROR) {
+                if let Some(section) = &mut open {
+                    (section.failed, section.last) = (true, line.number);
+                }
+            } else if !rest.starts_with(LOCATION) && !rest.is_empty() {
+                if open.is_none() && begins_dump(rest) {
+                    // The BEGIN line was lost.
+                    open = Some(Section::at(&line));
+                }
+                match &mut open {
+                    Some(section) => section.push(&line, rest, std::mem::take(&mut gap)),
+                    None => {
+                        stray.get_or_insert(line.number);
+                    }
                 }
             }
         }

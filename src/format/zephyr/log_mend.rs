@@ -10,6 +10,8 @@ use std::ops::Range;
 
 /// What a full line stands for.
 const LINE_BYTES: usize = 32;
+/// A log that lost more bytes of one block than this has lost its sense.
+const MOST_LOST: usize = 1 << 20;
 /// More line numbers than this are not listed.
 const MOST_LISTED: usize = 8;
 
@@ -208,7 +210,6 @@ impl Blocks<'_> {
         let total = block_len(&Bytes::copy_from_slice(&head.bytes), pointer_bits);
         let total = total.and_then(|len| usize::try_from(len).ok()).unwrap_or_default();
         let needed = total.saturating_sub(head.bytes.len());
-        self.mended.bytes.extend_from_slice(&head.bytes);
         let there: usize = payload.iter().map(|part| part.bytes.len()).sum();
         let places: Vec<usize> = payload
             .iter()
@@ -223,6 +224,14 @@ impl Blocks<'_> {
             (Some(first), Some(last)) => (first.line, last.line),
             _ => return,
         };
+        if needed.saturating_sub(there) > MOST_LOST {
+            self.mended.notes.push(format!(
+                "lines {first}-{last}: a block of {needed} bytes, of which {there} are there: its \
+                 first line is taken to be damaged, and the block is left out"
+            ));
+            return;
+        }
+        self.mended.bytes.extend_from_slice(&head.bytes);
         if there == needed && places.is_empty() {
             payload.iter().for_each(|part| self.mended.bytes.extend_from_slice(&part.bytes));
             return;
@@ -245,11 +254,18 @@ impl Blocks<'_> {
         };
         let Some(lens) = lens else {
             let lines = missing.div_ceil(LINE_BYTES);
-            self.mended.notes.push(format!(
-                "lines {first}-{last}: {missing} bytes ({lines} line{}) of this block are lost, and \
-                 nothing says where in it: the whole block is left out",
+            let lost = format!(
+                "lines {first}-{last}: {missing} bytes ({lines} line{}) of this block are lost",
                 if lines == 1 { "" } else { "s" }
-            ));
+            );
+            if places.is_empty()
+                && let Some((before, behind)) = certain(&head.bytes, payload, missing, pointer_bits)
+            {
+                self.between(payload, before, behind, needed, &lost);
+                return;
+            }
+            let words = "and nothing says where in it: the whole block is left out";
+            self.mended.notes.push(format!("{lost}, {words}"));
             self.mended.lose(needed);
             return;
         };
@@ -269,6 +285,83 @@ impl Blocks<'_> {
             self.mended.bytes.extend_from_slice(&part.bytes);
         }
     }
+}
+
+impl Blocks<'_> {
+    /// A payload of which the first `before` lines and those from `behind` on are where they
+    /// belong.
+    fn between(
+        &mut self,
+        payload: &[Part],
+        before: usize,
+        behind: usize,
+        needed: usize,
+        lost: &str,
+    ) {
+        let bytes = |parts: &[Part]| parts.iter().map(|part| part.bytes.len()).sum::<usize>();
+        let (front, back) = (payload.get(..before), payload.get(behind..));
+        let (front, back) = (front.unwrap_or_default(), back.unwrap_or_default());
+        let middle = needed.saturating_sub(bytes(front)).saturating_sub(bytes(back));
+        let number = |part: Option<&Part>, other: &str| {
+            part.map_or(other.to_string(), |part| format!("line {}", part.line))
+        };
+        self.mended.notes.push(format!(
+            "{lost}, between {} and {}: {middle} bytes are left out",
+            number(front.last(), "its start"),
+            number(back.first(), "its end")
+        ));
+        front.iter().for_each(|part| self.mended.bytes.extend_from_slice(&part.bytes));
+        self.mended.lose(middle);
+        back.iter().for_each(|part| self.mended.bytes.extend_from_slice(&part.bytes));
+    }
+}
+
+/// How many lines from the start of a memory block are surely where they belong, and from which
+/// line on they are again, if `missing` bytes are lost somewhere between.
+///
+/// A kernel's memory is full of empty lists: two words that both hold their own address. Such a
+/// pair tells whether anything is lost in front of it, or behind it.
+fn certain(
+    head: &[u8],
+    payload: &[Part],
+    missing: usize,
+    pointer_bits: u32,
+) -> Option<(usize, usize)> {
+    let len = pointer_bits as usize / 8;
+    if head.first() != Some(&b'M') {
+        return None;
+    }
+    let word = |bytes: &[u8], at: usize| {
+        let bytes = bytes.get(at..at.checked_add(len)?)?;
+        Some(bytes.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte)))
+    };
+    let start = word(head, 3)?;
+    let bytes = join(payload);
+    let (mut unshifted, mut shifted) = (None, None);
+    for at in (0..bytes.len()).step_by(len) {
+        let (Some(next), Some(previous)) = (word(&bytes, at), word(&bytes, at.saturating_add(len)))
+        else {
+            break;
+        };
+        let own = start.saturating_add(at as u64);
+        if next != previous || next == 0 {
+            continue;
+        }
+        if next == own {
+            unshifted = Some(at.saturating_add(len));
+        } else if next == own.saturating_add(missing as u64) {
+            shifted.get_or_insert(at);
+        }
+    }
+    let ends = payload.iter().scan(0usize, |end, part| {
+        *end = end.saturating_add(part.bytes.len());
+        Some(*end)
+    });
+    let ends: Vec<usize> = ends.collect();
+    let line_of = |at: usize| ends.partition_point(|end| *end <= at);
+    let before = unshifted.map_or(0, |at| line_of(at).saturating_add(1));
+    let behind = shifted.map_or(payload.len(), line_of);
+    (before <= behind && before.saturating_add(payload.len()) > behind).then_some((before, behind))
 }
 
 /// How the `missing` bytes spread over several places: full lines, but for the payload's last.

@@ -20,8 +20,9 @@
 //! Source: Zephyr 2.3 to 4.2, `subsys/debug/thread_info.c`; the table seen in real firmware.
 
 use super::list::join;
+use crate::debug_info::Module;
 use crate::firmware::Firmware;
-use crate::os::structs::{DebugSections, Structs};
+use crate::os::structs::Structs;
 use crate::targets::Arch;
 
 const SIZE_SYMBOL: &str = "_kernel_thread_info_size_t_size";
@@ -30,6 +31,8 @@ const TABLE_SYMBOL: &str = "_kernel_thread_info_offsets";
 /// The same symbols in older firmware.
 const OLD_SYMBOLS: [&str; 3] =
     ["_kernel_openocd_size_t_size", "_kernel_openocd_num_offsets", "_kernel_openocd_offsets"];
+/// Floats are passed in FPU registers (ELF for the Arm Architecture, 2023Q3, 4.2).
+const EF_ARM_ABI_FLOAT_HARD: u32 = 0x400;
 const UNIMPLEMENTED: u64 = 0xffff_ffff;
 /// Longer tables are not believed.
 const MOST_OFFSETS: u64 = 64;
@@ -59,6 +62,8 @@ pub(super) struct Layout {
     pub exc_return: Option<u64>,
     /// Of s16 to s31.
     pub preempt_float: Option<u64>,
+    /// The firmware may have used the FPU of an Arm core.
+    pub may_use_fpu: bool,
     pub stack_start: Option<u64>,
     pub stack_size: Option<u64>,
     pub switch_handle: Option<u64>,
@@ -86,10 +91,13 @@ pub(super) fn has_table(firmware: &Firmware) -> bool {
 }
 
 impl Layout {
-    pub(super) fn of(firmware: &Firmware, arch: &Arch) -> Layout {
+    pub(super) fn of(module: &Module<'_>, arch: &Arch) -> Layout {
         let mut layout = Layout { name_len: 32, ..Layout::default() };
-        layout.take_table(firmware);
-        layout.take_dwarf(firmware, arch);
+        layout.take_table(module.elf());
+        layout.take_dwarf(module, arch);
+        layout.may_use_fpu = module.elf().flags & EF_ARM_ABI_FLOAT_HARD != 0
+            || layout.exc_return.is_some()
+            || layout.preempt_float.is_some();
         // Distances that no kernel has come from a damaged file.
         layout.name_len = layout.name_len.min(LONGEST_NAME);
         layout.cpu_count = layout.cpu_count.filter(|count| (1..=MOST_CPUS).contains(count));
@@ -138,14 +146,13 @@ impl Layout {
         Some(())
     }
 
-    fn take_dwarf(&mut self, firmware: &Firmware, arch: &Arch) -> Option<()> {
-        let raw = DebugSections::of(firmware);
+    fn take_dwarf(&mut self, module: &Module<'_>, arch: &Arch) -> Option<()> {
         let mut wanted = vec!["k_thread", "z_kernel"];
         wanted.extend(FRAMES);
         if arch.gdb_architecture == "xtensa" {
             wanted.push("_xtensa_irq_bsa");
         }
-        let structs = Structs::find(&raw, &wanted)?;
+        let structs = Structs::find(module.dwarf(), &wanted)?;
         if let Some(thread) = structs.get("k_thread") {
             let offset = |path: &str| structs.member(thread, path).map(|member| member.offset);
             let stack_ptr = match arch.name.as_str() {

@@ -9,12 +9,14 @@ mod list;
 mod repair;
 mod switched;
 
+use crate::debug_info::Images;
 use crate::dump::{Dump, Note, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
 use layout::Layout;
 use list::{Cpu, State};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// `EF_RISCV_RVE`: half the registers.
 const EF_RISCV_RVE: u32 = 0x8;
@@ -26,8 +28,11 @@ pub(super) fn is_firmware(firmware: &Firmware) -> bool {
     layout::has_table(firmware)
 }
 
-pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<&Firmware>) {
-    let layout = firmware.map(|firmware| Layout::of(firmware, &dump.arch)).unwrap_or_default();
+pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<&Arc<Firmware>>) {
+    let images = Images::new(firmware.cloned());
+    let modules = images.modules();
+    let layout = modules.iter().next().map(|module| Layout::of(module, &dump.arch));
+    let layout = layout.unwrap_or_default();
     let mut notes = Vec::new();
     let state = firmware.and_then(|elf| State::of(kernel, elf, &layout, &dump.memory, &dump.arch));
     let cpus = state.as_ref().map(|state| state.cpus(&layout)).unwrap_or_default();
@@ -38,7 +43,10 @@ pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<
     identify_crashed(dump, &layout, kernel, &cpus, &threads);
     let stack = dump.crashed().and_then(|thread| thread.control_block);
     let stack = stack.and_then(|at| list::stack(at, &layout, &dump.memory, kernel, &dump.arch));
-    repair::crashed(dump, kernel, &layout, stack, &mut notes);
+    let undecided = repair::crashed(dump, kernel, &layout, stack, &mut notes);
+    if let Some(undecided) = undecided {
+        undecided.decide(dump, &modules, stack, &mut notes);
+    }
     // A damaged list may lack those that are known from elsewhere.
     let known = dump.threads.iter().filter_map(|thread| thread.control_block);
     let known = known.chain(cpus.iter().map(|cpu| cpu.current).filter(|at| *at != 0));
@@ -122,7 +130,10 @@ fn identify_crashed(
         None => {
             // The crash had no exception frame: it is known who crashed, but not where.
             let mut registers = Registers::unknown(dump.arch.clone());
-            registers.set_why_missing("the device had no exception frame to save");
+            registers.set_why_missing(match kernel.version {
+                0 => WHY_RUNNING,
+                _ => "the device had no exception frame to save",
+            });
             let mut thread = Thread::new(at, registers);
             (thread.crashed, thread.control_block, thread.core) = (true, Some(at), core);
             dump.threads.insert(0, thread);

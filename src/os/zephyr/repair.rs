@@ -18,27 +18,31 @@
 use super::layout::Layout;
 use crate::arch::cortex_m::frame::{BASIC, BASIC_LEN, FLOAT_LEN};
 use crate::arch::cortex_m::{ExcReturn, Frame};
+use crate::debug_info::Modules;
 use crate::dump::{Dump, Note, Stack, Thread, ZephyrKernel};
 use crate::memory::{Memory, Origin};
 use crate::registers::Registers;
+use crate::unwind::{End, Unwinder};
 use memchr::memmem;
+use std::cmp::Ordering;
 
 /// Memory beyond this is not searched: no device with such frames has so much, and opening must
 /// not cost the time.
 const MOST_SEARCHED: u64 = 64 << 20;
 
-/// Mends what needs it. `stack` is the crashed thread's, where it is known.
+/// Mends what needs it. `stack` is the crashed thread's, where it is known. Returns what only a
+/// look at the call chain can decide.
 pub(super) fn crashed(
     dump: &mut Dump,
     kernel: &ZephyrKernel,
     layout: &Layout,
     stack: Option<Stack>,
     notes: &mut Vec<Note>,
-) {
-    let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed) else { return };
+) -> Option<Undecided> {
+    let thread = dump.threads.iter_mut().find(|thread| thread.crashed)?;
     let search = Search { memory: &dump.memory, layout, stack };
     match dump.arch.name.as_str() {
-        "cortex-m" => cortex_m(&search, thread, notes),
+        "cortex-m" => return cortex_m(&search, thread, notes),
         "aarch64" if thread.registers.sp().is_none() => aarch64(&search, thread, notes),
         name if name.starts_with("riscv") => {
             let bits = dump.arch.word_bits;
@@ -47,6 +51,60 @@ pub(super) fn crashed(
             }
         }
         _ => {}
+    }
+    None
+}
+
+/// A frame of Cortex-M of which nothing tells whether it holds FPU registers.
+pub(super) struct Undecided {
+    frame: u64,
+    /// What the thread's last switch says, which may be long ago.
+    by_last_switch: bool,
+}
+
+impl Undecided {
+    /// Unwinds both ways and takes the longer call chain.
+    pub(super) fn decide(
+        self,
+        dump: &mut Dump,
+        modules: &Modules<'_>,
+        stack: Option<Stack>,
+        notes: &mut Vec<Note>,
+    ) {
+        let Some(thread) = dump.crashed() else { return };
+        let unwinder = Unwinder::new(dump, modules);
+        let sp =
+            |extended| Frame::at(&dump.memory, self.frame, extended).map(|frame| frame.sp_before());
+        let weight = |sp: u64| {
+            let mut registers = thread.registers.clone();
+            registers.set_by_name("sp", sp);
+            let trace = unwinder.walk(registers, stack);
+            let sure = trace.frames.iter().filter(|frame| !frame.found.is_guess()).count();
+            (sure, trace.end == End::Outermost)
+        };
+        let (Some(basic), Some(extended)) = (sp(false), sp(true)) else { return };
+        let (of_basic, of_extended) = (weight(basic), weight(extended));
+        let is_extended = match of_extended.cmp(&of_basic) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => self.by_last_switch,
+        };
+        if of_basic == of_extended && (of_basic.0 > 1 || self.by_last_switch) {
+            notes.push(Note::doubt(
+                "zephyr: whether the exception frame holds FPU registers is not known: sp may be \
+                 off by 72 bytes",
+            ));
+        }
+        if is_extended {
+            notes.push(Note::info(format!(
+                "zephyr: the exception frame is taken to hold FPU registers, as the call chain \
+                 makes sense only so: sp before the crash was {extended:#x}"
+            )));
+        }
+        let sp = if is_extended { extended } else { basic };
+        if let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed) {
+            thread.registers.set_by_name("sp", sp);
+        }
     }
 }
 
@@ -83,25 +141,22 @@ impl Search<'_> {
 
 // Cortex-M.
 
-fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) {
+fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> Option<Undecided> {
     let words: Option<Vec<u32>> =
         BASIC.iter().map(|name| thread.registers.by_name(name).map(|v| v as u32)).collect();
-    let Some(words) = words else { return };
-    let pattern: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let pattern: Vec<u8> = words?.iter().flat_map(|word| word.to_le_bytes()).collect();
     let holds = |addr: u64| search.memory.bytes(addr, 32).is_some_and(|bytes| *bytes == *pattern);
     let told = thread.registers.sp();
 
     if let Some(sp) = told {
         if holds(sp) {
-            let frame = mend(search, thread, sp, None, notes);
-            notes.extend(frame.map(|frame| {
-                Note::info(format!(
-                    "zephyr: the dump's sp {sp:#x} is the address of the exception frame, as \
-                     firmware up to 2024 gives it: sp before the crash was {:#x}",
-                    frame.sp_before()
-                ))
-            }));
-            return;
+            let (frame, undecided) = mend(search, thread, sp, None)?;
+            notes.push(Note::info(format!(
+                "zephyr: the dump's sp {sp:#x} is the address of the exception frame, as firmware \
+                 up to 2024 gives it{}",
+                before(&frame, undecided.is_some())
+            )));
+            return undecided;
         }
         for (len, extended) in [(BASIC_LEN, false), (BASIC_LEN + FLOAT_LEN, true)] {
             for padding in [0, 4] {
@@ -109,28 +164,34 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) {
                 if !holds(addr) {
                     continue;
                 }
-                let frame = mend(search, thread, addr, Some(extended), notes);
-                if let Some(frame) = frame.filter(|frame| frame.sp_before() != sp) {
+                let (frame, _) = mend(search, thread, addr, Some(extended))?;
+                if frame.sp_before() != sp {
                     notes.push(Note::info(format!(
                         "zephyr: the dump's sp {sp:#x} leaves out the word of padding in front of \
-                         the exception frame: sp before the crash was {:#x}",
-                        frame.sp_before()
+                         the exception frame{}",
+                        before(&frame, false)
                     )));
                 }
-                return;
+                return None;
             }
         }
         if search.memory.region_at(sp).is_some() {
-            return;
+            // The frame itself was not dumped. It is aligned to 8, and so is sp but for a word of
+            // padding.
+            let padded = thread.registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
+            if padded && sp.is_multiple_of(8) {
+                let words = "zephyr: the dump's sp leaves out a word of padding that xpsr tells of";
+                notes.push(Note::info(format!("{words}: it is {:#x}", sp + 4)));
+                thread.registers.set_by_name("sp", sp + 4);
+            }
+            return None;
         }
     }
     let places = search.find(&pattern, 4);
-    let chosen = places
-        .iter()
-        .find(|addr| exc_return(search.memory, **addr).is_some())
-        .or_else(|| places.iter().find(|addr| addr.is_multiple_of(8)))
-        .or(places.first());
-    let Some(addr) = chosen.copied() else {
+    let surely = |addr: &&u64| exc_return(search.memory, **addr).is_some_and(|(_, sure)| sure);
+    let chosen = places.iter().find(surely);
+    let chosen = chosen.or_else(|| places.iter().find(|addr| addr.is_multiple_of(8)));
+    let Some(addr) = chosen.or(places.first()).copied() else {
         let why = match told {
             Some(sp) => format!("the dump's sp {sp:#x} is in no memory of it"),
             None => "the dump gives no sp".to_string(),
@@ -138,20 +199,27 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) {
         notes.push(Note::warning(format!(
             "zephyr: {why}, and the exception frame is nowhere: there is no backtrace"
         )));
-        return;
+        return None;
     };
-    if let Some(frame) = mend(search, thread, addr, None, notes) {
-        let found = match places.len() {
-            1 => "found in memory".to_string(),
-            n => format!("found in memory, {n} times"),
-        };
-        let words = format!(
-            "zephyr: the dump gives no usable sp: the exception frame was {found}, at {addr:#x}: sp \
-             before the crash was {:#x}",
-            frame.sp_before()
-        );
-        notes.push(if places.len() == 1 { Note::info(words) } else { Note::doubt(words) });
+    let (frame, undecided) = mend(search, thread, addr, None)?;
+    let found = match places.len() {
+        1 => "found in memory".to_string(),
+        n => format!("found in memory, {n} times"),
+    };
+    let words = format!(
+        "zephyr: the dump gives no usable sp: the exception frame was {found}, at {addr:#x}{}",
+        before(&frame, undecided.is_some())
+    );
+    let sure = places.len() == 1 || surely(&&addr);
+    notes.push(if sure { Note::info(words) } else { Note::doubt(words) });
+    undecided
+}
+
+fn before(frame: &Frame, undecided: bool) -> String {
+    if undecided {
+        return String::new();
     }
+    format!(": sp before the crash was {:#x}", frame.sp_before())
 }
 
 /// Takes sp from the frame at `addr`. `extended` is `None` if its kind is still to be found out.
@@ -160,36 +228,29 @@ fn mend(
     thread: &mut Thread,
     addr: u64,
     extended: Option<bool>,
-    notes: &mut Vec<Note>,
-) -> Option<Frame> {
+) -> Option<(Frame, Option<Undecided>)> {
     let memory = search.memory;
-    let handler = exc_return(memory, addr);
-    let extended = extended.or_else(|| handler.map(ExcReturn::is_extended)).unwrap_or_else(|| {
-        let last = thread.control_block.zip(search.layout.exc_return);
-        let last = last.and_then(|(at, offset)| memory.array::<1>(at.checked_add(offset)?));
-        let extended = last.is_some_and(|[byte]| byte & 1 << 4 == 0);
-        if extended {
-            notes.push(Note::doubt(
-                "zephyr: that the exception frame holds FPU registers is known only from the \
-                 thread's last switch: sp may be 72 bytes less",
-            ));
-        }
-        extended
-    });
-    let frame = Frame::at(memory, addr, extended)?;
+    let handler = exc_return(memory, addr).map(|(value, _)| value);
+    let known = extended.or_else(|| handler.map(ExcReturn::is_extended));
+    let last = thread.control_block.zip(search.layout.exc_return);
+    let last = last.and_then(|(at, offset)| memory.array::<1>(at.checked_add(offset)?));
+    let by_last_switch = last.is_some_and(|[byte]| byte & 1 << 4 == 0);
+    let frame = Frame::at(memory, addr, known.unwrap_or(by_last_switch))?;
     thread.registers.set_by_name("sp", frame.sp_before());
     if let Some(handler) = handler {
         thread.registers.set_by_name("exc_return", handler.0);
     }
-    Some(frame)
+    let undecided = known.is_none() && search.layout.may_use_fpu;
+    Some((frame, undecided.then_some(Undecided { frame: addr, by_last_switch })))
 }
 
-/// EXC_RETURN of the exception whose frame is at `frame`: the fault handler begins by pushing its
-/// own stack pointer and EXC_RETURN (`push {r0, lr}`, r0 the MSP; the handler of SVC pushes the
-/// frame's address instead).
-fn exc_return(memory: &Memory, frame: u64) -> Option<ExcReturn> {
+/// EXC_RETURN of the exception whose frame is at `frame`, and whether it is for certain that
+/// frame's. The fault handler begins by pushing its own stack pointer and EXC_RETURN (`push {r0,
+/// lr}`, r0 the MSP), with `EXTRA_EXCEPTION_INFO` the PSP below it; the handler of SVC pushes the
+/// frame's address and EXC_RETURN.
+fn exc_return(memory: &Memory, frame: u64) -> Option<(ExcReturn, bool)> {
     let mut searched = 0u64;
-    let mut on_process_stack = None;
+    let mut maybe = None;
     for region in memory.regions().filter(|region| region.origin == Origin::Dump) {
         searched = searched.saturating_add(region.bytes.len() as u64);
         if searched > MOST_SEARCHED {
@@ -199,23 +260,24 @@ fn exc_return(memory: &Memory, frame: u64) -> Option<ExcReturn> {
         for place in memmem::find_iter(&region.bytes, &[0xff; 3]) {
             let Some(place) = place.checked_sub(1) else { continue };
             let addr = region.start.saturating_add(place as u64);
-            if !addr.is_multiple_of(4) {
-                continue;
-            }
+            let word = |back: u64| memory.u32_le(addr.checked_sub(back)?).map(u64::from);
             let value = memory.u32_le(addr).map(ExcReturn).filter(|value| value.is_valid());
-            let (Some(value), Some(pushed)) = (value, addr.checked_sub(4)) else { continue };
-            let own = memory.u32_le(pushed).map(u64::from);
+            let Some(value) = value.filter(|_| addr.is_multiple_of(4)) else { continue };
             let behind = addr.checked_add(4);
-            if own == Some(frame) && (value.on_process_stack() || behind == Some(frame)) {
-                return Some(value);
+            let own = word(4) == behind;
+            let sure = match value.on_process_stack() {
+                true => word(4) == Some(frame) || (own && word(12) == Some(frame)),
+                false => own && behind == Some(frame),
+            };
+            if sure {
+                return Some((value, true));
             }
-            if own == behind && value.on_process_stack() {
-                // The handler's own pair; which frame it was for it does not say.
-                on_process_stack = Some(value);
+            if own && value.on_process_stack() {
+                maybe = Some((value, false));
             }
         }
     }
-    on_process_stack
+    maybe
 }
 
 // RISC-V.

@@ -51,12 +51,36 @@ __attribute__((used)) const size_t _kernel_thread_info_offsets[] = {
 __attribute__((used)) const size_t _kernel_thread_info_num_offsets = 15;
 #endif
 
+#ifdef BUILD_ID
+/* Binary descriptors: application version 1.4.2, time of the build, Spotflow's build id. */
+struct __attribute__((packed, aligned(4))) entry20 {
+	uint16_t tag, len;
+	char text[20];
+};
+__attribute__((used)) const struct __attribute__((aligned(8))) {
+	uint64_t magic;
+	struct entry20 version, built;
+	struct {
+		uint16_t tag, len;
+		uint8_t id[20];
+	} spotflow;
+	uint16_t end[2];
+} bindesc = {
+	0xb9863e5a7ea46046,
+	{0x1800, 20, "1.4.2"},
+	{0x1a07, 20, "2026-05-04 10:11:12"},
+	{0x25f0, 20, {BUILD_ID, BUILD_ID, 3, 4, 5, 6, 7, 8, 9, 10}},
+	{0xffff, 0},
+};
+#endif
+
 static void add(struct k_thread *thread, const char *name, int prio, void (*entry)(void), char *stack)
 {
 	for (int i = 0; name[i]; i++) {
 		thread->name[i] = name[i];
 	}
 	thread->base.prio = prio;
+	thread->join_queue[0] = thread->join_queue[1] = thread->join_queue;
 	thread->entry.pEntry = entry;
 	thread->stack_info.start = (uintptr_t)stack;
 	thread->stack_info.size = STACK;

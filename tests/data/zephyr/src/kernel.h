@@ -32,6 +32,8 @@ struct k_thread {
 	} entry;
 	struct k_thread *next_thread;
 	char name[NAME_LEN];
+	/* An empty list, as every kernel's memory is full of: it points to itself. */
+	void *join_queue[2];
 	struct {
 		uintptr_t start;
 		size_t size;
