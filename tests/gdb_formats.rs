@@ -49,6 +49,38 @@ const M4: &[(&[&str], usize, bool)] = &[
 
 const FRAMES: [&str; 6] = ["poke", "walk", "walk", "walk", "walk", "main"];
 
+/// Files that hold the FPU's registers: s16 and s31 are 5.
+const WITH_FPU: &[&str] = &[
+    "crashcatcher-v3-fpu.dmp",
+    "crashcatcher-v3-truncated-region.dmp",
+    "crashcatcher-v3-hexdump-clean.txt",
+    "crashcatcher-v3-console.log",
+    "crashcatcher-prusa-flash.bin",
+    "mcoredump.elf",
+    "mcoredump-serial.log",
+    "mcoredump-noinit.bin",
+    "gdb-log.txt",
+];
+
+/// Files that hold the fault status words.
+const WITH_FAULTS: &[&str] = &[
+    "crashcatcher-v2.dmp",
+    "crashcatcher-v3-nofpu.dmp",
+    "crashcatcher-v3-fpu.dmp",
+    "crashcatcher-v3-stack-overflow.dmp",
+    "crashcatcher-v3-hexdump-clean.txt",
+    "crashcatcher-v3-console.log",
+    "crashcatcher-prusa-flash.bin",
+    "memfault-v2.core",
+    "memfault-v2-flash-region.bin",
+    "memfault-v2-truncated.core",
+    "memfault-chunks.log",
+    "px4-hardfault-hex.log",
+    "px4-hardfault-decimal-bug.log",
+    "sifli-assert.bin",
+    "sifli-assert-full-heap.bin",
+];
+
 /// The functions of a backtrace, outermost last.
 fn functions(shown: &str) -> Vec<String> {
     let function = |line: &str| {
@@ -88,6 +120,10 @@ fn one_crash_has_the_same_frames_in_gdb_from_every_format() {
             "p/x $lr",
             "p g_point",
             "p/x g_data_word",
+            "p $s16",
+            "p $s31",
+            "p/x $CFSR",
+            "p/x $BFAR",
         ];
         let shown = gdb::run(&gdb, 30, &commands);
         let functions = functions(&shown);
@@ -99,6 +135,11 @@ fn one_crash_has_the_same_frames_in_gdb_from_every_format() {
             assert!(shown.contains(value), "{what}: {value} is not in\n{shown}");
         }
         assert_eq!(shown.contains("= 0x11223344"), *globals, "{what}: globals in\n{shown}");
+        let fives = shown.lines().filter(|line| line.ends_with("= 5")).count();
+        let wanted = if WITH_FPU.contains(&names[0]) { 2 } else { 0 };
+        assert_eq!(fives, wanted, "{what}: s16 and s31 in\n{shown}");
+        let faults = shown.contains("= 0x8200\n") && shown.contains("= 0x90000000\n");
+        assert_eq!(faults, WITH_FAULTS.contains(&names[0]), "{what}: fault words in\n{shown}");
     }
 }
 
