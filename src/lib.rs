@@ -1,9 +1,9 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | cli (info)
-//!                      (peels)   (reads)     ^
-//!           firmware ELF, ROM ELF -----------+--- targets (register sets, chips)
+//!  file(s) -> input -> carrier -> format -> Dump -> server | report | convert
+//!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
+//!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
 //!
 //! Two rules hold the house together.
@@ -21,7 +21,9 @@
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`carrier`], [`format`](mod@format),
 //!   [`firmware`].
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
-//! * The way out: [`server`], [`cli`].
+//! * What kernels keep in memory, read with the ELF's help: [`os`].
+//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`].
+//! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
