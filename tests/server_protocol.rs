@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use coroner::dump::Dump;
 use coroner::server::{Options, Served};
-use support::{DATA, STACK, Server, bare, riscv, unescape, unhex};
+use support::{DATA, STACK, Server, bare, in_handler, riscv, unescape, unhex};
 
 #[test]
 fn qsupported_names_what_works_and_offers_text_and_binary_only_to_who_asked() {
@@ -421,6 +421,23 @@ fn monitor_has_an_answer_to_every_word() {
         assert!(client.monitor(word).starts_with("Nothing to do for"), "{word}");
     }
     assert!(client.monitor("bogus \u{1f980}").contains("means nothing"));
+}
+
+#[test]
+fn monitor_frame_shows_what_an_exception_interrupted() {
+    let server = Server::of(in_handler());
+    let mut client = server.connect().into_gdb();
+    let text = client.monitor("frame");
+    assert!(text.contains("Frame 1 of main: an exception interrupted 0x300"), "{text}");
+    for register in ["r0   0x00000011", "r12  0x00000055", "lr   0x00000201", "sp   0x20001020"] {
+        assert!(text.contains(register), "{register}: {text}");
+    }
+    assert_eq!(client.monitor("frame main"), text);
+    assert_eq!(client.monitor("frame 0x1"), text);
+    assert!(client.monitor("frame nobody").contains("No thread is called 'nobody'"));
+    let riscv = Server::of(riscv());
+    let text = riscv.connect().into_gdb().monitor("frame");
+    assert!(text.starts_with("No exception frame in the"), "{text}");
 }
 
 #[test]

@@ -69,3 +69,25 @@ impl Connection {
         self.writer.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_connection_never_waits_for_more_and_finds_out_that_its_peer_is_dead() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+        let place = listener.local_addr().expect("it has an address");
+        let _client = TcpStream::connect(place).expect("it listens");
+        let (stream, _) = listener.accept().expect("the client came");
+        let ours = stream.try_clone().expect("a second handle");
+        let (_connection, close) =
+            Connection::tcp(stream, Duration::from_secs(7)).expect("all options exist");
+        assert!(ours.nodelay().expect("an option"));
+        assert_eq!(ours.write_timeout().expect("an option"), Some(Duration::from_secs(7)));
+        assert!(socket2::SockRef::from(&ours).keepalive().expect("an option"));
+        close();
+        assert_eq!((&ours).read(&mut [0; 1]).expect("it was closed"), 0);
+    }
+}

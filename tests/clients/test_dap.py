@@ -1,10 +1,23 @@
 """Editors: Eclipse CDT's debug adapter over gdb-multiarch, and GDB 18's own."""
 
 import base64
+import json
+import re
 
 import session
 from dap import Adapter
-from session import FIRMWARE, Server, expect, has, tool
+from session import FIRMWARE, ROOT, Server, expect, has, tool
+
+
+def configuration(name, port):
+    """A configuration of docs/launch.json, for this firmware and this port."""
+    text = (ROOT / "docs/launch.json").read_text()
+    plain = re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+    found = next(c for c in json.loads(plain)["configurations"] if c["name"] == f"Crash ({name})")
+    found["program"] = str(FIRMWARE)
+    found["target"]["port"] = str(port)
+    found["gdb"] = tool("gdb-multiarch")
+    return found
 
 
 def walk(adapter, resumes):
@@ -55,8 +68,7 @@ def cdt_gdb_adapter_attaches_walks_and_survives_every_button():
         adapter.ask(
             "initialize", adapterID="gdbtarget", linesStartAt1=True, columnsStartAt1=True, pathFormat="path"
         )
-        target = {"type": "remote", "host": "127.0.0.1", "port": str(server.port)}
-        attached = adapter.send("attach", gdb=tool("gdb-multiarch"), program=str(FIRMWARE), target=target)
+        attached = adapter.send("attach", **configuration("CDT GDB", server.port))
         adapter.wait_for("initialized")
         adapter.ask("configurationDone")
         expect(adapter.reply_to(attached)["success"], "attach works", adapter.console)
@@ -71,16 +83,10 @@ def cdt_gdb_adapter_accepts_what_the_esp_idf_extension_sends():
         adapter.ask(
             "initialize", adapterID="gdbtarget", linesStartAt1=True, columnsStartAt1=True, pathFormat="path"
         )
-        target = {"type": "remote", "host": "127.0.0.1", "port": str(server.port)}
-        commands = [
-            "set remote hardware-watchpoint-limit 2",
-            "mon reset halt",
-            "maint flush register-cache",
-            "thb main",
-        ]
-        attached = adapter.send(
-            "attach", gdb=tool("gdb-multiarch"), program=str(FIRMWARE), target=target, initCommands=commands
-        )
+        commands = ["set remote hardware-watchpoint-limit 2", "mon reset halt", "thb main"]
+        arguments = configuration("ESP-IDF", server.port)
+        arguments["initCommands"] += commands
+        attached = adapter.send("attach", **arguments)
         adapter.wait_for("initialized")
         adapter.ask("configurationDone")
         expect(adapter.reply_to(attached)["success"], "attach works", adapter.console)

@@ -1,7 +1,9 @@
 """GDB 13.1 and 18.1 at the command line: a session without `file`, every way to go on, the gdbinit."""
 
+import concurrent.futures
+
 import session
-from session import FIRMWARE, ROOT, Server, expect, fixture, has, output_of, tool
+from session import FIRMWARE, ROOT, Server, coroner, expect, fixture, has, output_of, tool
 
 LIMIT = 30
 GDBINIT = ROOT / "gdbinit"
@@ -38,6 +40,31 @@ def a_bare_gdb_shows_symbols_lines_and_threads():
         expect("No executable has been specified" not in output, "the ELF comes by itself", output)
 
     each(check)
+
+
+def a_pipe_is_as_good_as_a_socket():
+    def check(version):
+        output = gdb(
+            version, f"target remote | {coroner()} demo --stdio", "bt 1", "continue", "monitor crash"
+        )
+        has(output, "read_offset", "The device is dead", "bus fault: precise data access")
+
+    each(check)
+
+
+def several_gdbs_at_a_time_do_not_disturb_each_other():
+    with Server() as server, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        versions = ["gdb-multiarch", "gdb-18"] * 4
+        commands = (
+            f"target remote :{server.port}",
+            "bt",
+            "stepi",
+            "thread apply all bt 1",
+            "set var $r5 = 7",
+            "print $r5",
+        )
+        for output in pool.map(lambda version: gdb(version, *commands), versions):
+            has(output, "calibrate (raw=2121", '"watch"', "= 7")
 
 
 def a_gdb_with_the_file_given_works_as_well():
@@ -201,6 +228,8 @@ if __name__ == "__main__":
     session.run(
         [
             a_bare_gdb_shows_symbols_lines_and_threads,
+            a_pipe_is_as_good_as_a_socket,
+            several_gdbs_at_a_time_do_not_disturb_each_other,
             a_gdb_with_the_file_given_works_as_well,
             everything_that_resumes_comes_back,
             sections_compare_and_memory_dumps,

@@ -111,9 +111,7 @@ def monitor_regions_writes_and_reading_into_a_hole():
                 "memory read -c 64 0x20000e60",
             ]
             output = lldb(version, server.port, FIRMWARE, commands)
-        has(
-            output, "bus fault: precise data access", "rw- data", "0x20000000: 55 00", "r5 = 0x00001234"
-        )
+        has(output, "bus fault: precise data access", "rw- data", "0x20000000: 55 00", "r5 = 0x00001234")
         has(output, "Dropped 1 bytes of memory and 1 registers", "Not all bytes (24/64)")
 
     each(check)

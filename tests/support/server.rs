@@ -111,6 +111,24 @@ pub(crate) fn two_threads(arch: &Arc<Arch>) -> Dump {
     dump
 }
 
+/// A Cortex-M in an exception handler that interrupted a function running on the process stack.
+pub(crate) fn in_handler() -> Dump {
+    let arch = Targets::built_in().arch("cortex-m").expect("a built-in set");
+    let mut dump = Dump::new("hand-made dump", arch);
+    let pushed = [0x11u32, 0x22, 0x33, 0x44, 0x55, 0x201, 0x300, 0x0100_0000];
+    let mut stack: Vec<u8> = pushed.iter().flat_map(|word| word.to_le_bytes()).collect();
+    stack.resize(0x100, 0);
+    dump.memory.insert(Region::dumped(0x2000_1000, stack.into()));
+    let mut code = Region::dumped(0x100, vec![0; 0x400].into());
+    code.access = Access::RX;
+    dump.memory.insert(code);
+    let known = [("pc", 0x104), ("lr", 0xffff_fffd), ("sp", 0x2000_2000), ("psp", 0x2000_1000)];
+    let mut main = thread(&dump, 1, "main", &known);
+    main.crashed = true;
+    dump.threads.push(main);
+    dump
+}
+
 fn thread(dump: &Dump, id: u64, name: &str, known: &[(&str, u64)]) -> Thread {
     let mut registers = Registers::unknown(Arc::clone(&dump.arch));
     for (name, value) in known {

@@ -4,6 +4,7 @@
 //! live probes on their own accord and take an error for the end of the session.
 
 mod crash;
+mod frame;
 mod memory;
 mod threads;
 
@@ -19,56 +20,26 @@ struct Command {
     run: fn(&mut Client, &str) -> String,
 }
 
+const fn command(
+    name: &'static str,
+    arguments: &'static str,
+    help: &'static str,
+    run: fn(&mut Client, &str) -> String,
+) -> Command {
+    Command { name, arguments, help, run }
+}
+
 static COMMANDS: &[Command] = &[
-    Command { name: "help", arguments: "", help: "this list", run: help },
-    Command {
-        name: "crash",
-        arguments: "",
-        help: "why the device stopped, and what it was",
-        run: crash::crash,
-    },
-    Command {
-        name: "fault",
-        arguments: "",
-        help: "the fault registers, in words",
-        run: crash::fault,
-    },
-    Command {
-        name: "threads",
-        arguments: "",
-        help: "all threads with state and stack use",
-        run: threads::threads,
-    },
-    Command {
-        name: "regions",
-        arguments: "[ADDR]",
-        help: "the memory that is known, and what is missing",
-        run: memory::regions,
-    },
-    Command {
-        name: "find",
-        arguments: "\"TEXT\"|0xWORD",
-        help: "where that is in memory",
-        run: memory::find,
-    },
-    Command {
-        name: "notes",
-        arguments: "",
-        help: "everything odd about this dump",
-        run: crash::notes,
-    },
-    Command {
-        name: "elf",
-        arguments: "",
-        help: "which firmware belongs to the dump",
-        run: crash::elf,
-    },
-    Command {
-        name: "revert",
-        arguments: "",
-        help: "drop what this session wrote to memory and registers",
-        run: memory::revert,
-    },
+    command("help", "", "this list", help),
+    command("crash", "", "why the device stopped, and what it was", crash::crash),
+    command("fault", "", "the fault registers, in words", crash::fault),
+    command("frame", "[THREAD]", "what an exception interrupted", frame::frame),
+    command("threads", "", "all threads with state and stack use", threads::threads),
+    command("regions", "[ADDR]", "the memory that is known, and what is missing", memory::regions),
+    command("find", "\"TEXT\"|0xWORD", "where that is in memory", memory::find),
+    command("notes", "", "everything odd about this dump", crash::notes),
+    command("elf", "", "which firmware belongs to the dump", crash::elf),
+    command("revert", "", "drop what this session wrote", memory::revert),
 ];
 
 /// First words of what IDEs and people send to probes: OpenOCD, J-Link, ST-LINK, pyOCD, Black
