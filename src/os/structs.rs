@@ -36,16 +36,23 @@ pub(super) struct Member {
 }
 
 impl<'d, 'a> Structs<'d, 'a> {
-    /// Looks for the structures called `names`. `None` if there is no usable DWARF.
-    pub(super) fn find(dwarf: &'d gimli::Dwarf<Slice<'a>>, names: &[&'static str]) -> Option<Self> {
+    /// Looks for the structures called `names`: of each group the first that comes up, since a
+    /// structure was called otherwise in another version. Units behind the last one needed are
+    /// not read. `None` if there is no usable DWARF.
+    pub(super) fn find(
+        dwarf: &'d gimli::Dwarf<Slice<'a>>,
+        groups: &[&[&'static str]],
+    ) -> Option<Self> {
+        let names: Vec<&'static str> = groups.concat();
         let mut structs = Structs { dwarf, units: Vec::new(), found: HashMap::new() };
         let mut headers = structs.dwarf.units();
         // A damaged unit ends the search; what was found before it counts.
         while let Ok(Some(header)) = headers.next() {
             let Ok(unit) = structs.dwarf.unit(header) else { continue };
             structs.units.push(unit);
-            structs.scan(names);
-            if names.iter().all(|name| structs.found.contains_key(name)) {
+            structs.scan(&names);
+            let found = |group: &&[&str]| group.iter().any(|n| structs.found.contains_key(n));
+            if groups.iter().all(found) {
                 break;
             }
         }

@@ -147,10 +147,9 @@ impl Layout {
     }
 
     fn take_dwarf(&mut self, module: &Module<'_>, arch: &Arch) -> Option<()> {
-        let mut wanted = vec!["k_thread", "z_kernel"];
-        wanted.extend(FRAMES);
+        let mut wanted: Vec<&[&str]> = vec![&["k_thread"], &["z_kernel"], &FRAMES];
         if arch.gdb_architecture == "xtensa" {
-            wanted.push("_xtensa_irq_bsa");
+            wanted.push(&["_xtensa_irq_bsa"]);
         }
         let structs = Structs::find(module.dwarf(), &wanted)?;
         if let Some(thread) = structs.get("k_thread") {
