@@ -125,7 +125,8 @@ impl Target for Client {
     }
 
     fn support_memory_map(&mut self) -> Option<MemoryMapOps<'_, Self>> {
-        Some(self)
+        // GDB warns of a map without any region in it.
+        (self.served.dump.memory.region_count() > 0).then_some(self as _)
     }
 
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
