@@ -303,3 +303,27 @@ fn a_hubris_dump_needs_nothing_beside_it() {
         }
     }
 }
+
+/// The core that esp-rs' reader wrote does not name its chip: its addresses do. Xtensa's GDBs
+/// differ by chip, so this is also a test that the right register numbers were chosen.
+#[test]
+fn an_elf_core_of_an_esp32s3_has_its_frames_in_that_chips_gdb() {
+    let Some(folder) = fixtures() else { return };
+    let Some(gdb) = std::env::var_os("CORONER_XTENSA_S3_GDB").map(std::path::PathBuf::from) else {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have the GDB of the ESP32-S3");
+        eprintln!("SKIPPED: CORONER_XTENSA_S3_GDB is not set (scripts/tool xtensa-gdb-esp32s3)");
+        return;
+    };
+    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_string();
+    let elf = path("probe-rs/esp32s3_coredump_elf.elf");
+    let dump = path("probe-rs/esp32s3_coredump_elf_coredump.elf");
+    let server = Server::start(&[dump, "--elf".into(), elf.clone()]);
+    let (file, connect) = (format!("file {elf}"), server.target_remote());
+    let shown = gdb::run(&gdb, 60, &[&file, &connect, "bt 30"]);
+    let functions = functions(&shown);
+    let wanted = ["panic_handler", "panic_fmt", "do_loop"];
+    let same = functions.iter().zip(wanted).all(|(shown, wanted)| shown.ends_with(wanted));
+    assert!(same && functions.len() > 10, "{functions:#?}\n{shown}");
+    let last = functions.last().map(String::as_str).unwrap_or_default();
+    assert!(last.ends_with("__xtensa_lx_rt_main_trampoline"), "{shown}");
+}

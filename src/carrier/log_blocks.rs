@@ -3,6 +3,8 @@
 //! A producer says which of its lines begins a crash, and which lines shortly before that belong
 //! to it (where the device says what went wrong); it reaches up to the next one.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use super::text::{Line, lines};
 use super::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
@@ -41,7 +43,7 @@ impl Carrier for LogBlocks {
             let titled = (earliest..start)
                 .find(|index| all.get(*index).is_some_and(|line| (self.is_title)(&line.text)));
             firsts.push(titled.unwrap_or(start));
-            free = start + 1;
+            free = start.saturating_add(1);
         }
         let ends = firsts.iter().skip(1).copied().chain(std::iter::once(all.len()));
         let mut pieces = Vec::new();

@@ -4,6 +4,8 @@
 //! Source: esp-rs/esp-hal pull request 2672, bjoernQ/espflash-coredump. No real log is among the
 //! samples, but an ELF core that its reader wrote is.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};

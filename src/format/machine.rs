@@ -4,6 +4,8 @@
 //! file. A dump that tells only the family (an ARM core, say) gets the family's richest set: a
 //! register that the device lacks stays unknown, and an unknown register costs nothing.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use super::Context;
 use crate::dump::Note;
 use crate::error::{Error, Result};

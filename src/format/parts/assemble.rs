@@ -1,5 +1,7 @@
 //! Makes one dump of the parts that a user has: images, register texts, or both.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use super::{NamedRegisters, PartContents};
 use crate::arch::cortex_m;
 use crate::dump::{Dump, Note, Thread};
@@ -91,7 +93,7 @@ fn add_thread(dump: &mut Dump, set: &NamedRegisters) {
         }
     }
     for (n, low) in &floats {
-        if let Some(high) = floats.get(&(n + 1)).filter(|_| n % 2 == 0) {
+        if let Some(high) = floats.get(&n.saturating_add(1)).filter(|_| n % 2 == 0) {
             machine::set_single_floats(&mut registers, *n, &[*low, *high]);
         }
     }
