@@ -23,7 +23,7 @@ const END: &str = "CORE DUMP END";
 const LINE_BYTES: usize = 48;
 const LINE_DIGITS: usize = 64;
 /// How many ways of leaving lines out are tried before giving up.
-const MOST_TRIES: usize = 20_000;
+const MOST_TRIES: usize = 5_000;
 
 /// A console log with core dumps in it.
 pub struct EspConsole;
