@@ -15,8 +15,7 @@
 //! server.*
 //!
 //! ```no_run
-//! # fn main() -> Result<(), coroner::error::Error> {
-//! # let dump: coroner::dump::Dump = unimplemented!();
+//! # fn serve(dump: coroner::dump::Dump) -> Result<(), coroner::error::Error> {
 //! use coroner::server::{Address, Listener, Options, Served};
 //! use std::sync::atomic::AtomicBool;
 //!

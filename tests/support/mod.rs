@@ -7,6 +7,7 @@ pub mod oracle;
 pub mod real;
 
 use bytes::Bytes;
+use coroner::dump::Severity;
 use coroner::error::Result;
 use coroner::input::Input;
 use coroner::open::{Opened, Options, open_inputs};
@@ -51,6 +52,26 @@ pub fn refused_with(bytes: impl Into<Bytes>, options: &Options) -> String {
         Ok(opened) => panic!("opened as {}", opened.trail()),
         Err(error) => error.to_string(),
     }
+}
+
+/// The labels of all threads.
+pub fn names(opened: &Opened) -> Vec<String> {
+    opened.dump.threads.iter().map(|thread| thread.label()).collect()
+}
+
+/// Checks format and threads of a dump about which nothing is odd.
+pub fn plain(opened: &Opened, title: &str, threads: &[&str]) {
+    assert_eq!(opened.dump.format, title);
+    assert_eq!(names(opened), threads, "{title}");
+    assert!(opened.dump.threads[0].crashed, "{title}");
+    let odd = opened.dump.notes.iter().find(|note| note.severity > Severity::Info);
+    assert!(odd.is_none(), "{title}: {odd:?}");
+}
+
+/// The note with `words` in it, which must be there.
+pub fn note_with<'a>(opened: &'a Opened, words: &str) -> &'a str {
+    let note = opened.dump.notes.iter().find(|note| note.words.contains(words));
+    &note.unwrap_or_else(|| panic!("no note with '{words}' in {:#?}", opened.dump.notes)).words
 }
 
 /// A small generator of numbers that are the same in each run (xorshift64*).
