@@ -4,8 +4,7 @@ mod support;
 
 use coroner::dump::Severity;
 use coroner::memory::Origin;
-use coroner::open::{Opened, Options};
-use coroner::reason::Signal;
+use coroner::open::Options;
 use std::io::Write;
 use support::esp;
 use support::{
