@@ -5,6 +5,7 @@
 
 pub mod fault;
 pub mod frame;
+pub(in crate::arch) mod special;
 
 pub use fault::FaultStatus;
 pub use frame::{ExcReturn, Frame};

@@ -1,9 +1,12 @@
 //! RISC-V: the causes of machine-mode traps.
 //!
 //! Source: The RISC-V Instruction Set Manual, Volume II, version 20211203 (privileged 1.12),
-//! table 3.6 "Machine cause register (mcause) values after trap".
+//! table 3.6 "Machine cause register (mcause) values after trap", 3.1.6 "Machine Status Registers",
+//! 3.1.7 "Machine Trap-Vector Base-Address Register".
 
-use crate::reason::Signal;
+use super::bit_words;
+use crate::reason::{FaultWord, Signal};
+use crate::registers::Registers;
 
 /// What `mcause` says, in the manual's words. `word_bits` is the width of the register; its top
 /// bit tells an interrupt from an exception.
@@ -51,4 +54,78 @@ pub fn cause_signal(mcause: u64) -> Signal {
 /// Whether `mtval` holds the address that could not be used, for an exception with this cause.
 pub fn cause_has_address(mcause: u64) -> bool {
     matches!(mcause, 0 | 1 | 4..=7 | 12 | 13 | 15)
+}
+
+/// What the trap CSRs say, as far as they are known.
+pub(super) fn status_words(registers: &Registers) -> Vec<FaultWord> {
+    let bits = registers.arch().word_bits;
+    let mut words = Vec::new();
+    let mut add = |name: &str, tell: &dyn Fn(u64) -> String| {
+        if let Some(value) = registers.by_name(name) {
+            words.push(FaultWord { name: name.into(), value, words: tell(value) });
+        }
+    };
+    add("mcause", &|value| cause_words(value, bits));
+    add("mtval", &|value| match registers.by_name("mcause") {
+        Some(cause) if cause_has_address(cause) => "the address that could not be used".into(),
+        Some(2) if value != 0 => "the illegal instruction".into(),
+        _ => "no meaning with this cause".into(),
+    });
+    add("mepc", &|_| "where the trap came".into());
+    add("mstatus", &|value| mstatus_words(value, bits));
+    add("mtvec", &|value| {
+        let mode = match value & 3 {
+            0 => "direct",
+            1 => "vectored by cause",
+            _ => "in a mode that the chip defines",
+        };
+        format!("traps go to {:#x}, {mode}", value & !3)
+    });
+    add("mhartid", &|value| format!("core {value}"));
+    words
+}
+
+fn mstatus_words(mstatus: u64, bits: u32) -> String {
+    fn privilege(value: u64) -> &'static str {
+        ["user", "supervisor", "reserved", "machine"].get(value as usize).copied().unwrap_or("?")
+    }
+    fn unit(name: &str, value: u64) -> Option<String> {
+        let state = ["", "initial", "clean", "dirty"].get(value as usize).copied()?;
+        (value > 0).then(|| format!("{name} state {state}"))
+    }
+    let mut told = bit_words(
+        mstatus,
+        &[
+            (11, 2, |mpp| Some(format!("trapped from {} mode (MPP)", privilege(mpp)))),
+            (7, 1, |mpie| {
+                Some(format!("interrupts were {} (MPIE)", if mpie == 1 { "on" } else { "off" }))
+            }),
+            (3, 1, |mie| Some(format!("are {} now (MIE)", if mie == 1 { "on" } else { "off" }))),
+            (13, 2, |fs| unit("FPU", fs)),
+            (9, 2, |vs| unit("vector", vs)),
+            (15, 2, |xs| unit("extension", xs)),
+            (17, 1, |mprv| (mprv == 1).then(|| "loads and stores go by MPP (MPRV)".into())),
+            (18, 1, |sum| (sum == 1).then(|| "supervisor may touch user memory (SUM)".into())),
+            (19, 1, |mxr| (mxr == 1).then(|| "executable pages are readable (MXR)".into())),
+            (21, 1, |tw| (tw == 1).then(|| "WFI traps (TW)".into())),
+        ],
+    );
+    if mstatus >> (bits - 1) & 1 == 1 {
+        told.push_str(", some state is dirty (SD)");
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mstatus_tells_where_the_trap_came_from() {
+        let told = mstatus_words(0x1881, 32);
+        assert!(told.starts_with("trapped from machine mode (MPP), interrupts were on (MPIE)"));
+        assert!(mstatus_words(0x8000_6000, 32).contains("FPU state dirty"));
+        assert!(mstatus_words(0x8000_6000, 32).ends_with("(SD)"));
+        assert!(mstatus_words(0, 32).starts_with("trapped from user mode (MPP)"));
+    }
 }

@@ -1,10 +1,12 @@
 //! Xtensa: exception causes, and the return addresses of its windowed ABI.
 //!
 //! Source: Xtensa Instruction Set Architecture Reference Manual (RI-2010.1), table 4-64
-//! "Exception causes"; the pseudo causes from 64 on are ESP-IDF's
+//! "Exception causes" and 4.4.1.4 "The Processor Status Special Register PS"; the pseudo causes from 64 on are ESP-IDF's
 //! (`components/xtensa/include/xtensa_context.h` and `esp_core_dump` of v4.1 to v6.0).
 
-use crate::reason::Signal;
+use super::bit_words;
+use crate::reason::{FaultWord, Signal};
+use crate::registers::Registers;
 
 /// ESP-IDF adds this to its own panic reasons.
 const PANIC_BASE: u32 = 64;
@@ -74,4 +76,67 @@ pub fn cause_has_address(exccause: u32) -> bool {
 /// same as those of `pc` in truth (ISA manual, 4.7.1.4: a call stays within a gigabyte).
 pub fn return_address(a0: u32, pc: u32) -> u32 {
     (a0 & 0x3fff_ffff) | (pc & 0xc000_0000)
+}
+
+/// What the exception registers say, as far as they are known.
+pub(super) fn status_words(registers: &Registers) -> Vec<FaultWord> {
+    let mut words = Vec::new();
+    let mut add = |name: String, tell: &dyn Fn(u64) -> String| {
+        if let Some(value) = registers.by_name(&name) {
+            words.push(FaultWord { name, value, words: tell(value) });
+        }
+    };
+    add("exccause".into(), &|value| cause_words(value as u32));
+    add("excvaddr".into(), &|_| {
+        match registers.by_name("exccause") {
+            Some(cause) if cause_has_address(cause as u32) => "the address that could not be used",
+            _ => "no meaning with this cause",
+        }
+        .to_string()
+    });
+    add("ps".into(), &ps_words);
+    for level in 1..=7 {
+        add(format!("epc{level}"), &|value| match value {
+            0 => "not used since the start".into(),
+            _ => format!("where the last interrupt of level {level} or the exception came"),
+        });
+    }
+    for level in 2..=7 {
+        add(format!("eps{level}"), &ps_words);
+    }
+    words
+}
+
+fn ps_words(ps: u64) -> String {
+    bit_words(
+        ps,
+        &[
+            (0, 4, |level| match level {
+                0 => Some("all interrupts are on (INTLEVEL 0)".into()),
+                level => Some(format!("interrupts up to level {level} are off (INTLEVEL)")),
+            }),
+            (4, 1, |excm| (excm == 1).then(|| "in an exception (EXCM)".into())),
+            (5, 1, |um| Some(if um == 1 { "user vector (UM)" } else { "kernel vector" }.into())),
+            (6, 2, |ring| (ring > 0).then(|| format!("ring {ring}"))),
+            (16, 2, |size| (size > 0).then(|| format!("called with a window of {}", size * 4))),
+            (18, 1, |woe| (woe == 0).then(|| "window overflow is off (WOE 0)".into())),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ps_tells_the_interrupt_level_and_the_window() {
+        let told = ps_words(0x60820);
+        let wanted =
+            "all interrupts are on (INTLEVEL 0), user vector (UM), called with a window of 8";
+        assert_eq!(told, wanted);
+        assert!(
+            ps_words(0x40033).starts_with("interrupts up to level 3 are off (INTLEVEL), in an")
+        );
+        assert!(ps_words(0).ends_with("window overflow is off (WOE 0)"));
+    }
 }

@@ -1,6 +1,8 @@
 //! `crash`, `fault`, `notes` and `elf`: what is known of the crash as a whole.
 
+use crate::arch;
 use crate::dump::Severity;
+use crate::reason::FaultWord;
 use crate::server::client::Client;
 use crate::server::served::Served;
 use std::fmt::Write;
@@ -48,15 +50,22 @@ pub(super) fn crash(client: &mut Client, _: &str) -> String {
 }
 
 pub(super) fn fault(client: &mut Client, _: &str) -> String {
-    let reason = &client.served.dump.reason;
-    if reason.evidence.is_empty() {
+    let dump = &client.served.dump;
+    let mut words = dump.reason.evidence.clone();
+    if let Some(thread) = dump.crashed() {
+        let told = arch::status_words(&thread.registers);
+        words.extend(
+            told.into_iter()
+                .filter(|word| dump.reason.evidence.iter().all(|known| known.name != word.name)),
+        );
+    }
+    if words.is_empty() {
         return "The dump holds no fault registers.\n".into();
     }
-    let width = reason.evidence.iter().map(|word| word.name.len()).max().unwrap_or_default();
-    let line = |word: &crate::reason::FaultWord| {
-        format!("{:width$}  {:#010x}  {}\n", word.name, word.value, word.words)
-    };
-    reason.evidence.iter().map(line).collect()
+    let width = words.iter().map(|word| word.name.len()).max().unwrap_or_default();
+    let line =
+        |word: &FaultWord| format!("{:width$}  {:#010x}  {}\n", word.name, word.value, word.words);
+    words.iter().map(line).collect()
 }
 
 pub(super) fn notes(client: &mut Client, _: &str) -> String {
