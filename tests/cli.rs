@@ -218,3 +218,49 @@ fn what_info_says_names_file_layers_reason_and_every_thread() {
         assert!(said.contains(wanted), "no '{wanted}' in\n{said}");
     }
 }
+
+/// What `info --json` says of registers and threads is what GDB shows: both know only the dump.
+#[test]
+fn info_and_the_server_show_the_same_facts() {
+    let mut cases = vec![(
+        demo_dump(),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/demo/firmware.elf").to_string(),
+    )];
+    if let Some(folder) = fixtures() {
+        let path = |name: &str| folder.join("espressif/esp32c6").join(name).display().to_string();
+        cases.push((path("coredump.b64"), path("esp32c6.elf")));
+    }
+    for gdb in gdb::gdbs() {
+        for (dump, elf) in &cases {
+            let json = coroner(&["info", "--json", dump, "--elf", elf]);
+            let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+            let server = Server::start(&[dump, "--elf", elf]);
+            let mut commands =
+                vec!["set language c".into(), server.target_remote(), "info threads".to_string()];
+            let mut wanted = Vec::new();
+            for (index, thread) in json["threads"].as_array().unwrap().iter().enumerate() {
+                wanted.push(format!("\"{}\"", thread["name"].as_str().unwrap()));
+                commands.push(format!("thread {}", index + 1));
+                for (name, value) in thread["registers"].as_object().unwrap() {
+                    let value = value.as_str().unwrap();
+                    // msp and psp are described only where all threads hold them: GDB can't unwind
+                    // a thread whose msp is unknown. Doubles are no unsigned numbers.
+                    let shown = !matches!(name.as_str(), "msp" | "psp") && !name.starts_with('d');
+                    if value.len() <= 10 && shown {
+                        commands
+                            .push(format!("printf \"{index} {name} %#x\\n\", (unsigned)${name}"));
+                        // C prints zero without 0x.
+                        let value = if value == "0x0" { "0" } else { value };
+                        wanted.push(format!("{index} {name} {value}\n"));
+                    }
+                }
+            }
+            let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+            let shown = gdb::run(&gdb, 30, &commands);
+            assert!(wanted.len() > 40, "{} facts", wanted.len());
+            for wanted in wanted {
+                assert!(shown.contains(&wanted), "no '{wanted}' in\n{shown}");
+            }
+        }
+    }
+}
