@@ -5,6 +5,7 @@ real `coroner` binary over its built-in dump, so that nothing outside the reposi
 over fixtures of other projects where they are there.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -24,6 +25,17 @@ class Failure(Exception):
 def coroner():
     """The program under test: $CORONER, or the debug build."""
     return os.environ.get("CORONER", str(ROOT / "target/debug/coroner"))
+
+
+def end_of_data():
+    """The address behind the data of the built-in dump: it changes when the demo is made anew."""
+    dump = ROOT / "tests/data/demo/dump.core"
+    shown = subprocess.run([coroner(), "info", "--json", dump], capture_output=True, check=True).stdout
+    end = 0x2000_0000
+    for region in json.loads(shown)["memory"]:
+        if int(region["start"], 0) == end:
+            end += region["len"]
+    return end
 
 
 class Server:

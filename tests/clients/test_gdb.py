@@ -3,7 +3,7 @@
 import concurrent.futures
 
 import session
-from session import FIRMWARE, ROOT, Server, coroner, expect, fixture, has, output_of, tool
+from session import FIRMWARE, ROOT, Server, coroner, end_of_data, expect, fixture, has, output_of, tool
 
 LIMIT = 30
 GDBINIT = ROOT / "gdbinit"
@@ -112,9 +112,9 @@ def sections_compare_and_memory_dumps():
         with Server() as server:
             commands = (
                 "compare-sections .text",
-                "dump binary memory /dev/null 0x400 0x5294",
+                f"dump binary memory /dev/null 0x20000000 {end_of_data():#x}",
                 "info mem",
-                "find /b 0x20000000, 0x20000e77, 0x72, 0x61, 0x64, 0x69, 0x6f",
+                f"find /b 0x20000000, {end_of_data() - 1:#x}, 0x72, 0x61, 0x64, 0x69, 0x6f",
             )
             output = gdb(version, f"target remote :{server.port}", *commands)
         has(output, "Section .text, range 0x400 -- 0x", ": matched.", "0x20000000", "1 pattern found")

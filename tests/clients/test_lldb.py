@@ -1,7 +1,7 @@
 """LLDB 14 and 19 on Arm and RISC-V: attach, threads, backtraces, variables, regions, every button."""
 
 import session
-from session import FIRMWARE, Server, expect, fixture, has, output_of, tool
+from session import FIRMWARE, Server, end_of_data, expect, fixture, has, output_of, tool
 
 LIMIT = 60
 # LLDB reads memory in aligned lines and gives up on a line whose beginning is missing.
@@ -108,7 +108,7 @@ def monitor_regions_writes_and_reading_into_a_hole():
                 "register write r5 0x1234",
                 "register read r5",
                 "process plugin packet monitor revert",
-                "memory read -c 64 0x20000e60",
+                f"memory read -c 64 {end_of_data() - 24:#x}",
             ]
             output = lldb(version, server.port, FIRMWARE, commands)
         has(output, "bus fault: precise data access", "rw- data", "0x20000000: 55 00", "r5 = 0x00001234")

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 import session
-from session import FIRMWARE, Failure, Server, expect, has, tool
+from session import FIRMWARE, Failure, Server, end_of_data, expect, has, tool
 
 LIMIT = 20
 
@@ -87,8 +87,9 @@ def walk(mi):
     has(mi.done("-data-read-memory-bytes 0x20000000 16"), "contents=")
     has(mi.done('-data-disassemble -s $pc -e "$pc + 8" -- 0'), "asm_insns")
     has(mi.ask("-data-read-memory-bytes 0x30000000 16"), "^error")
-    part = mi.done("-data-read-memory-bytes 0x20000e70 64")
-    has(part, 'end="0x20000e78"')
+    end = end_of_data()
+    part = mi.done(f"-data-read-memory-bytes {end - 8:#x} 64")
+    has(part, f'end="{end:#x}"')
 
 
 def cortex_debug_external_server():
