@@ -1,11 +1,16 @@
 //! `coroner demo`: serves a built-in dump of a real crash of our own firmware.
 
+use super::gdb;
 use super::serve::{ListenArgs, serve};
 use crate::error::Result;
 use crate::input::Input;
 use crate::open;
 use bytes::Bytes;
 use clap::Args;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Arguments of `coroner demo`.
 #[derive(Debug, Args)]
@@ -18,6 +23,9 @@ pub struct DemoArgs {
 // `scripts/firmware demo tests/data/demo` makes both anew, by crashing the firmware under QEMU.
 static DUMP: &[u8] = include_bytes!("../../tests/data/demo/dump.core");
 static FIRMWARE: &[u8] = include_bytes!("../../tests/data/demo/firmware.elf");
+
+/// A GDB that starts for the first time on a slow machine may take its time.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
 const STORY: &str = "\
 A weather station (a Cortex-M4F under QEMU) read its sensor through a pointer that came from a
@@ -46,5 +54,41 @@ pub(super) fn run(args: &DemoArgs) -> Result<()> {
     let options = open::Options { elf_open: vec![elf], ..open::Options::default() };
     let opened = open::open_inputs(&[dump], &options)?;
     eprintln!("{STORY}");
+    if !args.listen.stdio
+        && let Ok(gdb) = gdb::find(&opened.dump.arch)
+        && let Some(frames) = backtrace(&gdb)
+    {
+        let name = gdb.file_name().unwrap_or_default().to_string_lossy();
+        eprintln!("{name}, which is on this machine, shows of it:\n\n{frames}");
+    }
     serve(opened, &args.listen, door, Some(TRY))
+}
+
+/// The backtrace that a GDB shows of the demo, over a pipe to a second one of us. `None` if it
+/// shows none (it may not know the architecture) or takes too long: then the user has to look.
+fn backtrace(gdb: &Path) -> Option<String> {
+    let own = std::env::current_exe().ok()?;
+    let pipe = format!("target remote | {} demo --stdio 2>/dev/null", gdb::quoted(own.to_str()?));
+    let mut child = Command::new(gdb)
+        .args(["-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", &pipe, "-ex", "bt"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let started = Instant::now();
+    while child.try_wait().ok()?.is_none() {
+        if started.elapsed() > LONGEST_WAIT {
+            // It has had its chance; whether it can still be ended changes nothing.
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut shown = String::new();
+    child.stdout.take()?.read_to_string(&mut shown).ok()?;
+    let frames = shown.lines().filter(|line| line.starts_with('#'));
+    let frames: String = frames.map(|line| format!("    {line}\n")).collect();
+    (!frames.is_empty()).then_some(frames)
 }

@@ -146,7 +146,7 @@ fn again(open: &OpenArgs) -> Vec<OsString> {
 }
 
 /// A word for the shell that GDB starts the pipe with.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,@%".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_string(),
@@ -175,7 +175,7 @@ fn names(arch: &Arch) -> Vec<String> {
     hint.chain(own.iter().map(|name| (*name).to_string())).collect()
 }
 
-fn find(arch: &Arch) -> Result<PathBuf> {
+pub(super) fn find(arch: &Arch) -> Result<PathBuf> {
     let names = names(arch);
     let folders = std::env::var_os("PATH").unwrap_or_default();
     for name in &names {

@@ -69,6 +69,20 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
             writeln!(out, "      {remark}")?;
         }
     }
+    if let Some(thread) = dump.threads.first() {
+        writeln!(out, "\nRegisters of {}:", thread.label())?;
+        let known = thread.registers.known().filter_map(|(index, value)| {
+            let name = &dump.arch.registers.get(index)?.name;
+            Some(format!("{name:<12} {value:#x}"))
+        });
+        for row in known.collect::<Vec<_>>().chunks(4) {
+            let row: String = row.iter().map(|cell| format!("  {cell:<24}")).collect();
+            writeln!(out, "{}", row.trim_end())?;
+        }
+        if let Some(why) = thread.registers.why_missing() {
+            writeln!(out, "  others: {why}")?;
+        }
+    }
     writeln!(out, "\nMemory:")?;
     for region in dump.memory.regions() {
         if let Some(range) = region.range() {
@@ -114,7 +128,8 @@ fn thread_line(thread: &Thread) -> String {
     line
 }
 
-/// The schema is versioned; a field may come to it without a new version.
+/// The schema is versioned and documented in `docs/info.md`; a field may come to it without a new
+/// version.
 fn json(opened: &Opened) -> Value {
     let dump = &opened.dump;
     let hex = |value: u64| format!("{value:#x}");
