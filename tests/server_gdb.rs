@@ -86,6 +86,16 @@ fn a_resume_shows_the_crash_again_whatever_was_written_to_registers() {
 }
 
 #[test]
+fn a_resume_shows_the_crash_also_when_other_threads_were_looked_at_before() {
+    // GDB sends no `Hg` after a stop reply: it takes the thread that the reply names as selected.
+    for look in ["info threads", "thread apply all print $pc", "thread 2"] {
+        in_gdb(&[look, "continue", "printf \"pc %#x\\n\", $pc"], |output| {
+            has(output, &["pc 0x4200000c"]);
+        });
+    }
+}
+
+#[test]
 fn breakpoints_can_be_set_and_never_hit() {
     in_gdb(&["break *0x42000010", "continue", "info breakpoints"], |output| {
         has(output, &["Breakpoint 1 at", "received signal SIGSEGV"]);

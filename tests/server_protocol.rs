@@ -178,6 +178,21 @@ fn every_resume_is_answered_with_a_sentence_and_the_crash() {
 }
 
 #[test]
+fn a_stop_reply_selects_the_thread_that_it_names() {
+    let server = Server::of(riscv());
+    for stop in ["?", "c", "vCont;c"] {
+        let mut client = server.connect().into_gdb();
+        assert_eq!(client.ask("Hgp1.3fc92000"), "OK");
+        assert_eq!(client.ask("p20"), "04000042", "pc of the other thread");
+        client.exchange(stop);
+        assert_eq!(client.ask("p20"), "0c000042", "{stop}: pc of the crashed thread");
+    }
+    let mut client = server.connect().into_gdb();
+    client.exchange("vCont;s:p1.3fc92000;c");
+    assert_eq!(client.ask("p20"), "04000042", "pc of the thread that was to step");
+}
+
+#[test]
 fn the_first_resume_tells_reason_and_warnings_and_later_ones_do_not() {
     let server = Server::of(riscv());
     let mut client = server.connect().into_gdb();

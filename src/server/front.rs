@@ -43,7 +43,7 @@ impl Client {
             b'G' => Answer::Reply(self.attached(|client| client.write_registers(args))?),
             b'H' => self.select(args)?,
             b'T' if !self.attached => return Err(Fault::Thread),
-            b'?' => Answer::Reply(self.stop_reply(self.served.crashed)),
+            b'?' => Answer::Reply(self.stop_at(self.served.crashed)),
             b'c' | b'C' => self.resume(None),
             b's' | b'S' => self.resume(Some(self.selected)),
             b'Z' | b'z' | b'!' => Answer::Reply(b"OK".to_vec()),

@@ -15,8 +15,8 @@ const CANNOT_RUN: &str = "The device is dead: this is what it left behind, and n
                           run, step or stop anywhere else.\n";
 
 impl Client {
-    /// `?`, and the end of every resume: why the thread with `index` is stopped.
-    pub(super) fn stop_reply(&self, index: usize) -> Vec<u8> {
+    /// Why the thread with `index` is stopped.
+    fn stop_reply(&self, index: usize) -> Vec<u8> {
         if !self.attached {
             return b"W00".to_vec();
         }
@@ -81,7 +81,14 @@ impl Client {
         if self.scratch.revert_registers() {
             text.push_str("It is shown as it crashed: what was written to registers is dropped.\n");
         }
-        Answer::Told(text, self.stop_reply(stepped.unwrap_or(self.served.crashed)))
+        Answer::Told(text, self.stop_at(stepped.unwrap_or(self.served.crashed)))
+    }
+
+    /// The stop reply of a thread, which it selects: GDB takes the thread of a stop reply for the
+    /// one that `g` is about from then on, and sends no `Hg` (`record_currthread` in its remote.c).
+    pub(super) fn stop_at(&mut self, index: usize) -> Vec<u8> {
+        self.selected = index;
+        self.stop_reply(index)
     }
 
     /// `vCont;action[:thread];...`
@@ -112,8 +119,7 @@ impl Client {
     /// `vAttach`: to whatever process. A new look at the dump, without what was written before.
     pub(super) fn attach(&mut self) -> Vec<u8> {
         self.attached = true;
-        self.selected = self.served.crashed;
         self.scratch = Scratch::default();
-        self.stop_reply(self.served.crashed)
+        self.stop_at(self.served.crashed)
     }
 }
