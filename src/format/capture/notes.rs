@@ -236,7 +236,9 @@ fn read_region(entry: &layout::RegionEntry<'_>, dump: &mut Dump) {
     ];
     why.extend(reasons.iter().filter(|(bit, _)| entry.missing & bit != 0).map(|(_, words)| *words));
     let why = if why.is_empty() { "not captured".to_string() } else { why.join(", ") };
-    dump.memory.mark_missing(range, format!("{label}: {why}"));
+    for gap in dump.memory.gaps(range) {
+        dump.memory.mark_missing(gap, format!("{label}: {why}"));
+    }
     // What was left out on purpose is no loss.
     let note = format!(
         "{label} at {range}: {} of {} stored: {why}",
