@@ -45,34 +45,44 @@ macro_rules! vectors {
     };
 }
 
-/// Tags variables, so that a dump holds them whatever else it has room for.
+/// Tags variables, so that a dump holds them whatever else it has room for; or never.
 ///
 /// ```ignore
 /// coroner_capture::tagged! {
 ///     /// In ordinary memory, initialised at start-up.
 ///     dram: pub static LAST_ERROR: AtomicU32 = AtomicU32::new(0);
-///     /// Left alone by the start-up code.
+///     /// Left alone by the start-up code: the value here is not used.
 ///     noinit: static BOOTS: AtomicU32 = AtomicU32::new(0);
+///     /// In memory that outlives deep sleep.
+///     rtc: static WAKE_UPS: AtomicU32 = AtomicU32::new(0);
+///     /// In no dump: `linker::SECRET` among the exclusions.
+///     secret: static KEY: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 /// }
 /// ```
-/// `rtc` and `rtc_fast` go to the sections of those names, for chips that have such memory. The
-/// linker fragments in `link/` say where all of them lie.
+/// The linker fragments in `link/` say where all of them lie. `rtc` and `rtc_fast` need one of their
+/// own each, and [`crate::arch::linker::initialise_rtc`] and its like.
 #[macro_export]
 macro_rules! tagged {
     ($($(#[$attribute:meta])* $tag:ident: $visibility:vis static $name:ident: $type:ty = $value:expr;)+) => {
         $($crate::tagged!(@one $tag, { $(#[$attribute])* }, { $visibility static $name: $type = $value; });)+
     };
-    (@one dram, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.dram")] #[used] $($item)+
+    (@one dram, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.dram", $attributes, $item);
     };
-    (@one noinit, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.noinit")] #[used] $($item)+
+    (@one noinit, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.noinit", $attributes, $item);
     };
-    (@one rtc, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc")] #[used] $($item)+
+    (@one rtc, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.rtc", $attributes, $item);
     };
-    (@one rtc_fast, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc_fast")] #[used] $($item)+
+    (@one rtc_fast, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.rtc_fast", $attributes, $item);
+    };
+    (@one secret, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.secret", $attributes, $item);
+    };
+    (@in $section:literal, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = $section)] #[used] $($item)+
     };
 }
 
