@@ -87,7 +87,8 @@ macro_rules! tagged {
 }
 
 /// Makes the entry code riscv-rt's trap handler (`_start_trap`): exceptions are crashes, interrupts
-/// go on to the one that riscv-rt brings along.
+/// go on to the one that riscv-rt brings along. With several harts: `trap_vector!(harts)`, and
+/// [`harts!`](crate::harts).
 #[macro_export]
 macro_rules! trap_vector {
     () => {
@@ -104,6 +105,67 @@ macro_rules! trap_vector {
             "j coroner_trap",
             "1: csrr t0, mscratch",
             "j _default_start_trap",
+        );
+    };
+    (harts) => {
+        ::core::arch::global_asm!(
+            ".section .trap.start.coroner, \"ax\", @progbits",
+            ".global _start_trap",
+            ".type _start_trap, @function",
+            ".balign 4",
+            "_start_trap:",
+            "csrw mscratch, t0",
+            "csrr t0, mcause",
+            "bgez t0, 1f",
+            // An interrupt: while some hart captures, it is the call to stop.
+            "la t0, CORONER_CLAIM",
+            "lw t0, 0(t0)",
+            "addi t0, t0, -{captures}",
+            "beqz t0, 1f",
+            "csrr t0, mscratch",
+            "j _default_start_trap",
+            "1: csrr t0, mscratch",
+            "j coroner_trap_hart",
+            captures = const $crate::arch::harts::SOME_HART_CAPTURES,
+        );
+    };
+}
+
+/// Gives each of up to 8 harts a place for its registers, by its `mhartid`, and defines the entry
+/// code `coroner_trap_hart` that uses them: see [`arch::harts`](crate::arch).
+///
+/// ```ignore
+/// coroner_capture::harts!(static HARTS: 2);
+/// coroner_capture::trap_vector!(harts);
+/// ```
+#[macro_export]
+macro_rules! harts {
+    ($visibility:vis static $name:ident: $harts:literal) => {
+        #[unsafe(export_name = "CORONER_HARTS")]
+        $visibility static $name: $crate::arch::harts::Harts<$harts> =
+            $crate::arch::harts::Harts::new();
+        ::core::arch::global_asm!(
+            ".section .text.coroner_trap_hart, \"ax\", @progbits",
+            ".global coroner_trap_hart",
+            ".type coroner_trap_hart, @function",
+            ".balign 4",
+            "coroner_trap_hart:",
+            "csrw mscratch, t0",
+            "csrr t0, mhartid",
+            // One register is all there is: so the place is found by counting down.
+            ".irp n, 0,1,2,3,4,5,6,7",
+            ".if \\n < {harts}",
+            "bnez t0, 1f",
+            "la t0, CORONER_HARTS + \\n * {place}",
+            "j coroner_trap_into",
+            "1: addi t0, t0, -1",
+            ".endif",
+            ".endr",
+            // A hart without a place does not disturb the others.
+            "2: wfi",
+            "j 2b",
+            harts = const $harts,
+            place = const $crate::arch::harts::PLACE,
         );
     };
 }
