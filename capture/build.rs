@@ -14,13 +14,15 @@ fn main() {
 
     // `mainline`: the v7-M and v8-M mainline instructions and special registers (BASEPRI,
     // FAULTMASK, the fault status registers). `entry`: the crate has entry code.
-    // `floats`: a RISC-V with registers of 64 bits for floating point. `stack_limit`: MSPLIM and PSPLIM of v8-M mainline.
+    // `floats`: a RISC-V with registers of 64 bits for floating point. `atomics`: one with atomic
+    // exchanges, and so perhaps several harts. `stack_limit`: MSPLIM and PSPLIM of v8-M mainline.
     let mainline = ["thumbv7m-", "thumbv7em-", "thumbv8m.main-"];
     let facts = [
         ("mainline", mainline.iter().any(|prefix| target.starts_with(prefix))),
         ("stack_limit", target.starts_with("thumbv8m.main-")),
         ("entry", target.starts_with("thumbv") || target.starts_with("riscv")),
         ("floats", target.starts_with("riscv") && features.split(',').any(|name| name == "d")),
+        ("atomics", target.starts_with("riscv") && features.split(',').any(|name| name == "a")),
         ("cortex_m", target.starts_with("thumbv")),
         ("vfp", target.starts_with("thumbv") && target.ends_with("eabihf")),
     ];

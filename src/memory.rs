@@ -203,27 +203,29 @@ impl Memory {
         let Some(range) = region.range() else { return Vec::new() };
 
         let mut conflicts = Vec::new();
-        let mut free = Vec::new();
-        let mut at = Some(range.start);
         for old in self.overlapping(range) {
             let Some(common) = old.range().and_then(|old| old.overlap(&range)) else { continue };
-            if let Some(from) = at
-                && from < common.start
-            {
-                free.push(AddrRange { start: from, last: common.start - 1 });
-            }
-            at = common.last.checked_add(1).filter(|next| *next <= range.last);
             if old.origin == region.origin {
                 conflicts.extend(compare(&old.part(common), &region.part(common), common));
             }
         }
-        if let Some(from) = at {
-            free.push(AddrRange { start: from, last: range.last });
-        }
-        for range in free {
+        for range in self.gaps(range) {
             self.regions.insert(range.start, region.part(range));
         }
         conflicts
+    }
+
+    /// The parts of `range` that are in no region.
+    pub fn gaps(&self, range: AddrRange) -> Vec<AddrRange> {
+        let mut gaps = Vec::new();
+        let mut at = Some(range.start);
+        for old in self.overlapping(range) {
+            let Some(common) = old.range().and_then(|old| old.overlap(&range)) else { continue };
+            gaps.extend(at.and_then(|from| AddrRange::until(from, common.start)));
+            at = common.last.checked_add(1).filter(|next| *next <= range.last);
+        }
+        gaps.extend(at.map(|start| AddrRange { start, last: range.last }));
+        gaps
     }
 
     /// Gives the regions of the dump that lie in `range` and have no name one.
@@ -414,6 +416,21 @@ mod tests {
         memory.insert(region(0, b"abcd"));
         assert_eq!(read(&memory, 2, 4), b"cdef");
         assert_eq!(memory.bytes(1, 6).unwrap(), "bcdefg");
+    }
+
+    #[test]
+    fn gaps_are_what_no_region_holds() {
+        let mut memory = Memory::new();
+        memory.insert(region(4, b"efgh"));
+        memory.insert(region(12, b"mn"));
+        let gaps = |start, last| {
+            let gaps = memory.gaps(AddrRange { start, last });
+            gaps.iter().map(|gap| (gap.start, gap.last)).collect::<Vec<_>>()
+        };
+        assert_eq!(gaps(0, 20), [(0, 3), (8, 11), (14, 20)]);
+        assert_eq!(gaps(5, 12), [(8, 11)]);
+        assert_eq!(gaps(4, 7), []);
+        assert_eq!(gaps(30, u64::MAX), [(30, u64::MAX)]);
     }
 
     #[test]

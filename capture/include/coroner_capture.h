@@ -125,11 +125,28 @@ void coroner_crashed(const coroner_crash *crash) __attribute__((noreturn));
     __attribute__((naked, used)) void name(void) \
     { __asm volatile("ldr r0, =coroner_trap\n bx r0\n .ltorg"); }
 
-/* Tags a variable, so that a dump holds it whatever else it has room for; see link/coroner-gnu.ld. */
+/* Tags a variable, so that a dump holds it whatever else it has room for; or never. The fragments
+ * link/coroner-gnu-*.ld place them in a linker script. */
 #define CORONER_TAG __attribute__((section(".coredump.dram"), used))
 #define CORONER_TAG_NOINIT __attribute__((section(".coredump.noinit"), used))
 #define CORONER_TAG_RTC __attribute__((section(".coredump.rtc"), used))
 #define CORONER_TAG_RTC_FAST __attribute__((section(".coredump.rtc_fast"), used))
+#define CORONER_SECRET __attribute__((section(".coredump.secret"), used))
+
+/* The bounds of all variables with one tag: dram, noinit, rtc, rtc_fast, secret. Once per file:
+ * CORONER_DECLARE(rtc) */
+#define CORONER_DECLARE(tag) extern char __coroner_##tag##_start[], __coroner_##tag##_end[];
+#define CORONER_TAGGED_AREA(tag) { __coroner_##tag##_start, __coroner_##tag##_end }
+
+/* Gives the variables tagged rtc or rtc_fast their initial values: after power-on, not after a
+ * start from deep sleep. */
+#define CORONER_INITIALISE(tag)                                                                  \
+    do {                                                                                         \
+        extern const char __coroner_##tag##_image[];                                             \
+        for (char *to = __coroner_##tag##_start; to < __coroner_##tag##_end; to++) {             \
+            *to = __coroner_##tag##_image[to - __coroner_##tag##_start];                         \
+        }                                                                                        \
+    } while (0)
 
 #ifdef __cplusplus
 }

@@ -45,39 +45,50 @@ macro_rules! vectors {
     };
 }
 
-/// Tags variables, so that a dump holds them whatever else it has room for.
+/// Tags variables, so that a dump holds them whatever else it has room for; or never.
 ///
 /// ```ignore
 /// coroner_capture::tagged! {
 ///     /// In ordinary memory, initialised at start-up.
 ///     dram: pub static LAST_ERROR: AtomicU32 = AtomicU32::new(0);
-///     /// Left alone by the start-up code.
+///     /// Left alone by the start-up code: the value here is not used.
 ///     noinit: static BOOTS: AtomicU32 = AtomicU32::new(0);
+///     /// In memory that outlives deep sleep.
+///     rtc: static WAKE_UPS: AtomicU32 = AtomicU32::new(0);
+///     /// In no dump: `linker::SECRET` among the exclusions.
+///     secret: static KEY: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 /// }
 /// ```
-/// `rtc` and `rtc_fast` go to the sections of those names, for chips that have such memory. The
-/// linker fragments in `link/` say where all of them lie.
+/// The linker fragments in `link/` say where all of them lie. `rtc` and `rtc_fast` need one of their
+/// own each, and [`crate::arch::linker::initialise_rtc`] and its like.
 #[macro_export]
 macro_rules! tagged {
     ($($(#[$attribute:meta])* $tag:ident: $visibility:vis static $name:ident: $type:ty = $value:expr;)+) => {
         $($crate::tagged!(@one $tag, { $(#[$attribute])* }, { $visibility static $name: $type = $value; });)+
     };
-    (@one dram, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.dram")] #[used] $($item)+
+    (@one dram, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.dram", $attributes, $item);
     };
-    (@one noinit, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.noinit")] #[used] $($item)+
+    (@one noinit, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.noinit", $attributes, $item);
     };
-    (@one rtc, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc")] #[used] $($item)+
+    (@one rtc, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.rtc", $attributes, $item);
     };
-    (@one rtc_fast, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
-        $(#[$attribute])* #[unsafe(link_section = ".coredump.rtc_fast")] #[used] $($item)+
+    (@one rtc_fast, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.rtc_fast", $attributes, $item);
+    };
+    (@one secret, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@in ".coredump.secret", $attributes, $item);
+    };
+    (@in $section:literal, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
+        $(#[$attribute])* #[unsafe(link_section = $section)] #[used] $($item)+
     };
 }
 
 /// Makes the entry code riscv-rt's trap handler (`_start_trap`): exceptions are crashes, interrupts
-/// go on to the one that riscv-rt brings along.
+/// go on to the one that riscv-rt brings along. With several harts: `trap_vector!(harts)`, and
+/// [`harts!`](crate::harts).
 #[macro_export]
 macro_rules! trap_vector {
     () => {
@@ -94,6 +105,67 @@ macro_rules! trap_vector {
             "j coroner_trap",
             "1: csrr t0, mscratch",
             "j _default_start_trap",
+        );
+    };
+    (harts) => {
+        ::core::arch::global_asm!(
+            ".section .trap.start.coroner, \"ax\", @progbits",
+            ".global _start_trap",
+            ".type _start_trap, @function",
+            ".balign 4",
+            "_start_trap:",
+            "csrw mscratch, t0",
+            "csrr t0, mcause",
+            "bgez t0, 1f",
+            // An interrupt: while some hart captures, it is the call to stop.
+            "la t0, CORONER_CLAIM",
+            "lw t0, 0(t0)",
+            "addi t0, t0, -{captures}",
+            "beqz t0, 1f",
+            "csrr t0, mscratch",
+            "j _default_start_trap",
+            "1: csrr t0, mscratch",
+            "j coroner_trap_hart",
+            captures = const $crate::arch::harts::SOME_HART_CAPTURES,
+        );
+    };
+}
+
+/// Gives each of up to 8 harts a place for its registers, by its `mhartid`, and defines the entry
+/// code `coroner_trap_hart` that uses them: see [`arch::harts`](crate::arch).
+///
+/// ```ignore
+/// coroner_capture::harts!(static HARTS: 2);
+/// coroner_capture::trap_vector!(harts);
+/// ```
+#[macro_export]
+macro_rules! harts {
+    ($visibility:vis static $name:ident: $harts:literal) => {
+        #[unsafe(export_name = "CORONER_HARTS")]
+        $visibility static $name: $crate::arch::harts::Harts<$harts> =
+            $crate::arch::harts::Harts::new();
+        ::core::arch::global_asm!(
+            ".section .text.coroner_trap_hart, \"ax\", @progbits",
+            ".global coroner_trap_hart",
+            ".type coroner_trap_hart, @function",
+            ".balign 4",
+            "coroner_trap_hart:",
+            "csrw mscratch, t0",
+            "csrr t0, mhartid",
+            // One register is all there is: so the place is found by counting down.
+            ".irp n, 0,1,2,3,4,5,6,7",
+            ".if \\n < {harts}",
+            "bnez t0, 1f",
+            "la t0, CORONER_HARTS + \\n * {place}",
+            "j coroner_trap_into",
+            "1: addi t0, t0, -1",
+            ".endif",
+            ".endr",
+            // A hart without a place does not disturb the others.
+            "2: wfi",
+            "j 2b",
+            harts = const $harts,
+            place = const $crate::arch::harts::PLACE,
         );
     };
 }

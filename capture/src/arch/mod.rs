@@ -11,6 +11,8 @@ pub mod address;
 pub mod cortex_m;
 #[cfg(all(feature = "ffi", cortex_m))]
 pub mod ffi;
+#[cfg(atomics)]
+pub mod harts;
 pub mod kept;
 pub mod linker;
 pub mod live;

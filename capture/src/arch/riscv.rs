@@ -4,6 +4,9 @@
 //! value is lost; everything else is saved. A fault inside the capture traps here again: the stage
 //! word counts the entries as on Cortex-M.
 //!
+//! With several harts each saves into a place of its own, see [`super::harts`]; the first one that
+//! claims the capture goes on to the handler, all others stop where they are.
+//!
 //! Source: The RISC-V Instruction Set Manual, Volume II, machine-level CSRs.
 
 use core::arch::global_asm;
@@ -11,20 +14,22 @@ use core::arch::global_asm;
 use crate::arch::words;
 use crate::crash::{Cause, Crash, Kind, signal};
 
-/// What the entry code saves, in its order.
+/// What the entry code saves of a hart, in its order.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Saved {
     /// Counts the entries: anything but the two values below is the first one.
     stage: usize,
     /// x1-x31.
-    x: [usize; 31],
-    mepc: usize,
+    pub(super) x: [usize; 31],
+    pub(super) mepc: usize,
     mcause: usize,
     mtval: usize,
     mstatus: usize,
     /// t1 and t2 until the stage is known.
     parked: [usize; 2],
+    /// [`STAGE`] once another hart has the capture, and this one has saved all and stands still.
+    pub(super) stopped: usize,
     #[cfg(floats)]
     floats: [u64; 32],
     #[cfg(floats)]
@@ -40,6 +45,7 @@ impl Saved {
         mtval: 0,
         mstatus: 0,
         parked: [0; 2],
+        stopped: 0,
         #[cfg(floats)]
         floats: [0; 32],
         #[cfg(floats)]
@@ -48,7 +54,39 @@ impl Saved {
 }
 
 /// The stage word while a capture is under way; one more while the smaller record is.
-const STAGE: usize = 0x40de_f001;
+pub(super) const STAGE: usize = 0x40de_f001;
+
+/// Which hart captures is settled by one atomic exchange of this word for [`CLAIMED`].
+#[unsafe(no_mangle)]
+static CORONER_CLAIM: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+/// Small enough for an immediate operand.
+pub(super) const CLAIMED: usize = 0x2c1;
+
+// Only one hart gets past this; t0 points to `Saved`. Without atomics there is only one.
+#[cfg(atomics)]
+macro_rules! claim {
+    () => {
+        ".option push
+        .option arch, +a
+        la t1, CORONER_CLAIM
+        li t2, {claimed}
+        amoswap.w.aqrl t2, t2, (t1)
+        .option pop
+        addi t2, t2, -{claimed}
+        bnez t2, 3f
+        li t2, {stage}
+        fence w, w
+        SAVE t2, 38
+    8:  wfi
+        j 8b"
+    };
+}
+#[cfg(not(atomics))]
+macro_rules! claim {
+    () => {
+        "// no atomics, {claimed}"
+    };
+}
 
 #[cfg(target_arch = "riscv32")]
 macro_rules! width {
@@ -113,6 +151,9 @@ global_asm!(
     coroner_trap:
         csrw mscratch, t0
         la t0, CORONER_SAVED
+    .global coroner_trap_into
+    coroner_trap_into:
+        // t0 is in mscratch, and points to the `Saved` of this hart.
         SAVE t1, 36
         SAVE t2, 37
         LOAD t1, 0
@@ -144,12 +185,14 @@ global_asm!(
         csrr t1, mstatus
         SAVE t1, 35",
     float_registers!(),
-    "   li a0, 0
-        j 3f
+    "   li a0, 0",
+    claim!(),
+    "   j 3f
     2:  addi t2, t2, 1
         SAVE t2, 0
         li a0, 1
-    3:  la t0, CORONER_STACK_TOP
+    3:  mv a1, t0
+        la t0, CORONER_STACK_TOP
         LOAD sp, 0
         li ra, 0
         j coroner_enter
@@ -158,6 +201,7 @@ global_asm!(
     .size coroner_trap, . - coroner_trap",
     stage = const STAGE,
     floats = const FLOATS,
+    claimed = const CLAIMED,
 );
 
 macro_rules! csr {
@@ -170,11 +214,17 @@ macro_rules! csr {
         value
     }};
 }
+
+/// Number of the hart that runs this.
+pub fn hart() -> usize {
+    csr!("mhartid")
+}
+
 /// Where the entry code arrives, on the reserved stack.
 #[unsafe(no_mangle)]
-extern "C" fn coroner_enter(attempt: usize) -> ! {
+extern "C" fn coroner_enter(attempt: usize, saved: *const Saved) -> ! {
     // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
-    let saved = unsafe { (&raw const words::CORONER_SAVED).read_volatile() };
+    let saved = unsafe { saved.read_volatile() };
     let mut registers = [0; 32];
     if let Some((pc, rest)) = registers.split_first_mut() {
         *pc = saved.mepc;

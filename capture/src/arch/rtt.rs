@@ -86,6 +86,12 @@ impl Channel {
         true
     }
 
+    /// Whether the probe has read everything. A handler waits for that before it resets.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: as in `push`.
+        unsafe { self.write.get().read_volatile() == self.read.get().read_volatile() }
+    }
+
     /// What a probe does: takes a byte out of the ring. For tests.
     pub fn pop(&self) -> Option<u8> {
         // SAFETY: as in `push`, with the roles exchanged.

@@ -169,10 +169,16 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
         if entry.stack_start != 0 && entry.stack_start < entry.stack_end {
             thread.stack = Some(Stack { low: entry.stack_start, high: entry.stack_end });
         }
-        if entry.damaged {
+        // Of a task that runs, the registers are in no control block.
+        let elsewhere = entry.damaged && entry.state == task::RUNNING && !entry.crashed;
+        if entry.damaged && !elsewhere {
             thread.remarks.push("its control block or stack pointer made no sense".into());
         }
         forget_unknown(thread, entry.known);
+        thread.registers.set_why_missing(match elsewhere {
+            true => format!("it was running on core {}, which did not stop", entry.core),
+            false => "register not saved when the task was switched out".into(),
+        });
     }
     let crashed = dump.threads.iter().position(|thread| thread.crashed);
     if let Some(index) = crashed {
@@ -204,7 +210,6 @@ fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
             thread.registers.forget(name);
         }
     }
-    thread.registers.set_why_missing("register not saved when the task was switched out");
 }
 
 fn state(state: u8) -> Option<&'static str> {
@@ -236,7 +241,9 @@ fn read_region(entry: &layout::RegionEntry<'_>, dump: &mut Dump) {
     ];
     why.extend(reasons.iter().filter(|(bit, _)| entry.missing & bit != 0).map(|(_, words)| *words));
     let why = if why.is_empty() { "not captured".to_string() } else { why.join(", ") };
-    dump.memory.mark_missing(range, format!("{label}: {why}"));
+    for gap in dump.memory.gaps(range) {
+        dump.memory.mark_missing(gap, format!("{label}: {why}"));
+    }
     // What was left out on purpose is no loss.
     let note = format!(
         "{label} at {range}: {} of {} stored: {why}",

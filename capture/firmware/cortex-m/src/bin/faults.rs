@@ -6,15 +6,18 @@
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
+use coroner_capture::arch::rtt::{Channel, Ring};
 use coroner_capture::arch::semihosting::command_line;
 use coroner_capture::arch::state::HandlerOnly;
 use coroner_capture::arch::{cortex_m as machine, live::Live};
+use coroner_capture::sink::Tee;
 use coroner_capture::sink::retained::Retained;
+use coroner_capture::sink::rtt::Rtt;
 use coroner_capture::sink::semihosting::{Semihosting, exit};
 use coroner_capture::sink::text::Text;
 use coroner_capture::stored::{self, Content};
 use coroner_capture::{
-    Area, Config, Crash, Kind, Pace, Region, Registry, Single, Sink, SinkError, Workspace, linker,
+    Area, Config, Crash, Kind, Pace, Region, Single, Sink, SinkError, Workspace, linker,
 };
 use cortex_m_rt::{entry, exception};
 use firmware_cortex_m::board;
@@ -42,14 +45,12 @@ coroner_capture::tagged! {
     noinit: pub static STARTS: AtomicU32 = AtomicU32::new(0);
 }
 
-/// What a dump must never hold.
-#[unsafe(no_mangle)]
-static SECRET: AtomicU32 = AtomicU32::new(0);
-/// Added to the dump at run time.
-static LATE: [AtomicU32; 4] = [const { AtomicU32::new(0x1a7e_1a7e) }; 4];
-static ADDED: Registry<2> = Registry::new();
+/// What a debug probe reads.
+static CHANNEL: Channel = {
+    static RING: Ring<1024> = Ring::new();
+    Channel::new(&RING)
+};
 
-const SECRETS: [Area; 1] = [Area::of(&raw const SECRET)];
 const CONFIG: Config<'static> = Config {
     regions: &[
         linker::TAGGED[0],
@@ -58,7 +59,6 @@ const CONFIG: Config<'static> = Config {
         Region::new(Kind::Data, Area::symbols(&raw const __sdata, &raw const __edata)),
         Region::new(Kind::Bss, Area::symbols(&raw const __sbss, &raw const __ebss)),
     ],
-    exclude: &SECRETS,
     memory: &board::MEMORY,
     build_id: linker::BUILD_ID,
     info: &[("device", "faults")],
@@ -85,6 +85,15 @@ fn crashed(crash: &Crash<'_>) -> ! {
             write(crash, &mut Retained::blank(&KEPT));
             machine::reset()
         }
+        b't' => {
+            let lines = Text::new(board::uart).packed();
+            write(crash, &mut Tee::new(Retained::blank(&KEPT), lines));
+            machine::reset()
+        }
+        b'p' => {
+            write(crash, &mut Text::new(Rtt::new(&CHANNEL, PATIENCE)).packed());
+            while !CHANNEL.is_empty() {}
+        }
         #[cfg(microbit)]
         b'n' => {
             use coroner_capture::sink::flash::Partition;
@@ -105,6 +114,9 @@ fn crashed(crash: &Crash<'_>) -> ! {
     exit(1)
 }
 
+/// Looks at a full ring until nobody is believed to read it: some seconds here.
+const PATIENCE: u32 = 100_000_000;
+
 fn write(crash: &Crash<'_>, sink: &mut impl Sink) {
     static ROOM: HandlerOnly<Workspace<24, 2>> = HandlerOnly::new(Workspace::new());
     // Memory that is not there, in a map that does not say so: the capture itself faults.
@@ -112,7 +124,7 @@ fn write(crash: &Crash<'_>, sink: &mut impl Sink) {
         [Region::new(Kind::Dram, Area::range(NOWHERE, NOWHERE + 256)).priority(255)];
     const LIE: [Area; 3] =
         [board::MEMORY[0], board::MEMORY[1], Area::range(NOWHERE, NOWHERE + 256)];
-    let mut config = Config { added: ADDED.list(), ..CONFIG };
+    let mut config = CONFIG;
     if matches!(SCENARIO.load(Relaxed), b'r' | b'R') {
         config.memory = &LIE;
         config.regions = &TRAP;
@@ -335,12 +347,10 @@ fn main() -> ! {
     }
     STARTS.store(0x5ea5, Relaxed);
     look_back();
-    SECRET.store(0x5ec2_e75e, Relaxed);
-    ADDED.add(Region::new(Kind::Custom, Area::of(&raw const LATE)).named("late"));
+    CHANNEL.open();
     #[cfg(mainline)]
     if scenario != b'm' {
         machine::separate_faults();
     }
-    let result = black_box(run(scenario)) + SECRET.load(Relaxed) + LATE[0].load(Relaxed);
-    exit(result as usize | 0x100)
+    exit(black_box(run(scenario)) as usize | 0x100)
 }

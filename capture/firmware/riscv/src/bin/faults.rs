@@ -7,9 +7,11 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use coroner_capture::arch::live::Live;
+use coroner_capture::arch::rtt::{Channel, Ring};
 use coroner_capture::arch::semihosting::command_line;
 use coroner_capture::arch::state::HandlerOnly;
 use coroner_capture::sink::flash::{Keep, Partition};
+use coroner_capture::sink::rtt::Rtt;
 use coroner_capture::sink::semihosting::{Semihosting, exit};
 use coroner_capture::sink::text::Text;
 use coroner_capture::stored;
@@ -54,10 +56,21 @@ const CONFIG: Config<'static> = Config {
 };
 
 static SINK: AtomicU8 = AtomicU8::new(b'f');
+/// What a debug probe reads.
+static CHANNEL: Channel = {
+    static RING: Ring<1024> = Ring::new();
+    Channel::new(&RING)
+};
+/// Looks at a full ring until nobody is believed to read it: some seconds here.
+const PATIENCE: u32 = 100_000_000;
 
 fn crashed(crash: &Crash<'_>) -> ! {
     match SINK.load(Relaxed) {
         b'u' => write(crash, &mut Text::new(uart)),
+        b'p' => {
+            write(crash, &mut Text::new(Rtt::new(&CHANNEL, PATIENCE)));
+            while !CHANNEL.is_empty() {}
+        }
         b'n' => {
             let mut flash = Pflash;
             if let Some(mut partition) = Partition::new(&mut flash, 0, LEN, 2)
@@ -145,11 +158,39 @@ fn filter(value: *const u32, gain: f64) -> u32 {
     raw
 }
 
+/// The handler of riscv-rt for the software interrupt.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "riscv-rt's name")]
+extern "C" fn MachineSoft() {
+    black_box(sample(core::ptr::without_provenance(NOWHERE), 77));
+}
+
+/// Raises the software interrupt of this core.
+fn interrupt() -> u32 {
+    const MSIP: usize = 0x0200_0000;
+    // SAFETY: a register of the CLINT; the interrupt's handler is the one above.
+    unsafe {
+        core::ptr::with_exposed_provenance_mut::<u32>(MSIP).write_volatile(1);
+        core::arch::asm!("csrw mie, {}", "csrsi mstatus, 8", "nop", "nop", in(reg) 1 << 3);
+    }
+    0
+}
+
+fn mask_interrupts() {
+    // SAFETY: clears mstatus.MIE.
+    unsafe { core::arch::asm!("csrci mstatus, 8") };
+}
+
 #[inline(never)]
 fn run(scenario: u8) -> u32 {
     let nowhere = core::ptr::without_provenance(NOWHERE);
     match scenario {
         b'u' => undefined(4),
+        b'i' => interrupt(),
+        b'm' => {
+            mask_interrupts();
+            sample(nowhere, 5)
+        }
         b'p' => regulate(black_box(95)),
         b'a' => coroner_capture::abort("valve stuck"),
         b'o' => overflow(),
@@ -214,6 +255,7 @@ fn main() -> ! {
     SINK.store(word().unwrap_or(b'f'), Relaxed);
     SCENARIO.store(scenario, Relaxed);
     STARTS.store(0x5ea5, Relaxed);
+    CHANNEL.open();
     if SINK.load(Relaxed) == b'n' {
         let mut flash = Pflash;
         let mut partition = Partition::new(&mut flash, 0, LEN, 2).expect("two slots");

@@ -1,0 +1,74 @@
+# The ways out that no other part takes: RTT, a tee, a function of the program; and what a program in
+# C tags.
+# shellcheck shell=bash
+
+# bare_c LINKER-SCRIPT GCC-ARGUMENT...: capture/firmware/bare-c, whose function sends Intel HEX.
+bare_c() {
+  local directory=$firmware/bare-c script=$1
+  shift
+  elf=$work/${script%.ld}.elf sink=function scene='bus fault'
+  arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Og -g -Wall -Wextra -ffile-prefix-map="$root=." \
+    -I "$root/capture/include" -nostartfiles --specs=nano.specs --specs=nosys.specs \
+    -T "$directory/$script" -L "$root/capture/link" -Wl,--build-id -Wl,-z,noexecstack "$@" "$directory/main.c" \
+    "$(built thumbv7m-none-eabi demo)/libcoroner_capture_c.a" -o "$elf"
+  rm -f "$work/core.elf"
+  (cd "$work" && emulate 20 qemu-system-arm -machine mps2-an385 "${semihosting[@]}" -kernel "$elf" >console.txt)
+  # What a host does with the records: block 0 is the last of them.
+  arm-none-eabi-objcopy -I ihex -O binary "$work/console.txt" "$work/core.elf"
+  opened $'bt\np last_error\np wake_ups\np fast_wake_ups\np boot_count' '#0 .*follow \(sensor=.*0x90000000, round=.*7\)' \
+    '#1 .*Reset_Handler' '\$1 = 23' '\$2 = 42' '\$3 = 53' '\$4 = 9'
+  secrets_are_absent key password
+}
+
+# rtt RAM RAM-LEN EMULATOR ARGUMENT...: a probe reads while the program crashes.
+rtt() {
+  local start=$1 len=$2
+  shift 2
+  rm -f "$work/core.elf"
+  timeout 60 python3 "$firmware/tests/rtt.py" "$start" "$len" "$work" "$@" 2>"$work/rtt.txt" || cat "$work/rtt.txt"
+  to_core
+  input=$work/console.txt sink=RTT scene='bus fault'
+}
+
+rtt_tests() {
+  machine='M0 (microbit)'
+  elf=$(built thumbv6m-none-eabi demo)/faults
+  rtt 0x20000000 0x4000 qemu-system-arm -machine microbit "${semihosting[@]}",arg=faults,arg=bus,arg=probe -kernel "$elf"
+  opened 'bt' "$chain"
+  machine='M3 (an385)'
+  elf=$(built thumbv7m-none-eabi demo)/faults
+  rtt 0x20000000 0x10000 qemu-system-arm -machine mps2-an385 "${semihosting[@]}",arg=faults,arg=bus,arg=probe -kernel "$elf"
+  opened 'bt' "$chain"
+  machine='RV32 (virt)'
+  elf=$(built $rv32 demo)/faults
+  rtt 0x80080000 0x10000 qemu-system-riscv32 -machine virt "${semihosting[@]}",arg=faults,arg=bus,arg=probe -bios "$elf"
+  opened 'bt' "$riscv_chain"
+}
+
+# Both branches of a tee: lines on the UART, and memory that is read after the reset.
+tee_tests() {
+  machine='M3 (an385)' scene='bus fault'
+  cortex_m mps2-an385 thumbv7m-none-eabi bus tee
+  opened 'bt' "$chain"
+  cp "$work/core.elf" "$work/kept.elf"
+  rm "$work/core.elf"
+  to_core
+  input=$work/console.txt sink='tee:uart'
+  opened 'bt' "$chain"
+  # The mark, which is not sent, tells them apart: 32 bytes from 64 on.
+  check 'tee: both branches are the same dump' \
+    [ "$(cmp -l "$work/core.elf" "$work/kept.elf" 2>/dev/null | awk '$1 <= 64 || $1 > 96' | wc -l)" = 0 ]
+}
+
+sinks_tests() {
+  build thumbv6m-none-eabi demo -p firmware-cortex-m --bin faults
+  build thumbv7m-none-eabi demo -p firmware-cortex-m --bin faults
+  build $rv32 demo -p firmware-riscv
+  rtt_tests
+  tee_tests
+  build thumbv7m-none-eabi demo -p coroner-capture-c
+  machine='M3, C, no system'
+  bare_c link.ld
+  machine="M3, C, ESP-IDF's sections"
+  bare_c like-esp-idf.ld -DLIKE_ESP_IDF -T "$root/capture/link/coroner-esp-idf.ld"
+}
