@@ -25,7 +25,7 @@ const WHY: &str = "register not saved when the task was switched out";
 /// More registers of its own no chip has; a vector unit is not looked for.
 const MOST_OWN: u64 = 70;
 /// mstatus: the previous mode was M, as a task's is. Its other bits that may be set: MIE, MPIE,
-/// FS, VS, XS, MPRV, UXL, SXL, SD.
+/// FS, VS, XS, MPRV, the widths of S and U mode, SD.
 const MPP: u64 = 0x1800;
 const MSTATUS_BITS: u64 = 0x8000_000f_8002_7e88 | MPP;
 /// Deeper nesting of critical sections is not believed.
