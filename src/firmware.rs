@@ -190,6 +190,14 @@ impl Firmware {
         })
     }
 
+    /// Whether a section with code covers `addr`.
+    pub fn holds_code(&self, addr: u64) -> bool {
+        let holds = |s: &Section| {
+            s.alloc && s.execute && addr.checked_sub(s.addr).is_some_and(|offset| offset < s.len)
+        };
+        self.sections.iter().any(holds)
+    }
+
     /// The `len` bytes that the file holds for the device's address `addr`.
     pub fn read(&self, addr: u64, len: u64) -> Option<Bytes> {
         let holds = |section: &&Section| {
@@ -259,7 +267,21 @@ impl Firmware {
 
     /// Whether a RISC-V ELF passes floats in FPU registers. GDB then refuses a target without.
     pub fn uses_float_registers(&self) -> bool {
-        self.machine == header::EM_RISCV && self.flags & EF_RISCV_FLOAT_ABI != 0
+        self.float_register_len().is_some()
+    }
+
+    /// How many bytes a floating point register has by the float ABI of a RISC-V firmware; `None`
+    /// if it passes no floats in registers.
+    pub fn float_register_len(&self) -> Option<u64> {
+        if self.machine != header::EM_RISCV {
+            return None;
+        }
+        match self.flags & EF_RISCV_FLOAT_ABI {
+            2 => Some(4),
+            4 => Some(8),
+            6 => Some(16),
+            _ => None,
+        }
     }
 
     /// Adds what the device could not change to `memory`, where nobody holds it yet: sections

@@ -126,10 +126,7 @@ impl<'a> Module<'a> {
 
     /// Whether a section with code covers `addr`.
     pub fn holds_code(&self, addr: u64) -> bool {
-        self.elf
-            .sections
-            .iter()
-            .any(|s| s.alloc && s.execute && addr >= s.addr && addr - s.addr < s.len)
+        self.elf.holds_code(addr)
     }
 
     /// The symbol table, sorted when first asked for.

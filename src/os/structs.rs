@@ -36,7 +36,7 @@ pub(super) struct Member {
 }
 
 impl<'d, 'a> Structs<'d, 'a> {
-    /// Looks for the structures called `names`: of each group the first that comes up, since a
+    /// Looks for the structures and enumerations called so: of each group the first that comes up, since a
     /// structure was called otherwise in another version. Units behind the last one needed are
     /// not read. `None` if there is no usable DWARF.
     pub(super) fn find(
@@ -67,7 +67,8 @@ impl<'d, 'a> Structs<'d, 'a> {
         let mut children = tree.root().ok()?.children();
         while let Ok(Some(node)) = children.next() {
             let entry = node.entry();
-            if entry.tag() != gimli::DW_TAG_structure_type
+            let wanted = [gimli::DW_TAG_structure_type, gimli::DW_TAG_enumeration_type];
+            if !wanted.contains(&entry.tag())
                 || entry.attr_value(gimli::DW_AT_declaration).is_some()
             {
                 continue;
@@ -162,6 +163,28 @@ impl<'d, 'a> Structs<'d, 'a> {
             }
         }
         None
+    }
+
+    /// The name that an enumeration has for `value`.
+    pub(super) fn enumerator(&self, of: Type, value: u64) -> Option<String> {
+        let unit = self.units.get(of.unit)?;
+        let mut tree = unit.entries_tree(Some(of.offset)).ok()?;
+        let mut children = tree.root().ok()?.children();
+        while let Ok(Some(node)) = children.next() {
+            let entry = node.entry();
+            let own = entry.attr_value(gimli::DW_AT_const_value).and_then(|v| v.udata_value());
+            if entry.tag() == gimli::DW_TAG_enumerator && own == Some(value) {
+                let name = self.name(unit, entry)?;
+                return Some(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        None
+    }
+
+    /// Whether a type is an array.
+    pub(super) fn is_array(&self, kind: Type) -> bool {
+        let entry = self.peel(kind).and_then(|kind| self.entry(kind));
+        entry.is_some_and(|entry| entry.tag() == gimli::DW_TAG_array_type)
     }
 
     /// What an array is of.

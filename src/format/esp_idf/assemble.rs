@@ -97,7 +97,7 @@ pub(super) fn dump(title: String, body: Body, machine: Machine, piece: &Piece) -
         dump.threads.push(thread);
     }
     if let Some(index) = crashed {
-        if let Some(interrupted) = interrupted(&dump, &body, tasks.get(index), piece) {
+        if let Some(interrupted) = interrupted(&dump, &body, tasks.get(index)) {
             let thread = &mut dump.threads[index];
             thread.state = Some("in an interrupt".into());
             thread.remarks.push("these are the registers of the interrupt handler".into());
@@ -248,8 +248,7 @@ fn find_crashed(
 }
 
 fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piece) -> Thread {
-    let frames =
-        Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory, piece };
+    let frames = Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory };
     let Task { record, tcb, frame, fake } = task;
     let mut registers = if *fake {
         Registers::unknown(dump.arch.clone())
@@ -257,7 +256,7 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piec
         match &record.prstatus {
             Some(note) => {
                 let frame = frame_of_note(&frames, dump, record, tcb, *frame, note, crashed);
-                frames.of_note(note, frame, crashed)
+                frames.of_note(piece, note, frame, crashed)
             }
             None => frames.at(frame.unwrap_or_default(), crashed),
         }
@@ -346,12 +345,11 @@ fn in_interrupt(body: &Body, dump: &Dump, task: &Task<'_>, crashed: bool) -> boo
 }
 
 /// The context that the crashing interrupt interrupted, as a thread of its own.
-fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>, piece: &Piece) -> Option<Thread> {
+fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>) -> Option<Thread> {
     let task = task.filter(|task| in_interrupt(body, dump, task, true))?;
     let top = task.tcb.top_of_stack?;
     dump.memory.region_at(top.into())?;
-    let frames =
-        Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory, piece };
+    let frames = Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory };
     let crashed = dump.threads.iter().find(|thread| thread.crashed)?;
     let mut thread = Thread {
         // Control blocks are aligned, so this number is free as a rule.

@@ -54,16 +54,15 @@ const PS_UM: u64 = 1 << 5;
 const PS_EXCM: u64 = 1 << 4;
 
 /// Bytes from a switched-out task's frame to its stack pointer.
-pub(super) const RISCV_FRAME_LEN: u32 = 128;
+pub(crate) const RISCV_FRAME_LEN: u32 = 128;
 /// The same for the frame of the crashed task, which holds more.
 pub(super) const RISCV_TRAP_FRAME_LEN: u32 = 160;
 
 /// What an architecture's frames are read with.
-pub(super) struct Frames<'a> {
+pub(crate) struct Frames<'a> {
     pub arch: &'a Arc<Arch>,
     pub chip: Option<&'a Chip>,
     pub memory: &'a Memory,
-    pub piece: &'a Piece,
 }
 
 impl Frames<'_> {
@@ -76,7 +75,7 @@ impl Frames<'_> {
     }
 
     /// The registers saved in the frame at `frame`.
-    pub(super) fn at(&self, frame: u32, crashed: bool) -> Registers {
+    pub(crate) fn at(&self, frame: u32, crashed: bool) -> Registers {
         match self.is_xtensa() {
             true => self.xtensa_frame(frame, crashed),
             false => self.riscv_frame(frame, crashed),
@@ -87,6 +86,7 @@ impl Frames<'_> {
     /// far as that is known: it tells what the note can't.
     pub(super) fn of_note(
         &self,
+        piece: &Piece,
         note: &RegisterNote,
         frame: Option<u32>,
         crashed: bool,
@@ -94,7 +94,7 @@ impl Frames<'_> {
         let mut registers = Registers::unknown(self.arch.clone());
         registers.set_why_missing(WHY_NOT_SAVED);
         let word = |offset: usize| {
-            let lost = self.piece.is_lost(note.offset + offset as u64, 4);
+            let lost = piece.is_lost(note.offset + offset as u64, 4);
             u32_at(&note.desc, offset).filter(|_| !lost)
         };
         if !self.is_xtensa() {

@@ -10,7 +10,7 @@ mod binary_body;
 mod body;
 pub mod console;
 mod elf_body;
-mod frame;
+pub(crate) mod frame;
 mod image;
 mod tcb;
 

@@ -19,10 +19,10 @@
 //!
 //! Source: Zephyr 2.3 to 4.2, `subsys/debug/thread_info.c`; the table seen in real firmware.
 
-use super::list::join;
 use crate::debug_info::Module;
 use crate::firmware::Firmware;
 use crate::os::structs::Structs;
+use crate::os::words::join;
 use crate::targets::Arch;
 
 const SIZE_SYMBOL: &str = "_kernel_thread_info_size_t_size";

@@ -6,7 +6,8 @@ use super::layout::Layout;
 use crate::dump::{Note, Stack, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::memory::Memory;
-use crate::targets::{Arch, Endian};
+use crate::os::words::{join, read_word};
+use crate::targets::Arch;
 use bytes::Bytes;
 use std::collections::HashSet;
 
@@ -108,25 +109,6 @@ impl<'a> State<'a> {
         }
         all
     }
-}
-
-/// The word of the target's width and byte order at `addr`.
-pub(super) fn read_word(memory: &Memory, addr: u64, arch: &Arch) -> Option<u64> {
-    join(&memory.bytes(addr, (arch.word_bits / 8) as usize)?, arch.endian)
-}
-
-/// The same of 32 bits.
-pub(super) fn read_u32(memory: &Memory, addr: u64, arch: &Arch) -> Option<u32> {
-    join(&memory.bytes(addr, 4)?, arch.endian).map(|word| word as u32)
-}
-
-/// The word that `bytes`, at most eight, are.
-pub(super) fn join(bytes: &[u8], endian: Endian) -> Option<u64> {
-    let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    (bytes.len() <= 8).then(|| match endian {
-        Endian::Little => bytes.iter().rev().fold(0, add),
-        Endian::Big => bytes.iter().fold(0, add),
-    })
 }
 
 /// Name, state and priority.

@@ -184,10 +184,6 @@ fn check(dump: &Dump, firmware: &Firmware, layout: &Layout, notes: &mut Vec<Note
     if !dump.identity.firmware.is_empty() {
         return;
     }
-    let is_code = |addr: u64| {
-        let holds = |s: &&crate::firmware::Section| addr >= s.addr && addr - s.addr < s.len;
-        firmware.sections.iter().filter(|s| s.alloc && s.execute).any(|s| holds(&s))
-    };
     let thumb = u64::from(dump.arch.name == "cortex-m");
     let starts: HashSet<u64> =
         firmware.symbols().filter(|s| s.function).map(|s| s.addr & !thumb).collect();
@@ -203,7 +199,7 @@ fn check(dump: &Dump, firmware: &Firmware, layout: &Layout, notes: &mut Vec<Note
             "zephyr: {}: no thread's entry point is a function of it: it is likely to be of another build",
             firmware.path
         )));
-    } else if entries.is_empty() && pc.is_some_and(|pc| !is_code(pc)) {
+    } else if entries.is_empty() && pc.is_some_and(|pc| !firmware.holds_code(pc)) {
         notes.push(Note::doubt(format!(
             "zephyr: {}: the crash's pc is no code in it: it may be that of another build, or the \
              crash was a jump to nowhere",

@@ -19,11 +19,11 @@
 //! RISC-V and x86 seen in real dumps.
 
 use super::layout::Layout;
-use super::list::{read_u32, read_word};
 use crate::arch::cortex_m::Frame;
 use crate::arch::cortex_m::frame::words;
 use crate::arch::cortex_m::set_pair;
 use crate::memory::Memory;
+use crate::os::words::{read_u32, read_word};
 use crate::registers::Registers;
 use crate::targets::Arch;
 use std::sync::Arc;

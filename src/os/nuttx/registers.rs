@@ -1,0 +1,195 @@
+//! The registers of a task that is not running, in its control block's `xcp.regs`: an array, or
+//! since 10.1 on most architectures a pointer to where they were pushed.
+//!
+//! With `CONFIG_DEBUG_TCBINFO` the firmware tells debuggers with `g_tcbinfo` where each register is:
+//! an array of 16-bit offsets in the order of GDB's numbers (`reg_off.p`, `regs_num` or `total_num`
+//! of them), or of {name, size, index, offset in the registers, offset in GDB's packet}
+//! (`reginfo`). 0xffff says that there is no such register.
+//!
+//! Without it, in words:
+//!
+//! | Cortex-M | 0 sp, 1 primask or basepri, 2-9 r4-r11, 10 EXC_RETURN (not on ARMv6-M without protected |
+//! |          | build), with FPU 11-26 s16-s31, maybe the stack limit; then r0-r3 r12 lr pc xpsr, with   |
+//! |          | FPU s0-s15 fpscr                                                                          |
+//! | RISC-V   | 0 pc, 1-31 x1-x31, 32 mstatus                                                             |
+//! | Xtensa   | 0 pc, 1 ps, 2-17 a0-a15, 18 sar, 19 exccause, 20 excvaddr, 21 lbeg, 22 lend, 23 lcount    |
+//!
+//! How long the first part is on a Cortex-M says no variable; the words themselves do, where xpsr
+//! and pc can be and sp lies right behind.
+//!
+//! Source: NuttX 7.31 to 12.9, `arch/arm/include/armv{6,7,8}-m/irq*.h`,
+//! `arch/risc-v/include/irq.h`, `arch/xtensa/include/irq.h`, `arch/*/src/common/*_tcbinfo.c`,
+//! `include/nuttx/sched.h`.
+
+use super::Kernel;
+use crate::arch::cortex_m;
+use crate::arch::cortex_m::frame::BASIC;
+use crate::arch::cortex_m::set_pair;
+use crate::os::words::{join, read_sized};
+use crate::registers::Registers;
+use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+
+const WHY: &str = "register not saved when the task was switched out";
+/// No such register.
+const NONE: u64 = 0xffff;
+/// What Cortex-M's first part can be long, the usual ones first.
+const FIRST_PARTS: [u64; 6] = [11, 27, 10, 12, 28, 26];
+
+/// The registers of the task at `at`.
+pub(super) fn saved(
+    kernel: &Kernel<'_, '_, '_>,
+    at: u64,
+    running: bool,
+    remarks: &mut Vec<String>,
+) -> Registers {
+    let arch = &kernel.dump.arch;
+    let mut registers = Registers::unknown(arch.clone());
+    registers.set_why_missing(WHY);
+    if running {
+        return registers;
+    }
+    let Some(regs) = place(kernel, at) else {
+        remarks.push("its saved registers are not in the dump".into());
+        return registers;
+    };
+    let known = Saved { kernel, regs };
+    let found = known.by_table(&mut registers).or_else(|| {
+        if cortex_m::is_m_profile(arch) {
+            known.cortex_m(&mut registers)
+        } else if arch.elf_machine == EM_RISCV {
+            known.riscv(&mut registers)
+        } else if arch.elf_machine == EM_XTENSA {
+            known.xtensa(&mut registers)
+        } else {
+            None
+        }
+    });
+    if found.is_none() {
+        remarks.push(format!("what was saved at {regs:#x} is no frame of a known port"));
+    }
+    registers
+}
+
+/// Where the saved registers are.
+fn place(kernel: &Kernel<'_, '_, '_>, at: u64) -> Option<u64> {
+    let member = kernel.structs.member(kernel.tcb, "xcp.regs")?;
+    let addr = at.checked_add(member.offset)?;
+    let regs = match kernel.structs.is_array(member.kind) {
+        true => addr,
+        false => kernel.word(addr).filter(|regs| *regs != 0)?,
+    };
+    kernel.word(regs).map(|_| regs)
+}
+
+struct Saved<'a, 'k, 'd, 'e> {
+    kernel: &'a Kernel<'k, 'd, 'e>,
+    regs: u64,
+}
+
+impl Saved<'_, '_, '_, '_> {
+    fn word(&self, index: u64) -> Option<u64> {
+        let step = self.kernel.word_len();
+        self.kernel.word(self.regs.checked_add(index.checked_mul(step)?)?)
+    }
+
+    fn set(&self, registers: &mut Registers, index: u64, name: &str) -> Option<()> {
+        registers.set_by_name(name, self.word(index)?);
+        Some(())
+    }
+
+    /// By what the firmware tells debuggers, for the general registers. How GDB numbers the others
+    /// depends on the description that it was given.
+    fn by_table(&self, registers: &mut Registers) -> Option<()> {
+        let Kernel { structs, firmware, variables, dump, .. } = self.kernel;
+        let (info, addr) = (structs.get("tcbinfo_s")?, variables.addr("g_tcbinfo")?);
+        let field = |path: &str| {
+            let member = structs.member(info, path)?;
+            let bytes =
+                firmware.read(addr.checked_add(member.offset)?, structs.size(member.kind)?)?;
+            join(&bytes, firmware.endian)
+        };
+        let general = match dump.arch.elf_machine {
+            EM_RISCV => 33,
+            _ if cortex_m::is_m_profile(&dump.arch) => 17,
+            _ => return None,
+        };
+        let count = field("regs_num").or_else(|| field("total_num"))?.min(general);
+        // By names it can be read as well, but the order of GDB's numbers says the same.
+        let table = ["reg_off.p", "reg_offs"].iter().find_map(|path| field(path))?;
+        let mut told = registers.clone();
+        for number in 0..count {
+            let entry = table.checked_add(number.checked_mul(2)?)?;
+            let offset = join(&firmware.read(entry, 2)?, firmware.endian)?;
+            let index = dump.arch.register_by_regnum(u32::try_from(number).ok()?);
+            let Some(index) = index.filter(|_| offset != NONE) else { continue };
+            let len = dump.arch.registers.get(index)?.byte_len() as u64;
+            let addr = self.regs.checked_add(offset)?;
+            told.set(index, read_sized(&dump.memory, addr, len, &dump.arch)?.into());
+        }
+        told.pc().filter(|pc| firmware.holds_code(*pc))?;
+        *registers = told;
+        Some(())
+    }
+
+    fn cortex_m(&self, registers: &mut Registers) -> Option<()> {
+        let sp = self.word(0)?;
+        let first = FIRST_PARTS.into_iter().find(|first| {
+            let at = |n: u64| self.word(first.saturating_add(n));
+            let (Some(pc), Some(xpsr)) = (at(6), at(7)) else { return false };
+            let in_task = xpsr & 1 << 24 != 0 && xpsr & 0x1ff == 0;
+            in_task && pc & 1 == 0 && self.kernel.firmware.holds_code(pc)
+        })?;
+        // What was kept leaves out the word that the core may have padded with.
+        let padding = if self.word(first.checked_add(7)?)? & 1 << 9 != 0 { 4 } else { 0 };
+        registers.set_by_name("sp", sp.checked_add(padding)?);
+        for n in 4..12 {
+            self.set(registers, n - 2, &format!("r{n}"))?;
+        }
+        if first != 10 && first != 26 {
+            self.set(registers, 10, "exc_return")?;
+        }
+        for (n, name) in (0..).zip(BASIC) {
+            self.set(registers, first.checked_add(n)?, name)?;
+        }
+        let single = |index: u64| Some(self.word(index)? as u32);
+        let pair = |index: u64| Some((single(index)?, single(index.checked_add(1)?)?));
+        // An FPU whose registers the core did not stack was not used by the task.
+        let used = registers.by_name("exc_return").is_some_and(|value| value & 0x10 == 0);
+        if first >= 26 && used {
+            for n in 0..8u64 {
+                let low = pair(first.checked_add(8)?.checked_add(2 * n)?);
+                let high = pair(11u64.checked_add(2 * n)?);
+                for (number, value) in [(n, low), (n + 8, high)] {
+                    if let Some((low, high)) = value {
+                        set_pair(registers, number as usize, low, high);
+                    }
+                }
+            }
+            self.set(registers, first.checked_add(24)?, "fpscr")?;
+        }
+        Some(())
+    }
+
+    fn riscv(&self, registers: &mut Registers) -> Option<()> {
+        let pc = self.word(0).filter(|pc| self.kernel.firmware.holds_code(*pc))?;
+        registers.set_by_name("pc", pc);
+        let last = if registers.arch().register("x16").is_some() { 31 } else { 15 };
+        for n in 1..=last {
+            self.set(registers, n, &format!("x{n}"))?;
+        }
+        self.set(registers, last + 1, "mstatus")
+    }
+
+    fn xtensa(&self, registers: &mut Registers) -> Option<()> {
+        let pc = self.word(0).filter(|pc| self.kernel.firmware.holds_code(*pc))?;
+        registers.set_by_name("pc", pc);
+        self.set(registers, 1, "ps")?;
+        for n in 0..16 {
+            self.set(registers, n + 2, &format!("ar{n}"))?;
+        }
+        self.set(registers, 18, "sar")?;
+        registers.set_by_name("windowbase", 0u32);
+        registers.set_by_name("windowstart", 1u32);
+        Some(())
+    }
+}

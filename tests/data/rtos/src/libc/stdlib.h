@@ -1,0 +1,2 @@
+/* What kernels include of a C library: enough where there is none. */
+#include <stddef.h>
