@@ -23,6 +23,7 @@
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`].
+//! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
@@ -43,6 +44,7 @@ pub mod cli;
 pub mod convert;
 pub mod cursor;
 pub mod debug_info;
+mod description;
 pub mod dump;
 pub mod error;
 pub mod firmware;
@@ -58,3 +60,4 @@ pub mod server;
 pub mod targets;
 pub mod unwind;
 pub mod values;
+mod xml;

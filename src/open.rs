@@ -85,6 +85,8 @@ pub struct Opened {
     pub firmware: Option<Arc<Firmware>>,
     /// The ELF files of the ROM.
     pub rom: Vec<Arc<Firmware>>,
+    /// Further ELF files that travel in the dump: of other tasks.
+    pub embedded: Vec<Arc<Firmware>>,
 }
 
 impl Opened {
@@ -164,6 +166,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         dump,
         firmware: beside.firmware,
         rom: beside.rom,
+        embedded: beside.embedded,
     })
 }
 

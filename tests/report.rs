@@ -232,6 +232,7 @@ fn reopened(opened: &Opened) -> Opened {
         dump: opened.dump.clone(),
         firmware: None,
         rom: Vec::new(),
+        embedded: Vec::new(),
     }
 }
 

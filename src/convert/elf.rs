@@ -13,11 +13,11 @@
 
 use super::notes::{self, NoteWriter};
 use super::{Extent, regions};
+use crate::description::Layout;
 use crate::dump::Dump;
 use crate::error::{Error, Result};
 use crate::format::elf_core::own::{self, Own};
 use crate::memory::Region;
-use crate::server::Layout;
 use crate::targets::Endian;
 use goblin::elf::header::{ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, ET_CORE};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE};

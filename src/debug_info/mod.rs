@@ -34,7 +34,7 @@ pub struct Images {
 impl Images {
     /// Those that were found beside a dump: the firmware first.
     pub fn of(opened: &Opened) -> Images {
-        Self::new(opened.firmware.iter().chain(&opened.rom).cloned())
+        Self::new(opened.firmware.iter().chain(&opened.rom).chain(&opened.embedded).cloned())
     }
 
     /// Those given, the most important first.

@@ -12,17 +12,23 @@ use std::sync::Arc;
 pub(super) struct Beside {
     pub firmware: Option<Arc<Firmware>>,
     pub rom: Vec<Arc<Firmware>>,
+    /// Those that travel in the dump beside the firmware's.
+    pub embedded: Vec<Arc<Firmware>>,
 }
 
 pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
+    let mut embedded = Vec::new();
     let firmware = match chosen(dump, options)? {
         Some(firmware) => Some(firmware),
         None => match in_folders(dump, options)? {
             Some(firmware) => Some(firmware),
-            None => match embedded(dump) {
-                Some(firmware) => Some(Arc::new(firmware)),
-                None => from_servers(dump, options),
-            },
+            None => {
+                embedded = of_dump(dump);
+                match embedded.is_empty() {
+                    true => from_servers(dump, options),
+                    false => Some(embedded.remove(0)),
+                }
+            }
         },
     };
     if let Some(firmware) = &firmware {
@@ -47,33 +53,33 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
             "variables that the dump lacks show their values from before the start (--initial-data)",
         );
     }
-    Ok(Beside { firmware, rom })
+    Ok(Beside { firmware, rom, embedded })
 }
 
-/// The ELF file that travels in the dump: of several, the one that was running.
-fn embedded(dump: &mut Dump) -> Option<Firmware> {
-    let mut chosen = None;
+/// The ELF files that travel in the dump, the one that was running first.
+fn of_dump(dump: &mut Dump) -> Vec<Arc<Firmware>> {
+    let mut all = Vec::new();
     for file in &dump.embedded {
         match Firmware::parse(file.name.clone(), file.bytes.clone()) {
             Ok(elf) if elf.machine == dump.arch.elf_machine => {
                 elf.add_constants(&mut dump.memory, Origin::Elf, None);
-                chosen.get_or_insert(elf);
+                all.push(Arc::new(elf));
             }
             Ok(_) => {}
             Err(error) => dump.notes.push(Note::warning(error.to_string())),
         }
     }
-    if let Some(elf) = &chosen
+    if let Some(first) = all.first()
         && dump.embedded.len() > 1
     {
         let names: Vec<&str> = dump.embedded.iter().map(|file| file.name.as_str()).collect();
         dump.notes.push(Note::info(format!(
             "the dump brings its ELF files ({}); {} is the one that was running",
             names.join(", "),
-            elf.path
+            first.path
         )));
     }
-    chosen
+    all
 }
 
 /// The one of the user's ELF files that is the dump's.

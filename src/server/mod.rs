@@ -29,7 +29,6 @@
 mod address;
 mod client;
 mod connection;
-mod description;
 mod engine;
 mod front;
 mod hex;
@@ -47,10 +46,8 @@ mod session;
 mod stop;
 mod target;
 mod threads;
-mod xml;
 
 pub use address::Address;
-pub(crate) use description::Layout;
 pub use listen::{Listener, Options, serve_stdio};
 pub use served::Served;
 

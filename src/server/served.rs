@@ -1,8 +1,8 @@
 //! What all sessions share: the dump, and every reply that can be prepared from it beforehand.
 
-use super::description::Layout;
 use super::memory_map;
 use super::threads;
+use crate::description::Layout;
 use crate::dump::{Dump, Note, Thread};
 use crate::registers::Registers;
 use bytes::Bytes;

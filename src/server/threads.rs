@@ -5,8 +5,8 @@
 
 use super::hex;
 use super::served::Served;
-use super::xml::Escaped;
 use crate::dump::Thread;
+use crate::xml::Escaped;
 use std::collections::HashSet;
 use std::fmt::Write;
 

@@ -98,9 +98,12 @@ impl Unwinder<'_, '_> {
         let sp = frame.registers.sp().ok_or(End::NoCaller)?;
         let word = self.abi.word.max(1);
         let start = sp.checked_next_multiple_of(word).ok_or(End::NoCaller)?;
-        let bound = stack
-            .filter(|stack| (stack.low..stack.high).contains(&sp))
-            .map_or(FARTHEST_SCAN, |stack| stack.high.saturating_sub(start));
+        let bound = match stack.filter(|stack| (stack.low..=stack.high).contains(&sp)) {
+            // Above the first frame of a stack there is another thread's.
+            Some(stack) if stack.high.saturating_sub(start) < word => return Err(End::Outermost),
+            Some(stack) => stack.high.saturating_sub(start),
+            None => FARTHEST_SCAN,
+        };
         let range = AddrRange::of_len(start, bound).ok_or(End::NoCaller)?;
         let readable = self.dump.memory.readable_len(range);
         if readable < word {

@@ -1,14 +1,15 @@
 //! The target description: which registers a debugger is told of, and the XML that tells it.
 //!
-//! The same choice decides what a `g` reply holds, so both are made here, once.
+//! The same choice decides what a `g` reply holds and what an ELF core tells plain GDB, so it is
+//! made here, once.
 //!
 //! Sources: GDB 13.1 manual, appendix G "Target Descriptions"; LLDB's additions (`altname`,
 //! `dwarf_regnum`, `ehframe_regnum`, `generic`) as its `gdb-remote` plug-in of version 14 reads
 //! them. GDB ignores those.
 
-use super::xml::Escaped;
 use crate::dump::{Dump, Thread};
 use crate::targets::{Arch, Describe, Register};
+use crate::xml::Escaped;
 use std::fmt::{self, Write};
 
 /// The registers that debuggers of one dump know of.

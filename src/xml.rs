@@ -1,4 +1,4 @@
-//! What all XML and JSON documents of the protocol need: safe text.
+//! What every XML document needs: safe text.
 
 use std::fmt::{self, Write};
 
