@@ -234,6 +234,8 @@ run_tests() {
   fi
   source "$root/scripts/capture-tests-riscv.sh"
   riscv_tests
+  source "$root/scripts/capture-tests-needs.sh"
+  needs_tests
   examples
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]

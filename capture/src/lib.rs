@@ -18,6 +18,7 @@ pub mod arch;
 pub mod config;
 pub mod crash;
 pub mod crc;
+pub mod declared;
 pub mod frames;
 pub mod layout;
 mod macros;

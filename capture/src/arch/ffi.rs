@@ -136,19 +136,7 @@ fn areas<'a>(from: &[CArea], room: &'a mut [Area; MAX_AREAS]) -> &'a [Area] {
 }
 
 fn region(from: &CRegion) -> Region {
-    let kind = match from.kind {
-        1 => Kind::Dram,
-        2 => Kind::Bss,
-        3 => Kind::Data,
-        4 => Kind::Heap,
-        5 => Kind::Rtc,
-        6 => Kind::RtcFast,
-        7 => Kind::NoInit,
-        8 => Kind::Stack,
-        9 => Kind::Tagged,
-        10 => Kind::Mmio,
-        _ => Kind::Custom,
-    };
+    let kind = Kind::ALL.get(usize::from(from.kind)).copied().unwrap_or(Kind::Custom);
     let mut region = Region::new(kind, from.area.into());
     if from.priority != 0 {
         region = region.priority(from.priority);

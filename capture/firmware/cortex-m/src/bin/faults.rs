@@ -65,6 +65,7 @@ const CONFIG: Config<'static> = Config {
     pace,
     ..Config::MINIMAL
 };
+coroner_capture::declare!(CONFIG, segments: 24, tasks: 2);
 
 fn pace() -> Pace {
     #[cfg(all(mainline, not(armv8m)))]
