@@ -163,6 +163,17 @@ freertos_tests() {
   freertos interrupt
   gdb_says 'FreeRTOS in C: fault in an interrupt' $'bt\nthread apply all bt' \
     '#0 .*drive \(motor=.*0x90000000, target=.*77\)' '#1 .*tick' 'prvIdleTask' 'sensor_task'
+  freertos lists
+  gdb_says 'FreeRTOS in C: tasks found in the lists of the kernel' $'bt\nthread apply all bt' \
+    '#0 .*drive \(motor=0x90000000, target=.*93\)' '#2 .*motor_task' 'vTaskDelay' 'sensor_task' 'log_task' 'prvIdleTask'
+  freertos broken
+  gdb_says 'FreeRTOS in C: a broken list costs the tasks behind the break' $'bt\nthread apply all bt' \
+    '#2 .*motor_task' 'sensor_task' 'prvIdleTask' '!log_task'
+  if "$root/target/debug/coroner" info "$work/core.elf" | grep -q 'list of tasks was damaged after'; then
+    pass 'FreeRTOS in C: the dump says that the list is damaged'
+  else
+    fail 'FreeRTOS in C: the dump says that the list is damaged' "$("$root/target/debug/coroner" info "$work/core.elf" | head -20)"
+  fi
 }
 
 # rust_rtos FEATURE MACHINE: the program of that name in capture/firmware/rtos.
@@ -185,6 +196,12 @@ rust_rtos_tests() {
     pass 'RTIC: formatted panic message'
   else
     fail 'RTIC: formatted panic message' 'not in the dump'
+  fi
+  if "$root/target/debug/coroner" info "$work/core.elf" | grep -Eq '^\* .*interrupt 000 .*prio 1 '; then
+    pass 'RTIC: the task is told by its interrupt and priority'
+  else
+    fail 'RTIC: the task is told by its interrupt and priority' \
+      "$("$root/target/debug/coroner" info "$work/core.elf" | grep -A3 Threads:)"
   fi
 }
 

@@ -20,7 +20,9 @@ pub mod crash;
 pub mod crc;
 pub mod declared;
 pub mod frames;
+pub mod freertos;
 pub mod layout;
+pub mod list;
 mod macros;
 mod needs;
 mod notes;
@@ -29,6 +31,7 @@ pub mod panic;
 mod plan;
 pub mod region;
 pub mod rle;
+pub mod rtic;
 #[cfg(feature = "sha256")]
 pub mod sha256;
 pub mod sink;
