@@ -106,6 +106,10 @@ ways_to_die() {
       retained)
         cortex_m "$machine" "$target" bus retained
         gdb_says "$name: kept over a reset, then read out" 'bt' "$chain" '__cortex_m_rt_main' ;;
+      packed)
+        # More than the 4 KiB of memory would hold otherwise.
+        cortex_m "$machine" "$target" bus packed
+        gdb_says "$name: kept packed over a reset, then read out" 'bt' "$chain" '__cortex_m_rt_main' ;;
       flash)
         cortex_m "$machine" "$target" bus nvmc
         gdb_says "$name: NVMC flash, then read out" 'bt' "$chain" '__cortex_m_rt_main' ;;
@@ -230,7 +234,7 @@ run_tests() {
   for target in thumbv6m-none-eabi thumbv7m-none-eabi $m4 thumbv8m.main-none-eabihf; do
     build "$target" demo -p firmware-cortex-m --bin faults
   done
-  local common='bus undefined interrupt masked panic retry third uart retained regions'
+  local common='bus undefined interrupt masked panic retry third uart retained packed regions'
   ways_to_die microbit thumbv6m-none-eabi 'M0 (microbit)' 'bus interrupt masked panic retry third uart retained flash regions'
   ways_to_die mps2-an385 thumbv7m-none-eabi 'M3 (an385)' "$common overflow watchdog"
   ways_to_die mps2-an386 $m4 'M4F (an386)' "$common overflow watchdog float"

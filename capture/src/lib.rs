@@ -27,6 +27,7 @@ mod macros;
 mod needs;
 mod notes;
 mod out;
+pub mod packed;
 pub mod panic;
 mod plan;
 pub mod region;

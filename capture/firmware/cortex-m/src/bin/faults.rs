@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use coroner_capture::arch::semihosting::command_line;
 use coroner_capture::arch::state::HandlerOnly;
 use coroner_capture::arch::{cortex_m as machine, live::Live};
+use coroner_capture::sink::packed::Packed;
 use coroner_capture::sink::retained::Retained;
 use coroner_capture::sink::semihosting::{Semihosting, exit};
 use coroner_capture::sink::text::Text;
@@ -84,6 +85,10 @@ fn crashed(crash: &Crash<'_>) -> ! {
         b'u' => write(crash, &mut Text::new(board::uart).packed()),
         b'r' => {
             write(crash, &mut Retained::blank(&KEPT));
+            machine::reset()
+        }
+        b'p' => {
+            write(crash, &mut Packed::blank(&KEPT, 8192));
             machine::reset()
         }
         #[cfg(microbit)]
@@ -318,6 +323,9 @@ fn look_back() {
         }
     }
     if let Ok(Some(_)) = upload(&mut kept) {
+        exit(2);
+    }
+    if let Ok(Some(_)) = upload(&mut Packed::open(&KEPT)) {
         exit(2);
     }
 }
