@@ -195,6 +195,11 @@ impl<'a> Fields<'a> {
         Fields { bytes, class }
     }
 
+    /// The width of its words.
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+
     /// The next `len` bytes.
     pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.bytes.split_at_checked(len)?;

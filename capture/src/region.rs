@@ -5,6 +5,7 @@ use crate::arch::address::Address;
 
 /// A stretch of addresses, `end` exclusive. A `const`, also when both ends are linker symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Area {
     start: Address,
     end: Address,
@@ -88,6 +89,38 @@ pub enum Kind {
     Mmio,
 }
 
+impl Kind {
+    /// All kinds, by number.
+    pub const ALL: [Kind; 11] = [
+        Kind::Custom,
+        Kind::Dram,
+        Kind::Bss,
+        Kind::Data,
+        Kind::Heap,
+        Kind::Rtc,
+        Kind::RtcFast,
+        Kind::NoInit,
+        Kind::Stack,
+        Kind::Tagged,
+        Kind::Mmio,
+    ];
+
+    /// The priority of a region that is given none.
+    pub const fn usual_priority(self) -> u8 {
+        match self {
+            Kind::Tagged => 240,
+            Kind::Mmio => 230,
+            Kind::Stack => 220,
+            Kind::Rtc | Kind::RtcFast | Kind::NoInit => 160,
+            Kind::Custom => 140,
+            Kind::Data => 128,
+            Kind::Bss => 96,
+            Kind::Heap => 64,
+            Kind::Dram => 32,
+        }
+    }
+}
+
 /// How memory is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -120,17 +153,7 @@ pub struct Region {
 impl Region {
     /// A region with its kind's usual priority, read bytewise ([`Kind::Mmio`]: by words).
     pub const fn new(kind: Kind, area: Area) -> Self {
-        let priority = match kind {
-            Kind::Tagged => 240,
-            Kind::Mmio => 230,
-            Kind::Stack => 220,
-            Kind::Rtc | Kind::RtcFast | Kind::NoInit => 160,
-            Kind::Custom => 140,
-            Kind::Data => 128,
-            Kind::Bss => 96,
-            Kind::Heap => 64,
-            Kind::Dram => 32,
-        };
+        let priority = kind.usual_priority();
         let access = if matches!(kind, Kind::Mmio) { Access::Word } else { Access::Byte };
         Region { kind, area, priority, access, name: "" }
     }
@@ -168,4 +191,17 @@ pub(crate) const fn align_down(at: usize, step: usize) -> usize {
 /// `at` rounded up to a multiple of `step`, a power of two; at the end of memory rounded down.
 pub(crate) const fn align_up(at: usize, step: usize) -> usize {
     align_down(at.saturating_add(step.wrapping_sub(1)), step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_listed_by_their_numbers_and_named() {
+        for (number, kind) in Kind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, number);
+        }
+        assert_eq!(Kind::ALL.len(), crate::layout::region::NAMES.len());
+    }
 }

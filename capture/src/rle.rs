@@ -51,7 +51,10 @@ pub fn unpack(mut packed: &[u8], out: &mut [u8]) -> Option<usize> {
         let (bytes, rest) = rest.split_at_checked(words.checked_mul(4)?)?;
         for _ in 0..times {
             let end = len.checked_add(bytes.len())?;
-            out.get_mut(len..end)?.copy_from_slice(bytes);
+            // As above: no panic that the compiler can't rule out.
+            for (to, from) in out.get_mut(len..end)?.iter_mut().zip(bytes) {
+                *to = *from;
+            }
             len = end;
         }
         packed = rest;

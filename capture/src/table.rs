@@ -4,7 +4,7 @@ use crate::arch::{Arm, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
 use crate::region::Area;
-use crate::task::{State, Task, TaskList, Tasks};
+use crate::task::{INTERRUPT, State, Task, TaskList, Tasks};
 
 /// A task, and how its registers lie on its stack while it does not run.
 #[derive(Clone, Copy, Debug)]
@@ -24,18 +24,13 @@ pub struct Table<'a, T> {
     pub main_stack: Area,
 }
 
-impl<T> Table<'_, T> {
-    /// Number of the pseudo task that stands for an interrupt handler.
-    pub const INTERRUPT: u32 = 0x7fff_ffff;
-}
-
 impl<T: Copy + Into<Entry>> Tasks<Arm> for Table<'_, T> {
     fn list<M: Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
         if crash.cause.in_interrupt {
             list.push(Task {
                 state: State::Interrupt,
                 stack: self.main_stack,
-                ..Task::new(Self::INTERRUPT, "interrupt")
+                ..Task::new(INTERRUPT, "interrupt")
             });
         }
         let mut entries = self.tasks.iter().map(|&entry| entry.into());

@@ -25,6 +25,10 @@ pub enum State {
     Unknown = bits::UNKNOWN,
 }
 
+/// Number of the pseudo task that stands for an interrupt handler, or for the program before its
+/// kernel started.
+pub const INTERRUPT: u32 = 0x7fff_ffff;
+
 /// One task.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
@@ -123,9 +127,11 @@ impl<'a> TaskList<'a> {
         }
     }
 
-    /// The list of tasks could not be followed any further.
+    /// A list of tasks could not be followed any further. The first time counts.
     pub fn damaged(&mut self) {
-        self.damaged_after = self.seen;
+        if self.damaged_after == u16::MAX {
+            self.damaged_after = self.seen;
+        }
     }
 
     /// Whether a further task would be kept.

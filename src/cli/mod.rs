@@ -9,6 +9,7 @@ mod convert;
 mod demo;
 mod gdb;
 mod info;
+mod needs;
 mod progress;
 mod report;
 mod serve;
@@ -51,6 +52,7 @@ Examples:
   coroner info crash.bin --json                the same for a program
   coroner report crash.bin --elf build/app.elf  the crash: reason, backtraces, values
   coroner gdb crash.bin --elf build/app.elf    a GDB of the right kind, connected
+  coroner needs build/app.elf --partition 64K  how big its dumps get, before any crash
   coroner triage dumps --elf-dir builds        thousands of dumps, grouped by what crashed
   gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
 
@@ -73,6 +75,8 @@ pub enum Command {
     Triage(triage::TriageArgs),
     /// Writes a dump as an ELF core that plain GDB opens, as Intel HEX, or as raw files
     Convert(convert::ConvertArgs),
+    /// Tells from a firmware's ELF file how big its dumps get and what they hold, before any crash
+    Needs(needs::NeedsArgs),
     /// Serves a built-in dump of a real crash, to try things out
     Demo(demo::DemoArgs),
     /// Prints the completions of a shell, or the manual pages
@@ -90,7 +94,7 @@ impl Command {
             Command::Check(args) => Some(&args.open),
             Command::Triage(args) => Some(&args.open),
             Command::Convert(args) => Some(&args.open),
-            Command::Demo(_) | Command::Completions(_) => None,
+            Command::Needs(_) | Command::Demo(_) | Command::Completions(_) => None,
         }
     }
 }
@@ -244,6 +248,16 @@ fn parse_number(text: &str) -> std::result::Result<u64, String> {
     parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
 }
 
+/// A number of bytes: as [`parse_number`], or with K or M behind it.
+fn parse_size(text: &str) -> std::result::Result<u64, String> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 10),
+        None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
+    };
+    let number = parse_number(digits).ok().and_then(|number| number.checked_mul(1 << shift));
+    number.ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K or 1M".to_string())
+}
+
 /// Runs what the user asked for and returns the exit status.
 pub fn main(cli: Cli) -> ExitCode {
     let alone = Command::Serve(cli.serve);
@@ -260,6 +274,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Triage(args) => triage::run(args).map(ok),
         Command::Convert(args) => convert::run(args).map(ok),
+        Command::Needs(args) => needs::run(args),
         Command::Demo(args) => demo::run(args).map(ok),
         Command::Completions(args) => completions::run(args).map(ok),
     };

@@ -14,6 +14,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Gzip,
     &carrier::compressed::Zstd,
     &carrier::compressed::Xz,
+    &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,
     &format::zephyr::Spotflow,

@@ -29,6 +29,7 @@
 #define xPortSysTickHandler SysTick_Handler
 
 #define configRECORD_STACK_HIGH_ADDRESS 1
+#define configINCLUDE_FREERTOS_TASK_C_ADDITIONS_H 1
 #include "coroner_freertos.h"
 
 #endif

@@ -1,10 +1,13 @@
 /* A door controller on FreeRTOS whose motor task follows a broken pointer. Three tasks of its own,
  * and the idle task. The word after the program's name on the emulator's command line: `m`otor
- * (default), or `i`nterrupt, where the tick's interrupt crashes instead. */
+ * (default), or `i`nterrupt, where the tick's interrupt crashes instead. `l`ists: the motor task, and the
+ * tasks are found in the kernel's own lists; `b`roken: one of these is cut before. */
 #include <string.h>
 
 #include "FreeRTOS.h"
 #include "task.h"
+
+#include "coroner_freertos_kernel.h"
 
 CORONER_STACK(2048)
 CORONER_VECTOR(HardFault_Handler)
@@ -29,6 +32,7 @@ typedef struct {
 static motor motors[2] = { { 10, 3 }, { 20, 4 } };
 static door front = { &motors[0], &motors[1] };
 static volatile uint32_t in_tick;
+static char way = 'm';
 
 __attribute__((noinline)) static uint32_t drive(motor *motor, uint32_t target)
 {
@@ -42,12 +46,23 @@ __attribute__((noinline)) static uint32_t open_door(door *door, uint32_t target)
     return drive(door->left, target) + drive(door->right, target);
 }
 
+/* The list of delayed tasks leads nowhere. */
+static void break_list(void)
+{
+    const char *list = coroner_freertos_kernel.delayed[0];
+    size_t next = coroner_freertos_kernel.list_end + coroner_freertos_kernel.item_next;
+    *(volatile uint32_t *)(list + next) = 0x90000000;
+}
+
 static void motor_task(void *argument)
 {
     (void)argument;
     for (uint32_t round = 0;; round++) {
         if (round == 3) {
             front.right = (motor *)0x90000000;
+            if (way == 'b') {
+                break_list();
+            }
         }
         open_door(&front, 90 + round);
         vTaskDelay(2);
@@ -98,6 +113,11 @@ void coroner_crashed(const coroner_crash *crash)
     static uint64_t room[256];
     static coroner_task tasks[8];
     const coroner_sink sink = { .kind = CORONER_SEMIHOSTING };
+    if (way == 'l' || way == 'b') {
+        coroner_write_freertos(&config, crash, &coroner_freertos_kernel, CORONER_SAVED_CALLEE, 8, room,
+                               sizeof(room), &sink);
+        coroner_exit(1);
+    }
     size_t count = coroner_freertos_tasks_now(tasks, 8, CORONER_SAVED_CALLEE, pxCurrentTCB);
     coroner_write(&config, crash, tasks, count, room, sizeof(room), &sink);
     coroner_exit(1);
@@ -127,7 +147,10 @@ void Reset_Handler(void)
     register uintptr_t call __asm("r0") = 0x15;
     register uintptr_t *arguments __asm("r1") = block;
     __asm volatile("bkpt 0xab" : "+r"(call) : "r"(arguments) : "memory");
-    in_tick = strchr(line, ' ') != NULL && strchr(line, ' ')[1] == 'i';
+    if (strchr(line, ' ') != NULL) {
+        way = strchr(line, ' ')[1];
+    }
+    in_tick = way == 'i';
     coroner_separate_faults();
     if (in_tick) {
         front.left = front.right;

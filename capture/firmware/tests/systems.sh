@@ -37,6 +37,14 @@ freertos_tests() {
   system mps2-an385 "$work/freertos.elf" interrupt
   opened $'bt\nthread apply all bt' '#0 .*drive \(motor=.*0x90000000, target=.*77\)' '#1 .*tick' 'prvIdleTask' \
     'sensor_task'
+  scene='bus fault, tasks found in the lists of the kernel'
+  system mps2-an385 "$work/freertos.elf" lists
+  opened $'bt\nthread apply all bt' '#0 .*drive \(motor=0x90000000, target=.*93\)' '#2 .*motor_task' 'vTaskDelay' \
+    'sensor_task' 'log_task' 'prvIdleTask'
+  scene='bus fault, a list of the kernel is broken'
+  system mps2-an385 "$work/freertos.elf" broken
+  opened $'bt\nthread apply all bt' '#2 .*motor_task' 'sensor_task' 'prvIdleTask' '!log_task'
+  check "$machine: the dump says that the list is damaged" grep 'list of tasks was damaged after' <<<"$("$coroner" info "$work/core.elf")"
 }
 
 rust_systems_tests() {
@@ -51,6 +59,8 @@ rust_systems_tests() {
   machine='M3, RTIC'
   system lm3s6965evb "$(built $target demo)/rtic"
   opened $'bt\np rtic::LITRES' 'SIGABRT' 'rtic::flow' 'GPIOA' 'measure' '\(5\)|__0 = 5'
+  check 'RTIC: the task is told by its interrupt and priority' \
+    grep -E '^\* .*interrupt 000 .*prio 1 ' <<<"$("$coroner" info "$work/core.elf")"
   check 'RTIC: formatted panic message' grep -a 'index out of bounds: the len is 4 but the index is 7' "$work/core.elf"
 }
 

@@ -2,6 +2,7 @@
 
 /// An address. Never dereferenced here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct Address(*const u8);
 
 // SAFETY: the pointer is only compared and turned into a number.

@@ -9,13 +9,14 @@ use super::semihosting;
 use crate::config::{Config, Pace};
 use crate::crash::Crash;
 use crate::frames::CortexM;
+use crate::freertos::{Kernel, Lists};
 use crate::layout::task as task_bits;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
 use crate::sink::text::Text;
 use crate::sink::{Callback, Sink, SinkError};
 use crate::table::{Entry, Table};
-use crate::task::{State, Task};
+use crate::task::{State, Task, Tasks};
 use crate::write::{Outcome, Room, Scratch, write};
 
 /// `coroner_area`.
@@ -86,11 +87,7 @@ impl From<CTask> for Entry {
             }
             *letter = byte;
         }
-        let saved = match task.saved {
-            0 => CortexM::Hardware,
-            1 => CortexM::Callee,
-            _ => CortexM::CalleeReturn,
-        };
+        let saved = frame(task.saved);
         let state = match task.state {
             task_bits::RUNNING => State::Running,
             task_bits::READY => State::Ready,
@@ -103,6 +100,15 @@ impl From<CTask> for Entry {
         let (tcb, stack) = (task.tcb.into(), task.stack.into());
         let task = Task { name, state, priority: task.priority, tcb, stack, sp: task.sp, ..known };
         Entry { task, saved }
+    }
+}
+
+/// `coroner_saved`.
+fn frame(saved: u8) -> CortexM {
+    match saved {
+        0 => CortexM::Hardware,
+        1 => CortexM::Callee,
+        _ => CortexM::CalleeReturn,
     }
 }
 
@@ -136,19 +142,7 @@ fn areas<'a>(from: &[CArea], room: &'a mut [Area; MAX_AREAS]) -> &'a [Area] {
 }
 
 fn region(from: &CRegion) -> Region {
-    let kind = match from.kind {
-        1 => Kind::Dram,
-        2 => Kind::Bss,
-        3 => Kind::Data,
-        4 => Kind::Heap,
-        5 => Kind::Rtc,
-        6 => Kind::RtcFast,
-        7 => Kind::NoInit,
-        8 => Kind::Stack,
-        9 => Kind::Tagged,
-        10 => Kind::Mmio,
-        _ => Kind::Custom,
-    };
+    let kind = Kind::ALL.get(usize::from(from.kind)).copied().unwrap_or(Kind::Custom);
     let mut region = Region::new(kind, from.area.into());
     if from.priority != 0 {
         region = region.priority(from.priority);
@@ -182,6 +176,44 @@ pub unsafe extern "C" fn coroner_write(
     room_len: usize,
     sink: &CSink,
 ) -> u8 {
+    // SAFETY: the caller's word.
+    let tasks = unsafe { slice(tasks, task_count) };
+    let mut table = Table { tasks, main_stack: config.main_stack.into() };
+    // SAFETY: as above.
+    unsafe { write_tasks(config, crash, &mut table, task_count, (room, room_len), sink) }
+}
+
+/// `coroner_write_freertos`: the same with the tasks that FreeRTOS' own lists lead to.
+///
+/// # Safety
+/// As [`coroner_write`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coroner_write_freertos(
+    config: &CConfig,
+    crash: &Crash<'_>,
+    kernel: &Kernel,
+    saved: u8,
+    tasks: usize,
+    room: *mut u8,
+    room_len: usize,
+    sink: &CSink,
+) -> u8 {
+    let main_stack = config.main_stack.into();
+    let mut lists = Lists { kernel, saved: frame(saved), main_stack };
+    // SAFETY: the caller's word.
+    unsafe { write_tasks(config, crash, &mut lists, tasks, (room, room_len), sink) }
+}
+
+/// # Safety
+/// As [`coroner_write`].
+unsafe fn write_tasks(
+    config: &CConfig,
+    crash: &Crash<'_>,
+    tasks: &mut impl Tasks<super::Arm>,
+    task_count: usize,
+    (room, room_len): (*mut u8, usize),
+    sink: &CSink,
+) -> u8 {
     let mut regions = [Region::new(Kind::Custom, Area::EMPTY); MAX_REGIONS];
     // SAFETY: the caller's word, here and for the other lists.
     let given = unsafe { slice(config.regions, config.region_count) };
@@ -190,12 +222,8 @@ pub unsafe extern "C" fn coroner_write(
     }
     let (mut exclude, mut memory) = ([Area::EMPTY; MAX_AREAS], [Area::EMPTY; MAX_AREAS]);
     // SAFETY: as above.
-    let (excluded, mapped, tasks) = unsafe {
-        (
-            slice(config.exclude, config.exclude_count),
-            slice(config.memory, config.memory_count),
-            slice(tasks, task_count),
-        )
+    let (excluded, mapped) = unsafe {
+        (slice(config.exclude, config.exclude_count), slice(config.memory, config.memory_count))
     };
     if given.len() > MAX_REGIONS || excluded.len() > MAX_AREAS || mapped.len() > MAX_AREAS {
         return Outcome::Failed as u8;
@@ -230,7 +258,6 @@ pub unsafe extern "C" fn coroner_write(
     };
     // SAFETY: the map is true, says the caller.
     let mut live = unsafe { Live::new(&rust) };
-    let mut table = Table { tasks, main_stack: config.main_stack.into() };
     let put = |at: u32, bytes: &[u8]| match sink.put {
         Some(put) if put(sink.context, at, bytes.as_ptr(), bytes.len()) => Ok(()),
         _ => Err(SinkError),
@@ -242,12 +269,12 @@ pub unsafe extern "C" fn coroner_write(
     let scratch = &mut scratch;
     let mut run = Run { config: &rust, crash, live: &mut live, list, segments, scratch };
     let outcome = match sink.kind {
-        1 => run.write(&mut table, Paced(Text::new(|bytes: &[u8]| put(0, bytes)), pace)),
+        1 => run.write(tasks, Paced(Text::new(|bytes: &[u8]| put(0, bytes)), pace)),
         2 => match crate::sink::semihosting::Semihosting::create(c"core.elf") {
-            Ok(file) => run.write(&mut table, Paced(file, pace)),
+            Ok(file) => run.write(tasks, Paced(file, pace)),
             Err(_) => Outcome::Failed,
         },
-        _ => run.write(&mut table, Paced(Callback::new(sink.capacity, put), pace)),
+        _ => run.write(tasks, Paced(Callback::new(sink.capacity, put), pace)),
     };
     outcome as u8
 }
@@ -262,10 +289,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn write(&mut self, table: &mut Table<'_, CTask>, mut sink: impl Sink) -> Outcome {
+    fn write(&mut self, tasks: &mut impl Tasks<super::Arm>, mut sink: impl Sink) -> Outcome {
         let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
         let (config, crash) = (self.config, self.crash);
-        let outcome = write::<super::Arm, _>(config, crash, table, self.live, &mut sink, room);
+        let outcome = write::<super::Arm, _>(config, crash, tasks, self.live, &mut sink, room);
         sink.finish();
         outcome
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "flash")]
 pub mod flash;
+pub mod packed;
 pub mod retained;
 pub mod rtt;
 pub mod semihosting;

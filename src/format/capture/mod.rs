@@ -9,6 +9,7 @@
 //! headers and notes lie there already. It is opened with `--force` alone, and marked.
 
 mod notes;
+pub mod packed;
 mod salvage;
 pub mod text;
 

@@ -5,7 +5,7 @@ use coroner_capture::arch::cortex_m as machine;
 use coroner_capture::arch::live::Live;
 use coroner_capture::arch::state::HandlerOnly;
 use coroner_capture::sink::semihosting::{Semihosting, exit};
-use coroner_capture::{Area, Config, Crash, Kind, Region, Single, Workspace, linker};
+use coroner_capture::{Area, Config, Crash, Kind, Native, Region, Tasks, Workspace, linker};
 
 unsafe extern "C" {
     static __sbss: u8;
@@ -30,15 +30,18 @@ const CONFIG: Config<'static> = Config {
     ..Config::MINIMAL
 };
 
-/// Writes the dump of a program with one stack, which has the name `thread`.
-pub fn write(crash: &Crash<'_>, thread: &'static str) -> ! {
+/// The one stack.
+pub fn stack() -> Area {
+    Area::symbols(&raw const __euninit, &raw const _stack_start)
+}
+
+/// Writes the dump of a program whose one thread `tasks` knows.
+pub fn write(crash: &Crash<'_>, tasks: &mut impl Tasks<Native>) -> ! {
     static ROOM: HandlerOnly<Workspace<16, 2>> = HandlerOnly::new(Workspace::new());
     // SAFETY: the map of this machine's RAM and system control space.
     let mut memory = unsafe { Live::new(&CONFIG) };
-    let stack = Area::symbols(&raw const __euninit, &raw const _stack_start);
     let Ok(mut file) = Semihosting::create(c"core.elf") else { exit(3) };
-    let mut tasks = Single { name: thread, stack };
-    ROOM.get(crash).write(&CONFIG, crash, &mut tasks, &mut memory, &mut file);
+    ROOM.get(crash).write(&CONFIG, crash, tasks, &mut memory, &mut file);
     exit(1)
 }
 

@@ -11,6 +11,7 @@ use coroner_capture::arch::semihosting::command_line;
 use coroner_capture::arch::state::HandlerOnly;
 use coroner_capture::arch::{cortex_m as machine, live::Live};
 use coroner_capture::sink::Tee;
+use coroner_capture::sink::packed::Packed;
 use coroner_capture::sink::retained::Retained;
 use coroner_capture::sink::rtt::Rtt;
 use coroner_capture::sink::semihosting::{Semihosting, exit};
@@ -65,6 +66,7 @@ const CONFIG: Config<'static> = Config {
     pace,
     ..Config::MINIMAL
 };
+coroner_capture::declare!(CONFIG, segments: 24, tasks: 2);
 
 fn pace() -> Pace {
     #[cfg(all(mainline, not(armv8m)))]
@@ -93,6 +95,10 @@ fn crashed(crash: &Crash<'_>) -> ! {
         b'p' => {
             write(crash, &mut Text::new(Rtt::new(&CHANNEL, PATIENCE)).packed());
             while !CHANNEL.is_empty() {}
+        }
+        b'c' => {
+            write(crash, &mut Packed::blank(&KEPT, 8192));
+            machine::reset()
         }
         #[cfg(microbit)]
         b'n' => {
@@ -329,6 +335,9 @@ fn look_back() {
         }
     }
     if let Ok(Some(_)) = upload(&mut kept) {
+        exit(2);
+    }
+    if let Ok(Some(_)) = upload(&mut Packed::open(&KEPT)) {
         exit(2);
     }
 }

@@ -54,6 +54,7 @@ const CONFIG: Config<'static> = Config {
     build_id: linker::BUILD_ID,
     ..Config::MINIMAL
 };
+coroner_capture::declare!(CONFIG, segments: 24, tasks: 2);
 
 static SINK: AtomicU8 = AtomicU8::new(b'f');
 /// What a debug probe reads.

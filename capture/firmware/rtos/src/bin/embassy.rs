@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use coroner_capture::Crash;
+use coroner_capture::{Crash, Single};
 use embassy_executor::Spawner;
 use embassy_futures::yield_now;
 
@@ -12,7 +12,7 @@ coroner_capture::on_crash!(crashed, stack: 2048);
 coroner_capture::vectors!(HardFault, MemoryManagement, BusFault, UsageFault);
 
 fn crashed(crash: &Crash<'_>) -> ! {
-    firmware_rtos::write(crash, "executor")
+    firmware_rtos::write(crash, &mut Single { name: "executor", stack: firmware_rtos::stack() })
 }
 
 coroner_capture::tagged! {

@@ -6,12 +6,13 @@
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use coroner_capture::Crash;
+use coroner_capture::rtic::Rtic;
 
 coroner_capture::on_crash!(crashed, stack: 2048);
 coroner_capture::vectors!(HardFault);
 
 fn crashed(crash: &Crash<'_>) -> ! {
-    firmware_rtos::write(crash, "rtic")
+    firmware_rtos::write(crash, &mut Rtic { stack: firmware_rtos::stack(), priority_bits: 3 })
 }
 
 coroner_capture::tagged! {

@@ -1,0 +1,1 @@
+#include "coroner_freertos_additions.h"
