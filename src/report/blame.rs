@@ -4,7 +4,7 @@
 //! a firmware. They are passed over.
 
 use super::{Frame, Signature};
-use crate::reason::Signal;
+use crate::reason::{Reason, Signal};
 use sha2::{Digest, Sha256};
 
 /// As many functions make a signature. More would tell apart what is the same crash on another
@@ -93,18 +93,37 @@ pub(super) fn blamed(frames: &[Frame]) -> Option<&Frame> {
     frames.iter().find(known).or_else(|| frames.first())
 }
 
+/// The kind of a reason, without what differs from crash to crash and from one producer's words to
+/// another's.
+///
+/// Of a panic: its text without the words that hold digits (addresses, line numbers), for the
+/// trap that ended it says nothing. Of a fault: the last and most particular clause (`HardFault;
+/// bus fault: precise data access: 0x90000000 at pc 0x72`), up to the first word that holds digits.
+pub(super) fn kind_of(reason: &Reason) -> String {
+    let steady = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+    let join = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(" ");
+    if reason.signal == Signal::Abrt {
+        return join(&mut reason.words.split_whitespace().filter(steady));
+    }
+    let clause = reason.words.rsplit("; ").next().unwrap_or_default();
+    let kind = join(&mut clause.split_whitespace().take_while(steady));
+    kind.trim_end_matches(" at").trim_end_matches([':', ',']).to_string()
+}
+
 /// The signature of a crash: the kind of reason and the functions that led there.
 ///
 /// Addresses are no part of it, so it is the same across devices and, mostly, across builds.
-/// Without an ELF file there are only addresses; then it holds for one build.
+/// Without an ELF file there are only addresses; then it holds for one build. A function that calls
+/// itself counts once: how deep a recursion was is chance.
 pub fn signature_of(signal: Signal, kind: &str, frames: &[Frame]) -> Signature {
     let mut parts = vec![format!("{signal} {kind}").trim_end().to_string()];
     let sure = frames.iter().take_while(|frame| !frame.guess);
-    let named: Vec<String> = sure
+    let mut named: Vec<String> = sure
         .clone()
         .filter(|frame| frame.near.is_none())
         .filter_map(|frame| frame.function.as_deref().map(normal))
         .collect();
+    named.dedup();
     let telling = named.iter().position(|name| !is_machinery(name)).unwrap_or(0);
     parts.extend(named.into_iter().skip(telling).take(SIGNATURE_FRAMES));
     if parts.len() == 1 {
@@ -135,7 +154,7 @@ fn normal(name: &str) -> String {
         }
     }
     // `<T as Trait>::method` loses its type, but not its name.
-    let out = out.trim().trim_start_matches("::");
+    let out = out.trim().trim_matches(':');
     if out.is_empty() { name.to_string() } else { out.to_string() }
 }
 
@@ -185,6 +204,42 @@ mod tests {
         assert_eq!(of(&one), of(&two));
         assert_ne!(of(&one), of(&two[..1]));
         assert_eq!(normal("<a::B as c::D>::run"), "run");
-        assert_eq!(normal("core::ptr::read::<u8>"), "core::ptr::read::");
+        assert_eq!(normal("core::ptr::read::<u8>"), "core::ptr::read");
+    }
+
+    #[test]
+    fn the_depth_of_a_recursion_is_no_part_of_a_signature() {
+        let of = |names: &[&str]| {
+            let frames: Vec<Frame> = names.iter().map(|name| frame(name, false)).collect();
+            signature_of(Signal::Segv, "", &frames).parts
+        };
+        let shallow = of(&["poke", "walk", "main"]);
+        assert_eq!(shallow, of(&["poke", "walk", "walk", "walk", "walk", "walk", "walk", "main"]));
+        assert_eq!(shallow, ["SIGSEGV", "poke", "walk", "main"]);
+    }
+
+    #[test]
+    fn the_kind_of_a_fault_is_the_same_whoever_tells_it() {
+        let of = |signal, words: &str| {
+            kind_of(&Reason { signal, words: words.into(), evidence: vec![] })
+        };
+        for words in [
+            "bus fault: precise data access: 0xdeadbee0 at pc 0x1b86",
+            "HardFault; bus fault: precise data access: 0x90000000",
+            "Hard Fault; bus fault: precise data access",
+        ] {
+            assert_eq!(of(Signal::Segv, words), "bus fault: precise data access");
+        }
+        assert_eq!(of(Signal::Segv, "load access fault at 0x0"), "load access fault");
+        assert_eq!(
+            of(Signal::Ill, "usage fault: undefined instruction"),
+            "usage fault: undefined instruction"
+        );
+        let panic =
+            "panicked at src/main.rs:10:5: index out of bounds: the len is 4 but the index is 7";
+        assert_eq!(
+            of(Signal::Abrt, panic),
+            "panicked at index out of bounds: the len is but the index is"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Makes a [`Report`] of an opened dump.
 
-use super::blame::{blamed, signature_of};
+use super::blame::{blamed, kind_of, signature_of};
 use super::{
     Evidence, Frame, Gap, Hex, Identity, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
     Value, source,
@@ -10,7 +10,6 @@ use crate::dump::{self, Severity};
 use crate::error::Result;
 use crate::memory::AddrRange;
 use crate::open::Opened;
-use crate::reason::Signal;
 use crate::unwind::{self, End, Unwinder};
 use crate::values::{Globals, Role, Scopes};
 use std::path::PathBuf;
@@ -86,19 +85,6 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
             .collect(),
         notes: dump.notes.iter().map(note).collect(),
     })
-}
-
-/// The kind of a reason, without what differs from crash to crash. Of a panic: its text without
-/// the words that hold digits (addresses, line numbers), for the trap that ended it says nothing.
-/// Of a fault: what its first fault register says.
-fn kind_of(reason: &crate::reason::Reason) -> String {
-    if matches!(reason.signal, Signal::Abrt) {
-        let steady = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
-        return reason.words.split_whitespace().filter(steady).collect::<Vec<_>>().join(" ");
-    }
-    let first = reason.evidence.first();
-    let words = first.map(|word| word.words.split([':', ';']).next().unwrap_or_default());
-    words.unwrap_or_default().to_string()
 }
 
 fn headline(dump: &dump::Dump, crashed: Option<&Thread>, blamed: Option<&Frame>) -> String {
