@@ -146,7 +146,8 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
         self.own_note(note::REGIONS, len);
         for region in regions() {
             let stored = plan.stored(&region.area);
-            let missing = self.why_missing(config, region, stored);
+            let said = if plan.truncated { u8::MAX } else { !layout::region::NO_ROOM };
+            let missing = self.why_missing(config, region, stored) & said;
             let name = region.name_bytes();
             let access = region.access as u8 | (missing << 4);
             self.u8s([region.kind as u8, region.priority, access, name.len() as u8]);

@@ -93,7 +93,7 @@ impl<'a> Plan<'a> {
             let excluded = self.limits.exclude.iter().map(|area| (area.start(), area.end()));
             let taken = self.segments().iter().map(|taken| (taken.start, taken.end()));
             for (from, to) in excluded.chain(taken) {
-                if to > at && from < stop {
+                if from < to && to > at && from < stop {
                     let cut = align_down(from, step);
                     if cut <= at {
                         at = align_up(to, step);

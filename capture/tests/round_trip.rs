@@ -102,6 +102,16 @@ fn exclusions_leave_holes() {
 }
 
 #[test]
+fn an_empty_exclusion_leaves_no_hole() {
+    // As an empty section of secrets inside of a stack would be.
+    let nothing = [Area::range(0x2000_1e41, 0x2000_1e41)];
+    let config = Config { exclude: &nothing, ..Config::MINIMAL };
+    let mut flash = Flash::new(8192);
+    assert_eq!(written::<Arm>(&config, &mut flash), Outcome::Complete);
+    assert_eq!(checked(&flash.bytes).1, [(0x2000_1e00, 0x200)]);
+}
+
+#[test]
 fn a_sink_that_fails_leaves_what_got_through() {
     let regions = [
         Region::new(Kind::Data, Area::range(0x2000_0000, 0x2000_0100)),

@@ -196,6 +196,7 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
 
 /// NT_PRSTATUS has no way to say that a register is unknown; the task table has.
 fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
+    use crate::format::elf_core::prstatus::{X86_64, XTENSA};
     use crate::format::machine::{CORTEX_M, RISCV_X};
     let arch = thread.registers.arch().clone();
     let names: Vec<&str> = match arch.elf_machine {
@@ -203,6 +204,8 @@ fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
         goblin::elf::header::EM_RISCV => {
             std::iter::once("pc").chain(RISCV_X.iter().skip(1).copied()).collect()
         }
+        goblin::elf::header::EM_XTENSA => XTENSA.to_vec(),
+        goblin::elf::header::EM_X86_64 => X86_64.to_vec(),
         _ => return,
     };
     for (bit, name) in names.iter().enumerate() {

@@ -15,7 +15,7 @@ mod description;
 mod extras;
 pub mod own;
 mod producer;
-mod prstatus;
+pub(crate) mod prstatus;
 
 use super::elf::{self, CoreFile, ElfNote};
 use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};

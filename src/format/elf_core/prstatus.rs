@@ -35,7 +35,8 @@ const I386: [&str; 17] = [
     "ebx", "ecx", "edx", "esi", "edi", "ebp", "eax", "ds", "es", "fs", "gs", "orig_eax", "eip",
     "cs", "eflags", "esp", "ss",
 ];
-const X86_64: [&str; 27] = [
+/// The words of 64-bit x86.
+pub(crate) const X86_64: [&str; 27] = [
     "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi",
     "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs",
     "gs",
@@ -45,7 +46,7 @@ const NUTTX_I386: [&str; 12] =
     ["eax", "ecx", "edx", "", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ss"];
 
 /// The words before `ar0` on Xtensa; those behind are reserved.
-const XTENSA: [&str; 9] =
+pub(crate) const XTENSA: [&str; 9] =
     ["pc", "ps", "lbeg", "lend", "lcount", "sar", "windowstart", "windowbase", "threadptr"];
 const XTENSA_AR0_WORD: usize = 64;
 const XTENSA_AR_COUNT: usize = 64;
