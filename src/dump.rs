@@ -34,10 +34,37 @@ pub struct Dump {
     pub identity: Identity,
     /// The kernel, where more of it can be read out of the memory than the format tells.
     pub kernel: Option<Kernel>,
+    /// Where an operating system had put the program, of a dump of one of its processes.
+    pub process: Option<Process>,
     /// ELF files that travel in the dump, the one that was running first.
     pub embedded: Vec<Embedded>,
     /// What was odd.
     pub notes: Vec<Note>,
+}
+
+/// What a dump of a process says of where its program and libraries were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// The auxiliary vector as the kernel gave it to the program: pairs of words of its width and
+    /// byte order. Empty if it was not saved.
+    pub auxv: Bytes,
+    /// Where the program's entry point was (AT_ENTRY).
+    pub entry: Option<u64>,
+    /// How much higher than its ELF file says the program lay, once that file is known.
+    pub slide: u64,
+    /// Which file was mapped where.
+    pub files: Vec<MappedFile>,
+}
+
+/// A part of a file in the memory of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedFile {
+    /// The first address.
+    pub start: u64,
+    /// Which byte of the file is there.
+    pub offset: u64,
+    /// The file's path on the machine where the process ran.
+    pub path: String,
 }
 
 /// A file in a dump.
@@ -63,6 +90,7 @@ impl Dump {
             texts: Vec::new(),
             identity: Identity::default(),
             kernel: None,
+            process: None,
             embedded: Vec::new(),
             notes: Vec::new(),
         }

@@ -30,7 +30,7 @@ const NT_GNU_BUILD_ID: u32 = 3;
 const EF_RISCV_FLOAT_ABI: u32 = 0x6;
 
 /// An ELF file of the firmware or the ROM.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Firmware {
     /// The file's name as the user gave it or as it was found.
     pub path: String,
@@ -46,6 +46,11 @@ pub struct Firmware {
     pub flags: u32,
     /// `e_entry`: where the program starts; of Thumb code with bit 0 set.
     pub entry: u64,
+    /// `ET_DYN`: it runs wherever it is put.
+    pub is_relocatable: bool,
+    /// How much higher than the file says everything lies. All addresses here count it in, but
+    /// those inside of debugging sections.
+    pub slide: u64,
     /// All sections, in the file's order.
     pub sections: Vec<Section>,
     segments: Vec<ProgramHeader>,
@@ -145,6 +150,8 @@ impl Firmware {
             },
             flags: header.e_flags,
             entry: header.e_entry,
+            is_relocatable: header.e_type == header::ET_DYN,
+            slide: 0,
             sections,
             segments,
             symbols,
@@ -153,6 +160,40 @@ impl Firmware {
             path,
             bytes,
         })
+    }
+
+    /// The same file where everything lies `slide` bytes higher than it says.
+    #[must_use]
+    pub fn slid(&self, slide: u64) -> Firmware {
+        let mut slid = self.clone();
+        slid.slide = slid.slide.wrapping_add(slide);
+        slid.entry = slid.entry.wrapping_add(slide);
+        for section in slid.sections.iter_mut().filter(|section| section.alloc) {
+            section.addr = section.addr.wrapping_add(slide);
+        }
+        for ph in &mut slid.segments {
+            ph.p_vaddr = ph.p_vaddr.wrapping_add(slide);
+            ph.p_paddr = ph.p_paddr.wrapping_add(slide);
+        }
+        slid
+    }
+
+    /// The address that debugging information has for `addr`.
+    pub(crate) fn link_addr(&self, addr: u64) -> u64 {
+        addr.wrapping_sub(self.slide)
+    }
+
+    /// Where the file says that its byte number `offset` is put.
+    pub(crate) fn addr_of_offset(&self, offset: u64) -> Option<u64> {
+        let loaded = self.segments.iter().filter(|ph| ph.p_type == PT_LOAD);
+        let mut addrs = loaded.filter_map(|ph| {
+            // Loaders map whole pages: an offset in front of the segment's belongs to it as well.
+            let page = ph.p_offset & !0xfff;
+            let inside =
+                offset.checked_sub(page)? < ph.p_filesz.checked_add(ph.p_offset & 0xfff)?;
+            inside.then(|| ph.p_vaddr.wrapping_sub(ph.p_offset).wrapping_add(offset))
+        });
+        addrs.next()
     }
 
     /// The bytes of a section; empty if the file does not hold them.
@@ -355,7 +396,10 @@ impl Firmware {
             }
             Some(Symbol {
                 name: String::from_utf8_lossy(name).into_owned(),
-                addr: symbol.st_value,
+                addr: match symbol.st_shndx == SHN_ABS as usize {
+                    true => symbol.st_value,
+                    false => symbol.st_value.wrapping_add(self.slide),
+                },
                 len: symbol.st_size,
                 function: symbol.is_function(),
                 object: symbol.st_type() == sym::STT_OBJECT,

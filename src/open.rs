@@ -12,6 +12,7 @@ mod elf_cache;
 mod elf_hint;
 mod elsewhere;
 mod firmware;
+mod slide;
 
 pub use dig::{CARRIERS, Candidate};
 pub use elf_cache::ElfCache;

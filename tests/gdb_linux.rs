@@ -7,6 +7,8 @@ mod gdb;
 #[path = "support/serve.rs"]
 mod serve;
 
+use coroner::open::{Options, open};
+use coroner::report::{self, Style, Wishes};
 use serve::Server;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,7 +53,13 @@ fn core_of(folder: &Path, emulator: Option<&str>, gdb: &PathBuf) -> Option<PathB
     let program = folder.join("program");
     match emulator {
         Some(emulator) => {
-            let script = format!("ulimit -c unlimited; timeout 30 {emulator} ./program");
+            let libraries = match emulator {
+                "qemu-aarch64" => "/usr/aarch64-linux-gnu",
+                "qemu-arm" => "/usr/arm-linux-gnueabihf",
+                _ => "/usr/i686-linux-gnu",
+            };
+            let script =
+                format!("ulimit -c unlimited; timeout 30 {emulator} -L {libraries} ./program");
             let run = Command::new("bash").args(["-c", &script]).current_dir(folder).output();
             run.expect("bash is there");
         }
@@ -67,45 +75,98 @@ fn core_of(folder: &Path, emulator: Option<&str>, gdb: &PathBuf) -> Option<PathB
     paths.find(|path| path.extension().is_some_and(|extension| extension == "core"))
 }
 
+/// What the linker makes: a program at the addresses that it names, or one that runs anywhere,
+/// with its libraries in it or beside it.
+const FIXED: &[&str] = &["-no-pie", "-static"];
+const ANYWHERE: [&[&str]; 2] = [&["-static-pie", "-fPIE"], &["-pie", "-fPIE"]];
+
+/// Builds the program and lets it crash; the program and its core. Skipped, visibly, where that
+/// can't be done.
+fn crash(
+    compiler: &str,
+    emulator: Option<&str>,
+    kind: &[&str],
+    gdb: &PathBuf,
+) -> Option<(PathBuf, PathBuf)> {
+    let missing = [Some(compiler), emulator].into_iter().flatten().find(|p| !is_there(p));
+    if let Some(missing) = missing {
+        eprintln!("SKIPPED: there is no {missing} on this machine");
+        return None;
+    }
+    let name = format!("{compiler}{}", kind[0]);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("linux").join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("room for files");
+    std::fs::write(folder.join("program.c"), PROGRAM).expect("written");
+    let built = Command::new(compiler)
+        .args(["-g", "-O0", "program.c", "-o", "program", "-lpthread"])
+        .args(kind)
+        .current_dir(&folder)
+        .output();
+    if !built.is_ok_and(|built| built.status.success()) {
+        assert_eq!(kind[0], "-static-pie", "{compiler} builds a small program");
+        eprintln!("SKIPPED: the C library of {compiler} has no start for -static-pie");
+        return None;
+    }
+    let Some(core) = core_of(&folder, emulator, gdb) else {
+        eprintln!("SKIPPED: {compiler}: no core was written (may a process be traced here?)");
+        return None;
+    };
+    Some((folder.join("program"), core))
+}
+
+/// The five calls, the second thread and the variables, with the ELF file from the user and from
+/// the server alone.
+fn look(gdb: &PathBuf, program: &Path, core: &Path, what: &str) {
+    let path = |path: &Path| path.to_str().expect("a plain path").to_string();
+    let elf = path(program);
+    let server = Server::start(&[path(core), "--elf".into(), elf.clone()]);
+    let (file, connect) = (format!("file {elf}"), server.target_remote());
+    let looks = ["bt", "info threads", "p answer", "p half"];
+    for first in [vec![file.as_str(), connect.as_str()], vec![connect.as_str()]] {
+        let commands: Vec<&str> = first.into_iter().chain(looks).collect();
+        let shown = gdb::run(gdb, 60, &commands);
+        let frames: Vec<&str> = shown.lines().filter(|line| line.starts_with('#')).collect();
+        for (n, frame) in frames.iter().enumerate().take(5) {
+            assert!(frame.contains(&format!("walk (n={n})")), "{what}:\n{shown}");
+        }
+        assert!(frames.get(5).is_some_and(|frame| frame.contains("main")), "{what}:\n{shown}");
+        for part in ["$1 = 42", "$2 = 0.5", "  2    Thread"] {
+            assert!(shown.contains(part), "{what}: no '{part}' in\n{shown}");
+        }
+    }
+    assert!(server.said.contains("SIGSEGV"), "{what}: {}", server.said);
+}
+
 #[test]
 fn a_linux_program_shows_its_frames_threads_and_variables() {
     let Some(gdb) = gdb::gdbs().into_iter().next() else { return };
     for (compiler, emulator) in MACHINES {
-        let missing = [Some(*compiler), *emulator].into_iter().flatten().find(|p| !is_there(p));
-        if let Some(missing) = missing {
-            eprintln!("SKIPPED: there is no {missing} on this machine");
-            continue;
+        if let Some((program, core)) = crash(compiler, *emulator, FIXED, &gdb) {
+            look(&gdb, &program, &core, compiler);
         }
-        let folder =
-            std::env::temp_dir().join(format!("coroner-{compiler}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a temporary folder");
-        std::fs::write(folder.join("program.c"), PROGRAM).expect("written");
-        let built = Command::new(compiler)
-            .args(["-g", "-O0", "-no-pie", "-static", "program.c", "-o", "program", "-lpthread"])
-            .current_dir(&folder)
-            .status();
-        assert!(built.is_ok_and(|status| status.success()), "{compiler} builds a small program");
-        let Some(core) = core_of(&folder, *emulator, &gdb) else {
-            eprintln!("SKIPPED: {compiler}: no core was written (may a process be traced here?)");
-            let _ = std::fs::remove_dir_all(&folder);
-            continue;
-        };
-        let path = |path: &Path| path.to_str().expect("a plain path").to_string();
-        let elf = path(&folder.join("program"));
-        let server = Server::start(&[path(&core), "--elf".into(), elf.clone()]);
-        let (file, connect) = (format!("file {elf}"), server.target_remote());
-        let commands = [&file, &connect, "bt", "info threads", "p answer", "p half"];
-        let shown = gdb::run(&gdb, 60, &commands);
-        let frames: Vec<&str> = shown.lines().filter(|line| line.starts_with('#')).collect();
-        for (n, frame) in frames.iter().enumerate().take(5) {
-            assert!(frame.contains(&format!("walk (n={n})")), "{compiler}:\n{shown}");
+    }
+}
+
+#[test]
+fn a_position_independent_program_is_shown_where_it_ran() {
+    let gdbs = gdb::gdbs();
+    let Some(first) = gdbs.first() else { return };
+    for (compiler, emulator) in MACHINES {
+        for kind in ANYWHERE {
+            let Some((program, core)) = crash(compiler, *emulator, kind, first) else { continue };
+            let what = format!("{compiler} {}", kind[0]);
+            gdbs.iter().for_each(|gdb| look(gdb, &program, &core, &what));
+            // And without a debugger.
+            let options = Options { elf: vec![program], ..Options::default() };
+            let opened = open(&[core], &options).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let slide = opened.firmware.as_ref().expect("it was named").slide;
+            assert_ne!(slide, 0, "{what}");
+            let report = report::build(&opened, &Wishes::default()).expect("it can be told");
+            let report = report::to_text(&report, &Style::PLAIN);
+            for part in ["walk", "main", "program.c:9", "n=0", "here"] {
+                assert!(report.contains(part), "{what}: no '{part}' in\n{report}");
+            }
         }
-        assert!(frames.get(5).is_some_and(|frame| frame.contains("main")), "{compiler}:\n{shown}");
-        assert!(server.said.contains("SIGSEGV"), "{compiler}: {}", server.said);
-        for part in ["$1 = 42", "$2 = 0.5", "  2    Thread"] {
-            assert!(shown.contains(part), "{compiler}: no '{part}' in\n{shown}");
-        }
-        drop(server);
-        let _ = std::fs::remove_dir_all(&folder);
     }
 }

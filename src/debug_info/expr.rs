@@ -59,6 +59,8 @@ pub(crate) struct Env<'e, 'a> {
     pub frame_base: Option<u64>,
     /// The unit of the expression, for indexed addresses and typed values.
     pub unit: Option<gimli::UnitRef<'e, Slice<'a>>>,
+    /// How much higher everything lies than debugging information says.
+    pub slide: u64,
     /// Evaluates an expression as it was when the function was entered.
     pub at_entry: Option<&'e EntryValue<'e, 'a>>,
 }
@@ -100,11 +102,12 @@ impl<'a> Env<'_, 'a> {
                     run.resume_with_call_frame_cfa(self.cfa.ok_or_else(unknown)?)?
                 }
                 EvaluationResult::RequiresRelocatedAddress(addr) => {
-                    run.resume_with_relocated_address(addr)?
+                    run.resume_with_relocated_address(addr.wrapping_add(self.slide))?
                 }
                 EvaluationResult::RequiresIndexedAddress { index, .. } => {
                     let unit = self.unit.ok_or(Missing::Damaged)?;
-                    run.resume_with_indexed_address(unit.address(index)?)?
+                    let addr = unit.address(index)?.wrapping_add(self.slide);
+                    run.resume_with_indexed_address(addr)?
                 }
                 EvaluationResult::RequiresBaseType(offset) => {
                     run.resume_with_base_type(self.value_type(offset)?)?

@@ -28,7 +28,8 @@ impl Module<'_> {
     pub fn places(&self, addr: u64) -> Vec<Place> {
         let mut places = Vec::new();
         let Some(context) = self.context() else { return places };
-        let Ok(mut frames) = context.find_frames(addr).skip_all_loads() else { return places };
+        let link_addr = self.elf().link_addr(addr);
+        let Ok(mut frames) = context.find_frames(link_addr).skip_all_loads() else { return places };
         while let Ok(Some(frame)) = frames.next() {
             let name = frame.function.as_ref().and_then(|name| Some(name.demangle().ok()?.into()));
             let at = frame.location;
@@ -58,7 +59,8 @@ impl Module<'_> {
     /// is described as lying at address 0, whatever is there now.
     fn is_dead(&self, place: &Place, addr: u64) -> bool {
         let start = || {
-            let unit = self.context()?.find_dwarf_and_unit(addr).skip_all_loads()?;
+            let link_addr = self.elf().link_addr(addr);
+            let unit = self.context()?.find_dwarf_and_unit(link_addr).skip_all_loads()?;
             let entry = unit.entry(place.die?).ok()?;
             unit.attr_address(entry.attr_value(gimli::DW_AT_low_pc)?).ok()?
         };

@@ -1,6 +1,6 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
-use super::{Options, build_id};
+use super::{Options, build_id, slide};
 use crate::dump::{Dump, FirmwareId, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -31,6 +31,7 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
             }
         },
     };
+    let firmware = firmware.map(|firmware| slide::at_run_time(firmware, dump));
     if let Some(firmware) = &firmware {
         if firmware.uses_float_registers() {
             dump.features.push("org.gnu.gdb.riscv.fpu".into());

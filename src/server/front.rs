@@ -102,7 +102,8 @@ impl Client {
             }
         } else if request == b"qOffsets" && self.offers.lldb {
             // LLDB maps an ELF file that it takes for one of Linux only where it is told to.
-            b"Text=0;Data=0;Bss=0".to_vec()
+            let slide = self.served.dump.process.as_ref().map_or(0, |process| process.slide);
+            format!("Text={slide:x};Data={slide:x};Bss={slide:x}").into_bytes()
         } else if request == b"qfThreadInfo" && !self.attached {
             b"l".to_vec()
         } else if let Some(place) = args(b"qXfer:threads:read::") {

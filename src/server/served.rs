@@ -57,6 +57,12 @@ impl Served {
         &self.dump
     }
 
+    /// The auxiliary vector of a process, if it was saved.
+    pub(crate) fn auxv(&self) -> Option<&Bytes> {
+        let process = self.dump.process.as_ref()?;
+        Some(&process.auxv).filter(|auxv| !auxv.is_empty())
+    }
+
     /// The path under which debuggers find the firmware's ELF file.
     pub fn firmware_path(&self) -> Option<&str> {
         self.firmware.as_ref().map(|(path, _)| path.as_str())

@@ -9,6 +9,7 @@ use super::monitor;
 use super::registers::to_bytes;
 use gdbstub::arch::{self, RegId};
 use gdbstub::common::{Endianness, Tid};
+use gdbstub::target::ext::auxv::{Auxv, AuxvOps};
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::base::multithread::MultiThreadBase;
 use gdbstub::target::ext::base::single_register_access::{
@@ -122,6 +123,11 @@ impl Target for Client {
             Some(_) => Some(self),
             None => None,
         }
+    }
+
+    fn support_auxv(&mut self) -> Option<AuxvOps<'_, Self>> {
+        // GDB moves a position-independent program to where it ran by this.
+        self.served.auxv().is_some().then_some(self)
     }
 
     fn support_memory_map(&mut self) -> Option<MemoryMapOps<'_, Self>> {
@@ -252,6 +258,13 @@ impl TargetDescriptionXmlOverride for Client {
             }
             _ => Err(TargetError::Errno(NO_FILE)),
         }
+    }
+}
+
+impl Auxv for Client {
+    fn get_auxv(&self, offset: u64, length: usize, buf: &mut [u8]) -> TargetResult<usize, Self> {
+        let auxv = self.served.auxv().map(|auxv| &**auxv).unwrap_or_default();
+        Ok(copy_piece(auxv, offset, length, buf))
     }
 }
 

@@ -19,6 +19,8 @@ use gimli::{
 pub(super) struct Table<'a> {
     section: Section<'a>,
     bases: BaseAddresses,
+    /// How much higher the code lies than the section says.
+    slide: u64,
     /// First address, address behind the last, offset of the entry; by first address.
     entries: Vec<(u64, u64, usize)>,
 }
@@ -52,23 +54,32 @@ impl<'a> Table<'a> {
     }
 
     fn index(section: Section<'a>, bases: BaseAddresses, module: &Module<'a>) -> Table<'a> {
+        // `.eh_frame` counts from its own address, which is that of run time.
+        let slide = match &section {
+            Section::Debug(_) => module.elf().slide,
+            Section::Eh(_) => 0,
+        };
         let mut entries = match &section {
             Section::Debug(frame) => ranges(frame, &bases, |offset| offset.0),
             Section::Eh(eh) => ranges(eh, &bases, |offset| offset.0),
         };
+        for (start, end, _) in &mut entries {
+            (*start, *end) = (start.wrapping_add(slide), end.wrapping_add(slide));
+        }
         // What the linker threw away keeps an entry at address 0 or so.
         entries.retain(|(start, end, _)| start < end && module.holds_code(*start));
         entries.sort_unstable();
-        Table { section, bases, entries }
+        Table { section, bases, slide, entries }
     }
 
     fn rules(&self, pc: u64, context: &mut UnwindContext<usize>) -> Option<Rules> {
         let end = self.entries.partition_point(|(start, _, _)| *start <= pc);
         let covers = |(_, end, _): &&(u64, u64, usize)| pc < *end;
+        let link = pc.wrapping_sub(self.slide);
         let (_, _, offset) = self.entries.get(..end)?.iter().rev().take(8).find(covers)?;
         match &self.section {
-            Section::Debug(frame) => rules(frame, &self.bases, (*offset).into(), pc, context),
-            Section::Eh(eh) => rules(eh, &self.bases, (*offset).into(), pc, context),
+            Section::Debug(frame) => rules(frame, &self.bases, (*offset).into(), link, context),
+            Section::Eh(eh) => rules(eh, &self.bases, (*offset).into(), link, context),
         }
     }
 
@@ -161,7 +172,7 @@ impl<'a> Unwinder<'_, 'a> {
 
     fn env<'e>(&'e self, registers: &'e Registers, cfa: Option<u64>) -> Env<'e, 'a> {
         let memory = &self.dump.memory;
-        Env { memory, registers, cfa, frame_base: None, unit: None, at_entry: None }
+        Env { memory, registers, cfa, frame_base: None, unit: None, slide: 0, at_entry: None }
     }
 
     /// The caller by call frame information; `None` if there is none, or it needs a register

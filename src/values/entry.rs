@@ -41,18 +41,20 @@ impl<'a> Scopes<'_, 'a> {
         let pc = caller.lookup_pc();
         let module = self.modules.at(pc).ok_or(lost.clone())?;
         let context = module.context().ok_or(lost.clone())?;
-        let unit = context.find_dwarf_and_unit(pc).skip_all_loads().ok_or(lost.clone())?;
+        let link = |addr| module.elf().link_addr(addr);
+        let unit = context.find_dwarf_and_unit(link(pc)).skip_all_loads().ok_or(lost.clone())?;
         let function = module.places(pc).last().and_then(|place| place.die).ok_or(lost.clone())?;
-        let site = call_site(unit, function, caller.pc, 0).ok_or(lost.clone())?;
+        let site = call_site(unit, function, link(caller.pc), 0).ok_or(lost.clone())?;
         let mut env = Env {
             memory: &self.dump.memory,
             registers: &caller.registers,
             cfa: caller.cfa,
             frame_base: None,
             unit: Some(unit),
+            slide: module.elf().slide,
             at_entry: None,
         };
-        env.frame_base = frame_base(unit, function, &env, pc);
+        env.frame_base = frame_base(unit, function, &env, link(pc));
         for parameter in children(unit, site, &PARAMETERS) {
             let Some(AttributeValue::Exprloc(location)) = parameter.attr_value(dw::DW_AT_location)
             else {

@@ -72,7 +72,7 @@ impl<'g, 'a> Globals<'g, 'a> {
             let Ok(unit) = dwarf.unit(header) else { continue };
             let unit = unit.unit_ref(dwarf);
             if let Some(entry) = variable(unit, name) {
-                return Some(self.follow(unit, &entry, steps));
+                return Some(self.follow(module, unit, &entry, steps));
             }
         }
         None
@@ -80,6 +80,7 @@ impl<'g, 'a> Globals<'g, 'a> {
 
     fn follow(
         &self,
+        module: &Module<'a>,
         unit: Unit<'_, 'a>,
         entry: &Entry<'a>,
         steps: &[Step],
@@ -94,6 +95,7 @@ impl<'g, 'a> Globals<'g, 'a> {
             cfa: None,
             frame_base: None,
             unit: Some(unit),
+            slide: module.elf().slide,
             at_entry: None,
         };
         let located = super::object::locate(unit, entry, &env, 0, kind.size().unwrap_or(0));

@@ -66,8 +66,8 @@ impl<'a> Scopes<'_, 'a> {
         index: usize,
     ) -> Option<Vec<Variable>> {
         let frame = frames.get(at)?;
-        let pc = frame.lookup_pc();
-        let module = self.modules.at(pc)?;
+        let module = self.modules.at(frame.lookup_pc())?;
+        let pc = module.elf().link_addr(frame.lookup_pc());
         let unit = module.context()?.find_dwarf_and_unit(pc).skip_all_loads()?;
         let function = places.get(index)?.die?;
         let outermost = places.last()?.die?;
@@ -80,6 +80,7 @@ impl<'a> Scopes<'_, 'a> {
             cfa: frame.cfa,
             frame_base: None,
             unit: Some(unit),
+            slide: module.elf().slide,
             at_entry: Some(&at_entry),
         };
         env.frame_base = frame_base(unit, outermost, &env, pc);

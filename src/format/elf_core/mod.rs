@@ -14,6 +14,7 @@
 mod description;
 mod extras;
 pub mod own;
+mod process;
 mod producer;
 pub(crate) mod prstatus;
 
@@ -93,6 +94,9 @@ impl Format for ElfCore {
                 "VMCOREINFO" => return Err(in_input(kernel_dump(note))),
                 _ => {}
             }
+        }
+        if producer == Producer::Linux {
+            dump.process = process::of_core(&core);
         }
         if let Some(own) = own::Own::of_core(&core) {
             own.restore(&mut dump);

@@ -8,6 +8,7 @@
 //! * Linux: one NT_PRPSINFO for the process, NT_SIGINFO tells the address that faulted.
 
 use super::super::elf::{CoreFile, ElfNote, Segment};
+use super::process::{NT_AUXV, NT_FILE};
 use super::{NAME, NT_PRPSINFO, NT_PRSTATUS, linux_signal};
 use crate::cursor::Cursor;
 use crate::dump::{Dump, Note, Thread};
@@ -17,8 +18,6 @@ use goblin::elf::header::EM_ARM;
 
 /// NuttX' note about the system: "CORE" as a number.
 const NT_NUTTX_INFO: u32 = 0x434f_5245;
-const NT_AUXV: u32 = 6;
-const NT_FILE: u32 = 0x4649_4c45;
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
 /// `ELFOSABI_ARM`. GDB's own cores of ARM have it as well, but also a process info.
