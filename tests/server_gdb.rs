@@ -50,6 +50,18 @@ fn registers_that_are_unknown_are_shown_so() {
 }
 
 #[test]
+fn a_dump_without_registers_can_be_looked_at() {
+    let mut dump = riscv();
+    dump.threads.clear();
+    for gdb in gdb::gdbs() {
+        let server = Server::of(dump.clone());
+        let connect = format!("target remote 127.0.0.1:{}", server.port);
+        let output = gdb::run(&gdb, 20, &[&connect, "x/4xb 0x3fc800fe", "info threads", "p $sp"]);
+        has(&output, &["0xfe\t0xff\t0x00\t0x01", "pc unknown, GDB is shown 0", "= <unavailable>"]);
+    }
+}
+
+#[test]
 fn memory_is_read_across_regions_and_up_to_a_hole() {
     let commands = ["x/4xb 0x3fc800fe", "x/4xw 0x3fc80138", "x/2i $pc", "x/4xb 0x10"];
     in_gdb(&commands, |output| {

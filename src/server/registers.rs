@@ -1,8 +1,8 @@
 //! Registers as a client asks for them: `g`, `p`, `G`, `P`.
 //!
-//! A register that the dump doesn't hold is `xx` for each of its bytes, never zero. LLDB is the
+//! A register that the dump doesn't hold is `xx` for each of its bytes, not zero. LLDB is an
 //! exception: it reads `xx` in a `p` reply as 0xcc, so it gets an error there, which it shows as
-//! "unavailable".
+//! "unavailable". The other one is the program counter that GDB can't do without.
 
 use super::client::Client;
 use super::hex;
@@ -44,10 +44,20 @@ impl Client {
                 Some(value) => {
                     bytes.extend(to_bytes(register, arch.endian, value).iter().map(|b| Some(*b)))
                 }
-                None => bytes.extend(std::iter::repeat_n(None, register.byte_len())),
+                None => {
+                    let byte = self.needs_some_pc(thread, *index).then_some(0);
+                    bytes.extend(std::iter::repeat_n(byte, register.byte_len()));
+                }
             }
         }
         Some(bytes)
+    }
+
+    /// GDB (13 to 18) gives up a connection whose thread has no program counter, "PC register is
+    /// not available": nobody could look at a dump without registers then. So that one register of
+    /// the thread that a client begins with reads as 0 where it is unknown, and `state_text` says so.
+    fn needs_some_pc(&self, thread: usize, index: usize) -> bool {
+        thread == self.served.crashed && index == self.served.dump.arch.pc && !self.offers.lldb
     }
 
     /// `p number`, as far as gdbstub can't do it: it has no way to say that a register whose width
@@ -58,6 +68,9 @@ impl Client {
         let register = &self.served.dump.arch.registers[index];
         match registers.get(index) {
             Some(_) => Ok(Answer::Pass),
+            None if self.needs_some_pc(self.selected, index) => {
+                Ok(Answer::Reply(vec![b'0'; register.byte_len() * 2]))
+            }
             None if self.offers.lldb => Err(Fault::Register("not in the dump".into())),
             None => Ok(Answer::Reply(vec![b'x'; register.byte_len() * 2])),
         }

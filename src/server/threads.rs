@@ -94,6 +94,11 @@ impl Served {
         parts.extend(thread.priority.map(|priority| format!("priority {priority}")));
         parts.extend(stack_text(thread));
         parts.extend(thread.remarks.iter().cloned());
+        let first = self.dump.threads.get(self.crashed);
+        if thread.registers.pc().is_none() && first.is_some_and(|first| std::ptr::eq(first, thread))
+        {
+            parts.push("pc unknown, GDB is shown 0".into());
+        }
         parts.join(", ")
     }
 

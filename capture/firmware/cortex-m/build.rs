@@ -9,6 +9,9 @@ fn main() {
     let (flash, flash_len, ram, ram_len) = if target.starts_with("thumbv6m") {
         // microbit (nRF51822): the last 16 KiB of flash are the partition for dumps.
         (0, "240K", 0x2000_0000, "16K")
+    } else if env::var_os("CARGO_FEATURE_NONSECURE").is_some() {
+        // mps2-an505: SSRAM 2 and 1, which the secure program gives to the non-secure state.
+        (0x2820_0000, "256K", 0x2800_0000, "32K")
     } else if target.starts_with("thumbv8m") {
         // mps2-an505: the secure aliases of code and data memory.
         (0x1000_0000, "256K", 0x3000_0000, "32K")

@@ -1,17 +1,26 @@
 # Every way to die that capture/firmware/cortex-m/src/bin/faults.rs knows, on five machines.
 # shellcheck shell=bash
 
+# A program that starts first, in the secure state, and then gives way to the one that crashes.
+secure=''
+
 # cortex_m BOARD TARGET WAY [SINK]: leaves core.elf or console.txt in $work.
 cortex_m() {
+  local boot
   sink=${4:-file}
   elf=$(built "$2" demo)/faults
+  boot=(-kernel "$elf")
+  if [ -n "$secure" ]; then
+    elf=$work/nonsecure.elf
+    boot=(-kernel "$secure" -device "loader,file=$elf")
+  fi
   rm -f "$work/core.elf"
   (cd "$work" && emulate 20 qemu-system-arm -machine "$1" "${semihosting[@]}",arg=faults,arg="$3",arg="$sink" \
-    -kernel "$elf" >console.txt)
+    "${boot[@]}" >console.txt)
   if [ "$sink" = uart ]; then to_core; input=$work/console.txt; fi
 }
 
-chain='#0 .*follow \(sensor=0x90000000\).*#?'
+chain='#0 .*follow \(sensor=0x[9a]0000000\).*#?'
 tagged=$'p faults::SCENARIO\nx/xw &faults::STARTS'
 
 # ways_to_die BOARD TARGET MACHINE WAY...

@@ -8,11 +8,17 @@
 //! The stage word counts these entries. The first one saves the registers, the second one finds them
 //! saved and writes a smaller record, the third one resets.
 //!
+//! With the security extension of ARMv8-M a handler in the secure state captures crashes of both
+//! states; one in the non-secure state can't see into the secure one, and says so.
+//!
 //! Sources: ARMv6-M, ARMv7-M and ARMv8-M Architecture Reference Manuals (exception entry and return,
 //! `EXC_RETURN`, system control space).
 
+mod world;
+
 use core::arch::global_asm;
 
+use self::world::{Special, World};
 use crate::arch::Memory;
 use crate::arch::live::Live;
 use crate::arch::words;
@@ -100,6 +106,23 @@ macro_rules! mainline_registers {
          movs r2, #0
          stmia r0!, {{r1, r2}}
          stmia r0!, {{r1, r2}}"
+    };
+}
+
+// A frame of the other security state is no way back: this handler could not return through it.
+#[cfg(stack_limit)]
+macro_rules! other_state {
+    () => {
+        "lsrs r2, r7, #6         // EXC_RETURN bit 6: the frame is secure; bit 0: the handler is
+         eors r2, r7
+         lsls r2, r2, #31
+         bmi 7f"
+    };
+}
+#[cfg(not(stack_limit))]
+macro_rules! other_state {
+    () => {
+        ""
     };
 }
 
@@ -197,8 +220,9 @@ global_asm!(
         mrs r5, ipsr
         movs r4, #1
         lsls r4, r4, #24
-        mov r7, lr
-        lsls r2, r7, #28            // EXC_RETURN bit 3: thread mode
+        mov r7, lr",
+    other_state!(),
+    "   lsls r2, r7, #28            // EXC_RETURN bit 3: thread mode
         bmi 4f
         mrs r2, msp
         ldr r2, [r2, #28]
@@ -280,16 +304,17 @@ const MAPPED: &[u32] = &[
     #[cfg(vfp)]
     0xe000_ef34,
     #[cfg(stack_limit)]
-    0xe000_ede4,
+    SFSR,
     #[cfg(stack_limit)]
-    0xe000_ede8,
+    SFAR,
 ];
-const SPECIAL: usize = 10;
-const FAULTS: usize = MAPPED.len() + SPECIAL;
+const FAULTS: usize = MAPPED.len() + Special::COUNT + 2 + World::BESIDE;
 const CFSR: u32 = 0xe000_ed28;
 const HFSR: u32 = 0xe000_ed2c;
 const MMFAR: u32 = 0xe000_ed34;
 const BFAR: u32 = 0xe000_ed38;
+const SFSR: u32 = 0xe000_ede4;
+const SFAR: u32 = 0xe000_ede8;
 
 fn system_register(at: u32) -> u32 {
     // SAFETY: only called with registers of the system control space that every core of this
@@ -303,10 +328,11 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     let mut memory = unsafe { Live::new(&Config::MINIMAL) };
     let (cfsr, hfsr) =
         if cfg!(mainline) { (system_register(CFSR), system_register(HFSR)) } else { (0, 0) };
-    let on_psp = saved.exc_return & 4 != 0;
+    let world = World::of(saved);
     let extended = cfg!(vfp) && saved.exc_return & 0x10 == 0;
-    let frame = if on_psp { saved.psp } else { saved.msp };
-    let lost = cfsr & (STKERR | MSTKERR | STKOF) != 0;
+    let special = world.special(saved);
+    let frame = world.frame(saved, &special);
+    let lost = cfsr & (STKERR | MSTKERR | STKOF) != 0 || world == World::OutOfReach;
 
     let mut words = [0u32; 8];
     for (index, word) in words.iter_mut().enumerate() {
@@ -318,7 +344,10 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     let [r0, r1, r2, r3, r12, lr, pc, xpsr] = words;
     let frame_len = if extended { 104 } else { 32 };
     let realigned = if xpsr & 1 << 9 != 0 { 4 } else { 0 };
-    let sp = frame.wrapping_add(frame_len).wrapping_add(realigned);
+    let sp = match world {
+        World::OutOfReach => 0,
+        _ => frame.wrapping_add(frame_len).wrapping_add(realigned),
+    };
     let [r4, r5, r6, r7, r8, r9, r10, r11] = saved.r4_r11;
     let values =
         [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, sp, lr, pc, xpsr & !(1 << 9), 0];
@@ -340,22 +369,21 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
         }
     }
 
-    let special = [
-        (8, saved.msp),
-        (9, saved.psp),
-        (10, saved.msplim),
-        (11, saved.psplim),
-        (16, saved.primask),
-        (17, saved.basepri),
-        (19, saved.faultmask),
-        (20, saved.control),
-        (0xe000_ed94, saved.mpu_ctrl),
-        (EXC_RETURN, saved.exc_return),
-    ];
-    let mapped = MAPPED.iter().map(|&at| (at, system_register(at)));
-    for (slot, (id, value)) in room.faults.iter_mut().zip(mapped.chain(special)) {
-        *slot = (id, value as usize);
+    let mut slots = room.faults.iter_mut();
+    let mut note = |id, value: u32| {
+        if let Some(slot) = slots.next() {
+            *slot = (id, value as usize);
+        }
+    };
+    for &at in MAPPED {
+        note(at, system_register(at));
     }
+    special.note(&mut note);
+    note(0xe000_ed94, saved.mpu_ctrl);
+    note(EXC_RETURN, saved.exc_return);
+    #[cfg(stack_limit)]
+    world.note_beside(saved, &mut note);
+    let faults = FAULTS - slots.len();
 
     let in_interrupt = saved.exc_return & 8 == 0;
     let mut cause = Cause::new(Kind::Fault, signal_of(cfsr, hfsr, saved.ipsr));
@@ -364,8 +392,10 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
         cause.kind = Kind::Watchdog;
     }
     cause.in_interrupt = in_interrupt;
-    cause.frame_lost = lost;
-    cause.address = if cfsr & BFARVALID != 0 {
+    cause.frame_lost = lost && world != World::OutOfReach;
+    cause.address = if cfg!(stack_limit) && system_register(SFSR) & SFARVALID != 0 {
+        Some(system_register(SFAR) as usize)
+    } else if cfsr & BFARVALID != 0 {
         Some(system_register(BFAR) as usize)
     } else if cfsr & MMARVALID != 0 {
         Some(system_register(MMFAR) as usize)
@@ -375,12 +405,17 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     Crash {
         cause,
         registers: &room.registers,
-        // r4-r11 and sp are known in any case.
-        known: if lost { 0x2ff0 } else { 0x1_ffff },
+        known: match (lost, world) {
+            // The processor has cleared what secure code had in them.
+            (_, World::OutOfReach) => 0,
+            // r4-r11 and sp are known in any case.
+            (true, _) => 0x2ff0,
+            (false, _) => 0x1_ffff,
+        },
         floats: room.floats.get(..floats_len).unwrap_or(&[]),
         float_status,
-        faults: &room.faults,
-        interrupted_sp: (in_interrupt && saved.psp != 0).then_some(saved.psp as usize),
+        faults: room.faults.get(..faults).unwrap_or(&[]),
+        interrupted_sp: (in_interrupt && special.psp != 0).then_some(special.psp as usize),
         retry: false,
     }
 }
@@ -391,6 +426,7 @@ const MMARVALID: u32 = 1 << 7;
 const STKERR: u32 = 1 << 12;
 const BFARVALID: u32 = 1 << 15;
 const STKOF: u32 = 1 << 20;
+const SFARVALID: u32 = 1 << 6;
 
 fn signal_of(cfsr: u32, hfsr: u32, exception: u32) -> u8 {
     const UNDEFINED_INSTRUCTION_TO_NO_COPROCESSOR: u32 = 0xf << 16;
@@ -419,13 +455,15 @@ pub fn reset() -> ! {
     }
 }
 
-/// Enables the separate handlers of memory, bus and usage faults, which would else all be HardFault.
+/// Enables the separate handlers of memory, bus and usage faults, and in the secure state of ARMv8-M
+/// of secure faults, which would else all be HardFault.
 #[cfg(mainline)]
 pub fn separate_faults() {
-    // SAFETY: sets the three enable bits of SHCSR and the traps of CCR on division by zero.
+    let handlers = if cfg!(stack_limit) { 0xf << 16 } else { 7 << 16 };
+    // SAFETY: sets the enable bits of SHCSR; the one of SecureFault is ignored where there is none.
     unsafe {
         let shcsr = core::ptr::with_exposed_provenance_mut::<u32>(0xe000_ed24);
-        shcsr.write_volatile(shcsr.read_volatile() | 7 << 16);
+        shcsr.write_volatile(shcsr.read_volatile() | handlers);
     }
 }
 

@@ -152,6 +152,11 @@ pub fn fault_registers(class: Class, desc: &[u8]) -> impl Iterator<Item = (u32, 
 
 /// Id of the link register's value on entry of a Cortex-M exception, in [`note::FAULT`].
 pub const EXC_RETURN: u32 = 0x100;
+/// Id of the secure state's main stack pointer, where the non-secure state of a Cortex-M crashed: the
+/// special registers are those of that state then.
+pub const MSP_S: u32 = 0x101;
+/// Id of the secure state's process stack pointer, likewise.
+pub const PSP_S: u32 = 0x102;
 
 /// [`note::TASKS`]: an 8-byte head, then the tasks in the order of their `NT_PRSTATUS`.
 ///

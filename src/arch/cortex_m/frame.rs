@@ -9,8 +9,8 @@
 //! The offsets of the lower rows count from the end of the state context, where there is one.
 //! Which kind of frame it is says EXC_RETURN, the value of lr in the handler:
 //! bit 2 SPSEL (1: the process stack), 3 Mode (1: Thread), 4 FType (0: extended),
-//! 5 DCRS (0: state context), 6 S (1: secure stack). Bits 5 and 6 are ARMv8-M's; older cores
-//! have ones there.
+//! 5 DCRS (0: state context), 6 S (1: secure stack), 0 ES (1: secure handler). Bits 0, 5 and 6 are
+//! ARMv8-M's; older cores have ones there.
 //!
 //! Sources: ARMv7-M Architecture Reference Manual (DDI 0403E.e) B1.5.6 to B1.5.8; ARMv8-M
 //! (DDI 0553B.u) B3.19, B3.20.
@@ -61,6 +61,16 @@ impl ExcReturn {
     /// Thread mode was interrupted, not a handler.
     pub fn to_thread_mode(self) -> bool {
         self.0 & 1 << 3 != 0
+    }
+
+    /// The frame lies on a secure stack: secure code was interrupted (ARMv8-M).
+    pub fn frame_is_secure(self) -> bool {
+        self.0 & 1 << 6 != 0
+    }
+
+    /// The exception was handled in the secure state (ARMv8-M).
+    pub fn handler_is_secure(self) -> bool {
+        self.0 & 1 != 0
     }
 
     /// r4-r11 lie below the frame (ARMv8-M, secure code interrupted by the other side).

@@ -72,7 +72,14 @@ fn exc_return_words(value: ExcReturn) -> String {
     let stack = if value.on_process_stack() { "process stack" } else { "main stack" };
     let mode = if value.to_thread_mode() { "thread mode" } else { "another handler" };
     let frame = if value.is_extended() { "a frame with FPU registers" } else { "a basic frame" };
-    format!("back to {mode}, {stack}, {frame}")
+    // Older cores have ones in both bits.
+    let security = match (value.frame_is_secure(), value.handler_is_secure()) {
+        (true, true) => "",
+        (false, false) => ", all non-secure",
+        (false, true) => ", of non-secure code, by a secure handler",
+        (true, false) => ", of secure code, by a non-secure handler",
+    };
+    format!("back to {mode}, {stack}, {frame}{security}")
 }
 
 #[cfg(test)]
@@ -86,5 +93,8 @@ mod tests {
         assert_eq!(control_words(6), "privileged, process stack (PSP), FPU in use (FPCA)");
         let told = exc_return_words(ExcReturn(0xffff_ffe9));
         assert_eq!(told, "back to thread mode, main stack, a frame with FPU registers");
+        assert!(exc_return_words(ExcReturn(0xffff_ffb8)).ends_with("basic frame, all non-secure"));
+        assert!(exc_return_words(ExcReturn(0xffff_ffb9)).ends_with("by a secure handler"));
+        assert!(exc_return_words(ExcReturn(0xffff_ffd8)).ends_with("by a non-secure handler"));
     }
 }

@@ -10,12 +10,16 @@ use crate::reason::{FaultWord, Reason, Signal};
 use coroner_capture::layout::{self, Cause, Class, TaskTable, cause, note, region, task};
 
 pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
-    let is_fault =
-        |own: &&crate::format::elf::ElfNote| own.name == layout::OWNER && own.kind == note::FAULT;
-    // The fault registers first: they tell what the cause is in words.
-    core.notes.iter().filter(is_fault).for_each(|own| {
-        read_fault_registers(class, &own.desc, dump);
-    });
+    // First what is known of the registers: the cause is told with it.
+    for own in core.notes.iter().filter(|own| own.name == layout::OWNER) {
+        match own.kind {
+            note::FAULT => read_fault_registers(class, &own.desc, dump),
+            note::TASKS => {
+                TaskTable::decode(class, &own.desc).inspect(|table| read_tasks(table, dump));
+            }
+            _ => {}
+        }
+    }
     for own in &core.notes {
         if own.name == "GNU" && own.kind == note::BUILD_ID {
             dump.identity.firmware.push(FirmwareId::BuildId(own.desc.to_vec()));
@@ -25,7 +29,7 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
         }
         let readable = match own.kind {
             note::CAUSE => Cause::decode(class, &own.desc).map(|cause| read_cause(&cause, dump)),
-            note::TASKS => TaskTable::decode(class, &own.desc).map(|t| read_tasks(&t, dump)),
+            note::TASKS => TaskTable::decode(class, &own.desc).map(|_| ()),
             note::REGIONS => {
                 layout::regions(class, &own.desc).for_each(|entry| read_region(&entry, dump));
                 Some(())
@@ -149,6 +153,10 @@ fn special_register(number: u32, arch: &crate::targets::Arch) -> Option<usize> {
         17 => "basepri",
         19 => "faultmask",
         20 => "control",
+        0x88 => "msp_ns",
+        0x89 => "psp_ns",
+        layout::MSP_S => "msp_s",
+        layout::PSP_S => "psp_s",
         _ => return None,
     };
     arch.register(name)
@@ -171,13 +179,22 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
         }
         // Of a task that runs, the registers are in no control block.
         let elsewhere = entry.damaged && entry.state == task::RUNNING && !entry.crashed;
-        if entry.damaged && !elsewhere {
+        let secure = entry.crashed && is_out_of_reach(thread);
+        if secure {
+            thread
+                .remarks
+                .push("crashed in secure code, of which a non-secure handler sees nothing".into());
+        } else if entry.damaged && !elsewhere {
             thread.remarks.push("its control block or stack pointer made no sense".into());
         }
         forget_unknown(thread, entry.known);
-        thread.registers.set_why_missing(match elsewhere {
-            true => format!("it was running on core {}, which did not stop", entry.core),
-            false => "register not saved when the task was switched out".into(),
+        if entry.crashed {
+            settle_stack_pointers(&mut thread.registers);
+        }
+        thread.registers.set_why_missing(match (elsewhere, secure) {
+            (true, _) => format!("it was running on core {}, which did not stop", entry.core),
+            (_, true) => "secure code crashed, and the handler was not secure".into(),
+            _ => "register not saved when the task was switched out".into(),
         });
     }
     let crashed = dump.threads.iter().position(|thread| thread.crashed);
@@ -192,6 +209,33 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
         let (stored, seen) = (table.stored, table.seen);
         dump.warn(format!("{stored} of {seen} tasks are in the dump: there was no room for more"));
     }
+}
+
+/// What the device noted of the stack pointers is from behind the exception's entry. Makes the one
+/// that was in use the same as sp again: GDB takes a frame whose sp is neither for one on msp.
+fn settle_stack_pointers(registers: &mut crate::registers::Registers) {
+    let exc_return = registers.by_name("exc_return").map(|value| cortex_m::ExcReturn(value as u32));
+    let (Some(value), Some(sp)) = (exc_return.filter(|value| value.is_valid()), registers.sp())
+    else {
+        return;
+    };
+    // The handler's bit tells of the handler's own security state.
+    let process = match value.frame_is_secure() == value.handler_is_secure() {
+        true => value.on_process_stack(),
+        false => {
+            let selected = registers.by_name("control").is_some_and(|control| control & 2 != 0);
+            value.to_thread_mode() && selected
+        }
+    };
+    registers.set_by_name(if process { "psp" } else { "msp" }, sp);
+}
+
+/// Whether secure code of a Cortex-M crashed, and a handler of the non-secure state captured it.
+fn is_out_of_reach(thread: &crate::dump::Thread) -> bool {
+    let exc_return = thread.registers.by_name("exc_return");
+    exc_return.map(|value| cortex_m::ExcReturn(value as u32)).is_some_and(|value| {
+        value.is_valid() && value.frame_is_secure() && !value.handler_is_secure()
+    })
 }
 
 /// NT_PRSTATUS has no way to say that a register is unknown; the task table has.

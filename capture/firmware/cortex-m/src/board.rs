@@ -2,12 +2,23 @@
 
 use coroner_capture::{Area, SinkError};
 
+/// An address where nothing answers. On mps2-an505 bit 28 makes an address secure.
+pub const NOWHERE: usize = if cfg!(feature = "nonsecure") { 0xa000_0000 } else { 0x9000_0000 };
+/// A word of secure memory.
+pub const SECURE: usize = 0x3000_0000;
+/// Where the secure program leaves the address of a function that non-secure code may call.
+pub const GATEWAY: usize = 0x2801_0000;
+
 /// Working memory and the system control space.
 #[cfg(microbit)]
 pub const MEMORY: [Area; 2] =
     [Area::range(0x2000_0000, 0x2000_4000), Area::range(0xe000_e000, 0xe000_f000)];
 /// Working memory and the system control space.
-#[cfg(armv8m)]
+#[cfg(feature = "nonsecure")]
+pub const MEMORY: [Area; 2] =
+    [Area::range(0x2800_0000, 0x2800_8000), Area::range(0xe000_e000, 0xe000_f000)];
+/// Working memory and the system control space.
+#[cfg(all(armv8m, not(feature = "nonsecure")))]
 pub const MEMORY: [Area; 2] =
     [Area::range(0x3000_0000, 0x3000_8000), Area::range(0xe000_e000, 0xe000_f000)];
 /// Working memory and the system control space.

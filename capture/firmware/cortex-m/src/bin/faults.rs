@@ -225,7 +225,20 @@ fn hang(reason: u32) -> u32 {
     reason
 }
 
-const NOWHERE: usize = 0x9000_0000;
+const NOWHERE: usize = board::NOWHERE;
+
+/// Has secure code do what this code may not; that code fails at it.
+#[cfg(feature = "nonsecure")]
+#[inline(never)]
+fn call_secure(service: u32) -> u32 {
+    // SAFETY: the secure program has left the address of its gateway there.
+    let gateway: extern "C" fn(u32) -> u32 = unsafe {
+        core::mem::transmute(
+            core::ptr::with_exposed_provenance::<usize>(board::GATEWAY).read_volatile(),
+        )
+    };
+    gateway(service) + black_box(service)
+}
 
 #[exception]
 fn PendSV() {
@@ -275,6 +288,10 @@ fn run(scenario: u8) -> u32 {
             cortex_m::asm::isb();
             0
         }
+        #[cfg(feature = "nonsecure")]
+        b's' => sample(core::ptr::without_provenance(board::SECURE), 8),
+        #[cfg(feature = "nonsecure")]
+        b'c' => call_secure(9),
         b'm' => cortex_m::interrupt::free(|_| sample(nowhere, 5)),
         b'p' => regulate(black_box(95)),
         b'a' => coroner_capture::abort("valve stuck"),
