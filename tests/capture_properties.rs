@@ -190,7 +190,7 @@ fn threads_are_those_of_the_device(
             Some(task.tcb).filter(|&tcb| tcb != 0 && task.tcb_len > 0)
         );
         if case.machine == Machine::Xtensa {
-            continue; // Windows: which register is which is checked in capture/tests/xtensa.rs.
+            continue; // Windows: which register is which is checked in capture_xtensa.rs.
         }
         let crashed = thread.crashed;
         let known = if crashed { case.known } else { case.task_known };

@@ -91,15 +91,16 @@ impl Task {
     }
 
     /// The part of the stack that is in use: from the stack pointer to the far end. The whole stack
-    /// when the pointer lies outside of it (an overflow), nothing when nothing is known.
-    pub(crate) fn used_stack(&self) -> (usize, usize) {
+    /// when the pointer lies outside of it (an overflow), nothing when nothing is known. So many bytes
+    /// `below` the pointer are in use as well.
+    pub(crate) fn used_stack(&self, below: usize) -> (usize, usize) {
         let (start, end) = (self.stack.start(), self.stack.end());
         if self.stack.is_empty() {
             (0, 0)
         } else if self.sp < start || self.sp >= end {
             (start, end)
         } else {
-            (self.sp, end)
+            (self.sp.saturating_sub(below).max(start), end)
         }
     }
 }

@@ -227,7 +227,7 @@ fn choose<A: Arch>(
 ) {
     let task_cost = config::task_notes(A::CLASS, A::REGISTERS);
     if let Some(crashed) = list.tasks_mut().first() {
-        let (start, end) = crashed.used_stack();
+        let (start, end) = crashed.used_stack(A::BELOW_SP);
         plan.add(start, end, STACK_LINE, Access::Byte);
         plan.add(crashed.tcb.start(), crashed.tcb.end(), 1, Access::Byte);
     }
@@ -255,7 +255,7 @@ fn choose<A: Arch>(
             };
             plan.room = room;
             task.stored = true;
-            let (start, end) = task.used_stack();
+            let (start, end) = task.used_stack(A::BELOW_SP);
             plan.add(start, end, STACK_LINE, Access::Byte);
             plan.add(task.tcb.start(), task.tcb.end(), 1, Access::Byte);
         }

@@ -65,6 +65,11 @@ impl Machine {
         on!(self, A => A::SP)
     }
 
+    /// A caller's a0-a3, once the windows are spilled.
+    pub(crate) fn below_sp(self) -> u64 {
+        if self == Machine::Xtensa { 16 } else { 0 }
+    }
+
     pub(crate) fn has_floats(self) -> bool {
         on!(self, A => A::FLOATS.len != 0)
     }
@@ -117,18 +122,18 @@ pub(crate) struct TaskCase {
 }
 
 impl TaskCase {
-    /// Start and end of the stack in use.
-    pub(crate) fn used_stack(&self) -> (u64, u64) {
+    /// Start and end of the stack in use, `below` bytes under the pointer among it.
+    pub(crate) fn used_stack(&self, below: u64) -> (u64, u64) {
         let end = self.stack + self.stack_len;
         match self.sp {
             _ if self.stack_len == 0 => (0, 0),
             sp if sp < self.stack || sp >= end => (self.stack, end),
-            sp => (sp, end),
+            sp => ((sp - below).max(self.stack), end),
         }
     }
 
     pub(crate) fn used(&self) -> usize {
-        let (start, end) = self.used_stack();
+        let (start, end) = self.used_stack(0);
         (end - start) as usize
     }
 }

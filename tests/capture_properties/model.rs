@@ -68,7 +68,7 @@ impl Model {
 
 fn candidates(case: &Case) -> Vec<Candidate> {
     let stack = |task: &crate::case::TaskCase, priority| {
-        let (start, end) = task.used_stack();
+        let (start, end) = task.used_stack(case.machine.below_sp());
         Candidate { start, end, step: 64, outwards: true, priority }
     };
     let tcb = |task: &crate::case::TaskCase, priority| {

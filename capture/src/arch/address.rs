@@ -22,7 +22,13 @@ impl Address {
     }
 
     /// As a number.
+    ///
+    /// Where the address is that of a variable, the variable's provenance is exposed with it: the
+    /// capture goes on with numbers and comes back through `with_exposed_provenance`
+    /// ([`super::live`]). Between two linker symbols lie other variables than these two; theirs is
+    /// exposed by nobody, and need not be: the linker put them there, outside of what the compiler
+    /// knows of its own allocations, like the registers of a peripheral.
     pub fn get(self) -> usize {
-        self.0.addr()
+        self.0.expose_provenance()
     }
 }

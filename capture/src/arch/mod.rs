@@ -24,6 +24,7 @@ pub mod semihosting;
 pub mod state;
 #[cfg(entry)]
 mod words;
+pub mod xtensa;
 
 #[cfg(cortex_m)]
 pub(crate) use cortex_m::Saved;
@@ -49,6 +50,8 @@ pub trait Arch {
     const PC: usize;
     /// The note that holds floating point registers.
     const FLOATS: FloatNote;
+    /// Bytes below the stack pointer that belong to the frame.
+    const BELOW_SP: usize = 0;
 
     /// After a crash whose registers are lost: finds those of a caller with the frame pointer,
     /// which must point into `stack`. Answers which registers are known then.
@@ -172,6 +175,8 @@ impl Arch for Xtensa {
     const REGISTERS: usize = 128;
     const SP: usize = 65;
     const PC: usize = 0;
+    /// The caller's a0-a3, once the windows are spilled.
+    const BELOW_SP: usize = 16;
     const FLOATS: FloatNote = FloatNote {
         owner: b"CORE\0\0\0\0",
         owner_len: 5,

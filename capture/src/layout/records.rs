@@ -189,7 +189,7 @@ pub struct TaskTable<'a> {
 /// |  8+2w  | word | lowest address of the stack; 0: unknown |
 /// |  8+3w  | word | end of the stack, exclusive; 0: unknown |
 /// |  8+4w  | word | stack pointer |
-/// |  8+5w  |    8 | bit n: word n of the registers in NT_PRSTATUS is known; words from 64 on always are |
+/// |  8+5w  |    8 | bit n: word n of the registers in NT_PRSTATUS is known; on Xtensa, bit 8 + n: ar n is |
 /// | 16+5w  |   16 | name, padded with NUL |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is a line of the table above")]

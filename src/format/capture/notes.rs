@@ -1,7 +1,7 @@
 //! The notes owned by `CAPT`: cause, fault registers, tasks, regions, strings.
 
 use super::NAME;
-use crate::arch::{cortex_m, riscv};
+use crate::arch::{cortex_m, riscv, xtensa};
 use crate::carrier::size_words;
 use crate::dump::{Dump, FirmwareId, Note, Stack};
 use crate::format::elf::CoreFile;
@@ -107,6 +107,19 @@ fn fault_words(cause: &Cause<'_>, dump: &mut Dump) -> Option<String> {
     if cortex_m::is_m_profile(&dump.arch) {
         let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
         return Some(format!("{}{at}", told.words));
+    }
+    if dump.arch.elf_machine == goblin::elf::header::EM_XTENSA {
+        let code = FaultWord {
+            name: "EXCCAUSE".into(),
+            value: cause.code.into(),
+            words: xtensa::cause_words(cause.code),
+        };
+        let words = match cause.address {
+            Some(address) => format!("{}: {address:#x}{at}", code.words),
+            None => format!("{}{at}", code.words),
+        };
+        dump.reason.evidence.push(code);
+        return Some(words);
     }
     let mcause = registers.by_name("mcause")?;
     let words = riscv::cause_words(mcause, dump.arch.word_bits);
@@ -238,6 +251,11 @@ fn is_out_of_reach(thread: &crate::dump::Thread) -> bool {
     })
 }
 
+const XTENSA_WINDOW: [&str; 16] = [
+    "ar0", "ar1", "ar2", "ar3", "ar4", "ar5", "ar6", "ar7", "ar8", "ar9", "ar10", "ar11", "ar12",
+    "ar13", "ar14", "ar15",
+];
+
 /// NT_PRSTATUS has no way to say that a register is unknown; the task table has.
 fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
     use crate::format::elf_core::prstatus::{X86_64, XTENSA};
@@ -248,7 +266,11 @@ fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
         goblin::elf::header::EM_RISCV => {
             std::iter::once("pc").chain(RISCV_X.iter().skip(1).copied()).collect()
         }
-        goblin::elf::header::EM_XTENSA => XTENSA.to_vec(),
+        // The words from 8 on are reserved, and their bits stand for a0-a15.
+        goblin::elf::header::EM_XTENSA => {
+            thread.registers.forget("threadptr");
+            XTENSA.iter().take(8).chain(&XTENSA_WINDOW).copied().collect()
+        }
         goblin::elf::header::EM_X86_64 => X86_64.to_vec(),
         _ => return,
     };
