@@ -147,6 +147,13 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     dump.notes.extend(dug.useless.iter().map(|error| Note::warning(error.to_string())));
 
     let beside = firmware::find(&mut dump, options)?;
+    let doubles = beside.firmware.as_ref().and_then(|elf| elf.float_register_len()) == Some(8);
+    if doubles && options.target.is_none() {
+        // Many formats do not say how wide the FPU is; the firmware's float ABI does.
+        dump.arch = targets.with_double_floats(&dump.arch)?;
+        let arch = dump.arch.clone();
+        dump.threads.iter_mut().for_each(|t| t.registers = t.registers.in_set(&arch));
+    }
     if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
         candidate.format.complete(&mut dump, &**firmware);
     }

@@ -88,6 +88,24 @@ impl Registers {
         (0..self.values.len()).filter(own).filter_map(|index| Some((index, self.held(index)?)))
     }
 
+    /// The same values in another set, by name. A register that is of another width there stays
+    /// unknown: what its other part was nobody saved.
+    #[must_use]
+    pub(crate) fn in_set(&self, arch: &Arc<Arch>) -> Registers {
+        let mut other = Registers::unknown(arch.clone());
+        other.why_missing.clone_from(&self.why_missing);
+        for (index, value) in self.known() {
+            let Some(register) = self.arch.registers.get(index) else { continue };
+            let same = arch.register(&register.name);
+            let same =
+                same.filter(|i| arch.registers.get(*i).is_some_and(|r| r.bits == register.bits));
+            if let Some(same) = same {
+                other.set(same, value);
+            }
+        }
+        other
+    }
+
     /// Why the unknown ones are unknown, where the reader could tell.
     pub fn why_missing(&self) -> Option<&str> {
         self.why_missing.as_deref()

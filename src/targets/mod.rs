@@ -98,6 +98,18 @@ impl Targets {
         entry.get(Arch::parse)
     }
 
+    /// The set like `arch` with floating point registers of double precision, if there is one;
+    /// `arch` itself if not, or if it has them.
+    ///
+    /// # Errors
+    /// As [`Targets::arch`].
+    pub fn with_double_floats(&self, arch: &Arc<Arch>) -> Result<Arc<Arch>> {
+        match arch.name.as_str() {
+            "riscv32" => self.arch("riscv32d"),
+            _ => Ok(arch.clone()),
+        }
+    }
+
     /// The chip called `name`.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64};
 const NT_FPREGSET: u32 = 2;
 const NT_ARM_VFP: u32 = 0x400;
 const NT_RISCV_CSR: u32 = 0x900;
+/// f0-f31 of double precision.
+const DOUBLES_LEN: usize = 256;
 
 /// Reads one note into `registers`, if it is one of these.
 pub(super) fn read(
@@ -52,8 +54,14 @@ pub(super) fn read(
     }
 }
 
+/// Whether a core of RISC-V has registers of double precision.
+pub(super) fn has_double_floats(core: &CoreFile) -> bool {
+    let is_wide = |note: &ElfNote| note.kind == NT_FPREGSET && note.desc.len() >= DOUBLES_LEN;
+    core.machine == EM_RISCV && core.notes.iter().any(is_wide)
+}
+
 fn riscv_floats(mut cursor: Cursor, registers: &mut Registers, problems: &mut Vec<Note>) {
-    let double = cursor.left() >= 256;
+    let double = cursor.left() >= DOUBLES_LEN;
     let width = registers.arch().register("f0").and_then(|i| registers.arch().registers.get(i));
     let narrow = double && width.is_some_and(|register| register.bits < 64);
     let offset = cursor.offset();

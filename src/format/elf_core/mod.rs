@@ -74,7 +74,10 @@ impl Format for ElfCore {
         let description = core.notes.iter().find_map(Description::of_note);
         let producer = Producer::of(&core, &piece.bytes);
         let mut notes = Vec::new();
-        let machine = machine(&core, description.as_ref(), context, &mut notes)?;
+        let mut machine = machine(&core, description.as_ref(), context, &mut notes)?;
+        if context.target.is_none() && extras::has_double_floats(&core) {
+            machine.arch = context.targets.with_double_floats(&machine.arch)?;
+        }
         let mut dump = Dump::new(producer.title(&core), machine.arch);
         dump.chip = machine.chip;
         dump.notes.extend(piece.notes.iter().cloned());
