@@ -1,10 +1,17 @@
-//! Every sample is detected as what it is and as nothing else: as it comes, behind a megabyte of
-//! a log, with its tail cut off, and with another dump behind it.
+//! The detection table: every sample of every format is detected as what it is and as nothing
+//! else, as it comes, behind a megabyte of a log, with its tail cut off, and with another dump
+//! behind it and before it. `cargo test --test formats_detection -- --nocapture` prints it.
 
+#[path = "support/made.rs"]
+mod made;
 #[path = "support/formats.rs"]
 mod support;
+#[path = "support/zephyr.rs"]
+mod zephyr;
 
-use coroner::open::{Opened, Options};
+use coroner::error::Error;
+use coroner::open::Options;
+use std::path::Path;
 use support::{assert_helpful, log_noise, open_bytes, sample};
 
 const M4: &str = "qemu-m4-fault/dumps";
@@ -61,19 +68,47 @@ const SAMPLES: &[(&str, &str)] = &[
     ("../../espressif/esp32/coredump_bin.b64", "esp-idf"),
 ];
 
-fn options() -> Options {
-    // A register text or an image says nothing of its machine.
-    Options { elf: Vec::new(), ..Options::default() }
+/// The formats that no sample is there of, made by the project.
+fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let machine = zephyr::Machine::load("cortex-m4f");
+    let stream = machine.usual();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/demo/dump.core");
+    let demo = std::fs::read(demo).expect("part of the project");
+    let ram: Vec<u8> = (0..0x2000u32).flat_map(|n| (n / 4 * 7).to_le_bytes()).collect();
+    vec![
+        ("zephyr stream", stream.bytes(), "zephyr"),
+        ("zephyr log", zephyr::console(&stream.log()), "zephyr"),
+        ("zephyr flash", stream.flash(16), "zephyr"),
+        ("zephyr in memory", stream.in_memory(0x10000), "zephyr"),
+        ("capture file", demo.clone(), "capture"),
+        ("capture lines", made::capture_lines(&demo), "capture"),
+        ("hubris area", made::hubris_area(), "hubris-area"),
+        ("mongoose json", made::mongoose(&ram).into(), "mongoose-os"),
+        ("cm-backtrace text", made::CM_BACKTRACE.into(), "cm-backtrace"),
+        ("mbed text", made::MBED.into(), "mbed-fault"),
+        ("esp-panic riscv", made::ESP_RISCV.into(), "esp-panic"),
+        ("esp-panic xtensa", made::ESP_XTENSA.into(), "esp-panic"),
+        ("esp8266 text", made::ESP8266.into(), "esp8266"),
+        ("uf2 image", made::uf2(&ram), "UF2"),
+        ("ti-txt image", made::ti_txt(&ram).into(), "TI-TXT"),
+        ("gdb text", made::GDB_TEXT.into(), "text with"),
+        ("j-link text", made::J_LINK_REGISTERS.into(), "text with"),
+    ]
 }
 
-fn bytes_of(name: &str) -> Option<Vec<u8>> {
-    sample(&format!("{M4}/{name}"))
-}
-
-/// The formats of all dumps that were found.
-fn formats(opened: &Opened) -> Vec<String> {
-    let last = |found: &String| found.rsplit(" > ").next().unwrap_or_default().to_string();
-    opened.found.iter().map(last).collect()
+/// All samples: name, bytes, and what they are.
+fn all() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let mut all = made();
+    for (name, format) in SAMPLES {
+        let Some(mut bytes) = sample(&format!("{M4}/{name}")) else { break };
+        if name.ends_with(".b64") {
+            // In a log the device prints a line before them and one behind.
+            let (start, end) = ("= CORE DUMP START =\r\n", "\r\n= CORE DUMP END =\r\n");
+            bytes = [start.as_bytes(), &bytes, end.as_bytes()].concat();
+        }
+        all.push((name, bytes, format));
+    }
+    all
 }
 
 /// Whether a format is an image or a text: then the machine must be told.
@@ -81,64 +116,112 @@ fn is_part(format: &str) -> bool {
     format.starts_with(char::is_uppercase) || format == "text with"
 }
 
-/// Opens `bytes` and checks what was found, all of it.
-fn check(what: &str, bytes: Vec<u8>, wanted: &[&str]) {
-    let needs_machine = wanted.iter().any(|name| is_part(name));
-    let target = needs_machine.then(|| "cortex-m".to_string());
-    let opened = match open_bytes("sample", bytes, &Options { target, ..options() }) {
-        Ok(opened) => opened,
-        Err(error) => panic!("{what}: {error}"),
-    };
-    if needs_machine {
-        let format = &opened.dump.format;
-        assert!(wanted.iter().any(|name| format.starts_with(name)), "{what}: is {format}");
-        return;
-    }
-    assert_eq!(formats(&opened), wanted, "{what}");
+fn options(format: &str) -> Options {
+    let target = is_part(format).then(|| "cortex-m".to_string());
+    Options { target, ..Options::default() }
 }
 
-#[test]
-fn a_sample_is_what_it_is_and_nothing_else() {
-    for (name, format) in SAMPLES {
-        let Some(bytes) = bytes_of(name) else { return };
-        check(name, bytes, &[format]);
+/// The formats of all dumps in `bytes`, or what was said of them.
+fn detected(bytes: Vec<u8>, format: &str) -> Result<Vec<String>, Error> {
+    let opened = open_bytes("sample", bytes, &options(format))?;
+    if opened.found == ["sample"] {
+        return Ok(vec![opened.dump.format]);
     }
+    let last = |found: &String| found.rsplit(" > ").next().unwrap_or_default().to_string();
+    Ok(opened.found.iter().map(last).collect())
 }
 
-#[test]
-fn a_sample_is_found_behind_a_megabyte_of_a_log() {
-    let noise = log_noise(1 << 20);
-    for (name, format) in SAMPLES {
-        let Some(mut bytes) = bytes_of(name) else { return };
-        if name.ends_with(".b64") {
-            // In a log the device prints a line before them and one behind.
-            let (start, end) = ("= CORE DUMP START =\r\n", "\r\n= CORE DUMP END =\r\n");
-            bytes = [start.as_bytes(), &bytes, end.as_bytes()].concat();
-        }
-        check(&format!("{name} behind a log"), [&noise[..], &bytes].concat(), &[format]);
-    }
+/// Whether exactly the `wanted` formats are in `found`.
+fn is_all(found: &[String], wanted: &[&str]) -> bool {
+    found.len() == wanted.len()
+        && found.iter().zip(wanted).all(|(found, wanted)| match is_part(wanted) {
+            true => found.starts_with(wanted),
+            false => found == wanted,
+        })
 }
 
-#[test]
-fn a_sample_without_its_tail_is_still_what_it_is() {
-    for (name, format) in SAMPLES {
-        let Some(mut bytes) = bytes_of(name) else { return };
-        // What is cut off here is cut off in a register block: then nothing is left to serve.
-        if *name == "crashcatcher-v3-regs-only.dmp" || *name == "raw-regs.txt" {
-            continue;
-        }
-        bytes.truncate(bytes.len() - bytes.len() / 8);
-        let what = format!("{name} without its tail");
-        // A format that refuses a cut dump refuses it as itself.
-        let target = is_part(format).then(|| "cortex-m".to_string());
-        match open_bytes("sample", bytes.clone(), &Options { target, ..options() }) {
-            Ok(_) => check(&what, bytes, &[format]),
-            Err(error) => {
-                assert_helpful(&error, &what);
-                assert!(error.to_string().contains(format), "{what}: {error}");
+/// Binary forms that do not tell where they end: all that follows is theirs.
+const NO_END: [&str; 6] = [
+    "zephyr stream",
+    "zephyr flash",
+    "zephyr in memory",
+    "crashcatcher-v3-truncated-region.dmp",
+    "mcoredump-noinit.bin",
+    "crashcatcher-v3-hexdump-clean.txt",
+];
+
+/// Whether a sample is what a device printed.
+fn is_log(name: &str, bytes: &[u8]) -> bool {
+    !NO_END.contains(&name) && bytes.iter().take(200).all(|byte| *byte >= 9)
+}
+
+/// One row of the table: what came out of each way to find the sample.
+fn row(name: &str, bytes: &[u8], format: &'static str, noise: &[u8]) -> [String; 5] {
+    let told = |what: &str, result: Result<Vec<String>, Error>, wanted: &[&str]| match result {
+        Ok(found) if is_all(&found, wanted) => "as itself".to_string(),
+        Ok(found) => format!("WRONG: {found:?}"),
+        // A cut dump may be refused, but as what it is.
+        Err(error) if what == "cut" => {
+            assert_helpful(&error, name);
+            match error.to_string().contains(format) || is_part(format) {
+                true => "refused as itself".into(),
+                false => format!("WRONG: {error}"),
             }
         }
+        Err(error) => format!("WRONG: {error}"),
+    };
+    let cut = bytes[..bytes.len() - bytes.len() / 8].to_vec();
+    // An image or a register text beside a whole dump is a part of it. A log is a log to its end:
+    // what one is followed by is another crash in the same log.
+    let mynewt = mynewt();
+    let (behind, both): (&[u8], &[&str]) = match () {
+        () if is_part(format) => (&mynewt, &["mynewt"]),
+        () if is_log(name, bytes) => (bytes, &[format, format]),
+        () if NO_END.contains(&name) => (&mynewt, &[format]),
+        () => (&mynewt, &[format, "mynewt"]),
+    };
+    let turned: &[&str] = if is_part(format) { &["mynewt"] } else { &["mynewt", format] };
+    [
+        told("whole", detected(bytes.to_vec(), format), &[format]),
+        told("noise", detected([noise, bytes].concat(), format), &[format]),
+        told("cut", detected(cut, format), &[format]),
+        told("before", detected([bytes, b"\n", behind].concat(), format), both),
+        told("behind", detected([&mynewt[..], bytes].concat(), format), turned),
+    ]
+}
+
+/// A core file of Mynewt: a head with its length, one register block, one piece of memory.
+fn mynewt() -> Vec<u8> {
+    let word = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
+    let registers =
+        word(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x2000_0f00, 0x101, 0x200, 1 << 24]);
+    let memory = [0x5a; 256];
+    let mut body = Vec::new();
+    body.extend(word(&[3 | (registers.len() as u32) << 16, 0]));
+    body.extend(&registers);
+    body.extend(word(&[1 | (memory.len() as u32) << 16, 0x2000_0f00]));
+    body.extend(memory);
+    let mut file = word(&[0x690c_47c3, 8 + body.len() as u32]);
+    file.extend(body);
+    file
+}
+
+#[test]
+fn every_sample_of_every_format_is_detected_as_itself_and_nothing_else() {
+    let noise = log_noise(1 << 20);
+    let heads =
+        ["as it is", "behind 1 MiB of log", "without its tail", "before another", "behind another"];
+    println!("| sample | format | {} |", heads.join(" | "));
+    let mut wrong = Vec::new();
+    for (name, bytes, format) in all() {
+        let cells = row(name, &bytes, format, &noise);
+        let name = name.rsplit('/').next().unwrap_or(name);
+        println!("| {name} | {format} | {} |", cells.join(" | "));
+        if cells.iter().any(|cell| cell.starts_with("WRONG")) {
+            wrong.push(format!("{name}: {cells:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Binary dumps whose format tells where they end, behind one another.
@@ -163,8 +246,10 @@ fn of_two_dumps_in_one_file_both_are_found() {
     ];
     let format = |name: &str| SAMPLES.iter().find(|(sample, _)| *sample == name).expect("listed").1;
     for (first, second) in pairs {
-        let (Some(a), Some(b)) = (bytes_of(first), bytes_of(second)) else { return };
-        let what = format!("{first} + {second}");
-        check(&what, [a, b].concat(), &[format(first), format(second)]);
+        let path = |name: &str| sample(&format!("{M4}/{name}"));
+        let (Some(a), Some(b)) = (path(first), path(second)) else { return };
+        let found =
+            detected([a, b].concat(), "").unwrap_or_else(|error| panic!("{first}: {error}"));
+        assert_eq!(found, [format(first), format(second)], "{first} + {second}");
     }
 }

@@ -1,12 +1,15 @@
 //! Crash texts that no sample is there of, and files of unusual make: the same crash as in
 //! `formats.rs`, set by hand as the producer's source prints it.
 
+#[path = "support/made.rs"]
+mod made;
 #[path = "support/formats.rs"]
 mod support;
 
 use coroner::dump::FirmwareId;
 use coroner::open::{Opened, Options};
 use coroner::reason::Signal;
+use made::{CM_BACKTRACE, ESP_RISCV, ESP_XTENSA, J_LINK_REGISTERS, MBED, mongoose, ti_txt, uf2};
 use support::{fixtures, log_noise, open_bytes, sample, try_all_prefixes, try_bit_flips};
 
 fn options() -> Options {
@@ -22,26 +25,6 @@ fn open(text: &str) -> Opened {
 fn register(opened: &Opened, name: &str) -> Option<u64> {
     opened.dump.crashed().and_then(|thread| thread.registers.by_name(name))
 }
-
-const CM_BACKTRACE: &str = "\
-[12:00:01] sensor ok
-Firmware name: CmBacktrace, hardware version: V1.0.0, software version: V0.1.0
-Fault on thread NAME
-===== Thread stack information =====
-  addr: 20001fa0    data: 00000000
-  addr: 20001fa4    data: c0ffee03
-  addr: 20001fa8    data: 00000000
-  addr: 20001fac    data: 20001fb0
-====================================
-=================== Registers information ====================
-  R0 : 90000000  R1 : c0ffee03  R2 : 20000000  R3 : 00000009
-  R12: 00000000  LR : 000000ab  PC : 00000072  PSR: 01000000
-==============================================================
-Bus fault is caused by precise data access violation
-The bus fault occurred address is 90000000
-Show more call stack info by run: addr2line -e CmBacktrace.elf -afpiC 00000072 000000a6
-[12:00:02] booting
-";
 
 #[test]
 fn cm_backtrace_gives_its_eight_registers_and_no_others() {
@@ -70,47 +53,6 @@ fn several_crashes_in_a_log_are_listed_and_the_last_one_is_taken() {
     assert_eq!(register(&opened, "pc"), Some(0x72));
 }
 
-const MBED: &str = "\
-++ MbedOS Fault Handler ++
-
-FaultType: HardFault
-
-Context:
-R0   : 90000000
-R1   : C0FFEE03
-R2   : 20000000
-R3   : 00000009
-R4   : 00000000
-R7   : 20001FA0
-R12  : 00000000
-SP   : 20001FA0
-LR   : 000000AB
-PC   : 00000072
-xPSR : 01000000
-PSP  : 00000000
-MSP  : 20001FA0
-CPUID: 410FC241
-HFSR : 40000000
-MMFSR: 00000000
-BFSR : 00000082
-UFSR : 00000000
-DFSR : 00000000
-AFSR : 00000000
-BFAR : 90000000
-Mode : Thread
-Priv : Privileged
-Stack: MSP
-
--- MbedOS Fault Handler --
-
-++ MbedOS Error Info ++
-Error Status: 0x80FF013D Code: 317 Module: 255
-Error Message: Fault exception
-Location: 0x72
-Error Value: 0x20000140
-Current Thread: main Id: 0x20000200 Entry: 0x119 StackSize: 0x400 StackMem: 0x20001C00 SP: 0x20001FA0
-";
-
 #[test]
 fn mbed_gives_all_registers_and_its_fault_status() {
     let opened = open(MBED);
@@ -125,50 +67,6 @@ fn mbed_gives_all_registers_and_its_fault_status() {
     assert_eq!(thread.name.as_deref(), Some("main"));
     assert_eq!(thread.stack.map(|stack| (stack.low, stack.high)), Some((0x2000_1c00, 0x2000_2000)));
 }
-
-const ESP_RISCV: &str = "\
-I (305) app: start
-Guru Meditation Error: Core  0 panic'ed (Store access fault). Exception was unhandled.
-
-Core  0 register dump:
-MEPC    : 0x4200a1c2  RA      : 0x4200a1b0  SP      : 0x3fc93a80  GP      : 0x3fc8b400
-TP      : 0x3fc88aa0  T0      : 0x40056f68  T1      : 0x00000000  T2      : 0x00000000
-S0/FP   : 0x3fc93ab0  S1      : 0x00000001  A0      : 0x00000000  A1      : 0x3fc8c000
-A2      : 0x00000002  A3      : 0x00000003  A4      : 0x00000004  A5      : 0x00000005
-A6      : 0x00000006  A7      : 0x00000007  S2      : 0x00000012  S3      : 0x00000013
-S4      : 0x00000014  S5      : 0x00000015  S6      : 0x00000016  S7      : 0x00000017
-S8      : 0x00000018  S9      : 0x00000019  S10     : 0x0000001a  S11     : 0x0000001b
-T3      : 0x0000001c  T4      : 0x0000001d  T5      : 0x0000001e  T6      : 0x0000001f
-MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x00000007  MTVAL   : 0x00000010
-MHARTID : 0x00000000
-
-Stack memory:
-3fc93a80: 0x00000001 0x3fc93ab0 0x00000003 0x00000004 0x00000005 0x00000006 0x00000007 0x00000008
-3fc93aa0: 0x00000009 0x0000000a 0x0000000b 0x0000000c 0x0000000d 0x0000000e 0x0000000f 0x00000010
-
-ELF file SHA256: 7d946a8e8
-
-Rebooting...
-";
-
-const ESP_XTENSA: &str = "\
-Guru Meditation Error: Core  1 panic'ed (LoadProhibited). Exception was unhandled.
-
-Core  1 register dump:
-PC      : 0x400d15f1  PS      : 0x00060030  A0      : 0x800d1620  A1      : 0x3ffb4950
-A2      : 0x00000000  A3      : 0x00000001  A4      : 0x00000004  A5      : 0x00000005
-A6      : 0x00000006  A7      : 0x00000007  A8      : 0x800d15ea  A9      : 0x3ffb4930
-A10     : 0x0000000a  A11     : 0x0000000b  A12     : 0x0000000c  A13     : 0x0000000d
-A14     : 0x0000000e  A15     : 0x0000000f  SAR     : 0x0000001f  EXCCAUSE: 0x0000001c
-EXCVADDR: 0x00000008  LBEG    : 0x00000000  LEND    : 0x00000000  LCOUNT  : 0x00000000
-
-Backtrace: 0x400d15ee:0x3ffb4950 0x400d161d:0x3ffb4970 |<-CORRUPTED
-
-Core  0 register dump:
-PC      : 0x4008a3b2  PS      : 0x00060034  A0      : 0x800d2a10  A1      : 0x3ffb1f30
-
-ELF file SHA256: 0123456789abcdef
-";
 
 #[test]
 fn the_panic_text_of_a_riscv_chip_has_registers_stack_and_the_build() {
@@ -221,19 +119,6 @@ fn the_spoilt_fault_words_of_ardupilot_are_not_shown_as_fault_words() {
 fn ram() -> Option<Vec<u8>> {
     sample("qemu-m4-fault/ram.bin")
 }
-
-const J_LINK_REGISTERS: &str = "\
-PC = 00000072, CycleCnt = 00001234
-R0 = 90000000, R1 = C0FFEE03, R2 = 20000000, R3 = 00000009
-R4 = 00000000, R5 = 00000000, R6 = 00000000, R7 = 20001FA0
-R8 = 00000000, R9 = 00000000, R10= 00000000, R11= 00000000
-R12= 00000000
-SP(R13)= 20001FA0, MSP= 20001FA0, PSP= 00000000, R14(LR) = 000000AB
-XPSR = 01000000: APSR = nzcvq, EPSR = 01000000, IPSR = 000 (NoException)
-CFBP = 00000000, CONTROL = 00, FAULTMASK = 00, BASEPRI = 00, PRIMASK = 00
-FPS0 = 00000000, FPS1 = 00000000, FPS16= 40A00000, FPS17= 00000000
-FPSCR = 00000000
-";
 
 fn check_ram(opened: &Opened, what: &str) {
     assert_eq!(opened.dump.memory.u32_le(0x2000_000c), Some(0x1122_3344), "{what}");
@@ -303,26 +188,9 @@ fn hex_word(word: &[u8]) -> String {
 #[test]
 fn ti_txt_and_uf2_images_open_like_the_others() {
     let Some(ram) = ram() else { return };
-    let mut text = "@20000000\n".to_string();
-    for row in ram.chunks(16) {
-        let bytes: Vec<_> = row.iter().map(|b| format!("{b:02X}")).collect();
-        text.push_str(&(bytes.join(" ") + "\n"));
-    }
-    text.push_str("q\n");
-    check_ram(&open(&text), "TI-TXT");
+    check_ram(&open(&ti_txt(&ram)), "TI-TXT");
 
-    let mut uf2 = Vec::new();
-    let count = ram.len().div_ceil(256) as u32;
-    for (n, payload) in (0..count).zip(ram.chunks(256)) {
-        let addr = 0x2000_0000 + n * 256;
-        let head = [0x0a32_4655, 0x9e5d_5157, 0, addr, payload.len() as u32, n, count, 0];
-        let mut block: Vec<u8> = head.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
-        block.extend_from_slice(payload);
-        block.resize(508, 0);
-        block.extend_from_slice(&0x0ab1_6f30u32.to_le_bytes());
-        uf2.extend(block);
-    }
-    let opened = open_bytes("ram.uf2", uf2, &options()).expect("an image");
+    let opened = open_bytes("ram.uf2", uf2(&ram), &options()).expect("an image");
     check_ram(&opened, "UF2");
 }
 
@@ -400,52 +268,12 @@ fn the_digits_that_esp_backtrace_prints_hold_an_elf_core() {
     assert!(opened.dump.notes.iter().any(|note| note.words.contains("cut off")));
 }
 
-/// The M4 crash as Mongoose OS prints it on an STM32, with lines broken at 160 characters.
 #[test]
 fn the_json_of_mongoose_os_holds_registers_memory_and_tasks() {
-    use base64::Engine as _;
     let Some(ram) = ram() else { return };
-    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let general = [
-        0x9000_0000u32,
-        0xc0ff_ee03,
-        0x2000_0000,
-        9,
-        0,
-        0,
-        0,
-        0x2000_1fa0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0x2000_1fa0,
-        0xab,
-        0x72,
-        0x0100_0000,
-    ];
-    let mut registers: Vec<u8> = general.iter().flat_map(|word| word.to_le_bytes()).collect();
-    registers.extend([0; 64]);
-    registers.extend(0x40a0_0000u64.to_le_bytes());
-    registers.extend([0; 56 + 4]);
-    registers.extend(0x2000_1fa0u32.to_le_bytes());
-    registers.extend([0; 4]);
-    let crc = crc32fast::hash(&ram);
-    let json = format!(
-        "{{\"arch\": \"STM32\", \"REGS\": {{\"addr\": 536870912, \"data\": \"{}\"}}, \"freertos\": \
-         {{\"cur\": 536875008, \"tasks\": [{{\"h\": 536875008, \"n\": \"mgos\", \"cpri\": 5, \"sp\": 1}}, \
-         {{\"h\": 536875520, \"n\": \"IDLE\", \"cpri\": 0, \"sp\": 536872960}}]}}, \"SRAM\": \
-         {{\"addr\": 536870912, \"data\": \"{}\", \"crc32\": {crc}}}}}",
-        base64(&registers),
-        base64(&ram)
-    );
-    let mut log = "[Jan 1 12:00] booting\r\n[Jan 1 12:00] --- BEGIN CORE DUMP ---\r\n".to_string();
-    for piece in json.as_bytes().chunks(160) {
-        log.push_str(&format!("[Jan 1 12:00] {}\r\n", String::from_utf8_lossy(piece)));
-    }
-    let cut = log[..log.len() - 900].to_string();
-    log.push_str("[Jan 1 12:00] ---- END CORE DUMP ----\r\n");
+    let log = mongoose(&ram);
+    // Without its last line and some of the memory in front of it.
+    let cut = log[..log.len() - 940].to_string();
     let opened = open(&log);
     check_ram(&opened, "Mongoose OS");
     assert_eq!(register(&opened, "pc"), Some(0x72));

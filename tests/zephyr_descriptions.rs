@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All that GDB takes a description for; Xtensa and Hexagon have their numbers compiled in.
-const ARCHS: [&str; 9] =
-    ["aarch64", "arm", "cortex-m", "i386", "riscv32", "riscv32e", "riscv64", "sparc", "x86-64"];
+const ARCHS: [&str; 10] = [
+    "aarch64", "arm", "cortex-m", "i386", "riscv32", "riscv32d", "riscv32e", "riscv64", "sparc",
+    "x86-64",
+];
 
 #[test]
 fn the_list_holds_every_register_set_that_has_a_description() {
@@ -83,7 +85,10 @@ fn gdb_takes_every_description_without_a_warning_and_shows_all_registers_by_name
             let text = ask(&gdb, registers, &["info all-registers", "show architecture"]);
             assert_no_warning(name, &text);
             let shown = shown(&text);
-            for (index, register) in arch.registers.iter().enumerate() {
+            // Where it takes the target for Linux, GDB shows these only to who asks by name.
+            let is_listed = |name: &str| !name.starts_with("orig_") && !name.ends_with("s_base");
+            let listed = arch.registers.iter().enumerate().filter(|(_, r)| is_listed(&r.name));
+            for (index, register) in listed {
                 let line = shown.iter().find(|(name, _)| *name == register.name);
                 let (_, line) = line.unwrap_or_else(|| panic!("{name}: {}\n{text}", register.name));
                 let wanted = format!("{:#x}", value(&arch, index));

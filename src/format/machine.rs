@@ -172,8 +172,10 @@ pub fn xtensa_by_addresses(
     for name in context.targets.chip_names() {
         let chip = context.targets.chip(name)?;
         let arch = context.targets.arch(&chip.arch)?;
+        // The ESP8266 lies in the same places, but its texts are others'.
+        let windowed = arch.register("windowbase").is_some();
         let holds_all = addrs.iter().all(|addr| chip.memory_at(*addr).is_some());
-        if arch.elf_machine == EM_XTENSA && holds_all {
+        if arch.elf_machine == EM_XTENSA && windowed && holds_all {
             fitting.push(Machine { arch, chip: Some(chip) });
         }
     }

@@ -5,6 +5,7 @@ pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
+pub mod esp8266;
 pub mod esp_idf;
 pub mod esp_panic;
 pub mod esp_rs;
@@ -101,6 +102,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &zephyr::Zephyr,
     &nuttx::NuttxLog,
     &esp_panic::EspPanic,
+    &esp8266::Esp8266,
     &px4_log::Px4Log,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,

@@ -35,6 +35,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::ESP_PANIC_BLOCKS,
+    &format::esp8266::ESP8266_BLOCKS,
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,

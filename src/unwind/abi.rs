@@ -14,7 +14,10 @@ pub(super) enum Family {
     Aarch64,
     X86,
     X86_64,
+    /// With register windows.
     Xtensa,
+    /// Without: the CALL0 ABI.
+    XtensaCall0,
     Other,
 }
 
@@ -50,6 +53,7 @@ impl Abi {
             header::EM_AARCH64 => Family::Aarch64,
             header::EM_386 => Family::X86,
             header::EM_X86_64 => Family::X86_64,
+            header::EM_XTENSA if arch.register("windowbase").is_none() => Family::XtensaCall0,
             header::EM_XTENSA => Family::Xtensa,
             _ => Family::Other,
         };
@@ -64,7 +68,7 @@ impl Abi {
             Family::Aarch64 => (16, Some("x30"), fp("x29", 8, 0, 16)),
             Family::X86 => (4, None, fp("ebp", 4, 0, 8)),
             Family::X86_64 => (16, None, fp("rbp", 8, 0, 16)),
-            Family::Xtensa => (16, Some("a0"), None),
+            Family::Xtensa | Family::XtensaCall0 => (16, Some("a0"), None),
             Family::Other => (word.max(1), None, None),
         };
         Abi { family, word, stack_align, link, frame_pointer }
@@ -83,6 +87,7 @@ impl Abi {
             Family::Aarch64 => matches!(dwarf, 19..=29 | 72..=79),
             Family::X86 => matches!(dwarf, 3 | 5 | 6 | 7),
             Family::X86_64 => matches!(dwarf, 3 | 6 | 12..=15),
+            Family::XtensaCall0 => matches!(dwarf, 12..=15),
             Family::Xtensa | Family::Other => false,
         }
     }

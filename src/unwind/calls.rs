@@ -4,7 +4,8 @@
 //! addresses do not; of those that do, a direct call also tells which function it went to.
 //!
 //! Sources: RISC-V unprivileged ISA 20191213, 2.5 and 16.4; ARM DDI 0403E, A7.7.18-19, and DDI
-//! 0406C, A8.8.25; ARM DDI 0487, C6.2 (BL, BLR); Intel SDM volume 2A, CALL.
+//! 0406C, A8.8.25; ARM DDI 0487, C6.2 (BL, BLR); Intel SDM volume 2A, CALL; Xtensa ISA Reference
+//! Manual (RI-2010.1), chapter 6 (CALL0, CALLX0).
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -28,8 +29,21 @@ pub(super) fn before(family: Family, memory: &Memory, return_addr: u64) -> Optio
         Family::Arm => thumb(memory, return_addr & !1, return_addr & 1 != 0),
         Family::Aarch64 => aarch64(memory, return_addr),
         Family::X86 | Family::X86_64 => x86(memory, return_addr),
+        Family::XtensaCall0 => call0(memory, return_addr),
         Family::Xtensa | Family::Other => None,
     }
+}
+
+/// CALL0 and CALLX0 of Xtensa, three bytes each.
+fn call0(memory: &Memory, return_addr: u64) -> Option<Call> {
+    let at = return_addr.checked_sub(3)?;
+    let [a, b, c] = memory.array(at)?;
+    let code = u32::from_le_bytes([a, b, c, 0]);
+    if code & 0x3f == 0x05 {
+        let offset = sign_extend(code >> 6, 18) << 2;
+        return Some(Call::To((at & !3).wrapping_add_signed(offset).wrapping_add(4)));
+    }
+    (code & 0xff_f0ff == 0xc0).then_some(Call::Indirect)
 }
 
 /// Where the code at `addr` jumps to at once: the entry of a table of jumps, as ROMs have them.

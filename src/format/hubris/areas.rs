@@ -54,6 +54,15 @@ impl Format for HubrisAreas {
         piece.hint == Some(NAME) || is_head(&piece.bytes)
     }
 
+    fn extent(&self, piece: &Piece) -> Option<u64> {
+        let areas = chain(&piece.bytes);
+        let ends = areas.iter().filter_map(|at| {
+            let len = u32_at(&piece.bytes, (*at as usize).checked_add(8)?)?;
+            Some(u64::from(at.checked_add(len)?))
+        });
+        ends.max()
+    }
+
     fn find(&self, piece: &Piece) -> Vec<Range<usize>> {
         // The areas after the first belong to it.
         let first = find_heads(&piece.bytes, MAGIC, is_head).into_iter().next();
@@ -67,28 +76,29 @@ impl Format for HubrisAreas {
         dump.notes = piece.notes.clone();
         let mut registers = Registers::unknown(dump.arch.clone());
         registers.set_why_missing("register not in the dump");
-        let first = u32_at(&piece.bytes, 4).unwrap_or_default();
-        let mut at = 0u32;
-        for number in 0..MOST_AREAS {
-            let area = piece.bytes.slice((at as usize).min(piece.bytes.len())..);
-            if !is_head(&area) {
-                let found = "other bytes: the dump ends before it, or was overwritten";
-                let fault = Fault::new(NAME, "area header", at.into(), "01 DE DE AD", found);
-                if number == 0 {
-                    return Err(in_input(fault));
-                }
-                dump.warn(fault.to_string());
-                break;
-            }
-            if let Err(fault) = read_area(&area, at, &mut registers, &mut dump, piece) {
+        let areas = chain(&piece.bytes);
+        let broken = |at: u32| {
+            let found = "other bytes: the dump ends before it, or was overwritten";
+            Fault::new(NAME, "area header", at.into(), "01 DE DE AD", found)
+        };
+        if areas.is_empty() {
+            return Err(in_input(broken(0)));
+        }
+        for at in &areas {
+            let area = piece.bytes.slice((*at as usize).min(piece.bytes.len())..);
+            if let Err(fault) = read_area(&area, *at, &mut registers, &mut dump, piece) {
                 dump.warn(format!("{fault}: the rest of the area is left out"));
             }
-            // Areas may lie anywhere; only those behind the first are in this file.
-            let next = u32_at(&area, 20).unwrap_or_default();
-            match next.checked_sub(first) {
-                Some(offset) if next != 0 && offset > at => at = offset,
-                _ => break,
-            }
+        }
+        // The last one may name one more, which is not where it should be.
+        let first = u32_at(&piece.bytes, 4).unwrap_or_default();
+        let last = areas.last().copied().unwrap_or_default();
+        let next = (last as usize).checked_add(20).and_then(|place| u32_at(&piece.bytes, place));
+        if let Some(offset) = next.filter(|next| *next != 0).and_then(|n| n.checked_sub(first))
+            && offset > last
+            && areas.len() < MOST_AREAS
+        {
+            dump.warn(broken(offset).to_string());
         }
         if registers.any_known() {
             let mut thread = Thread::new(1, registers);
@@ -102,6 +112,23 @@ impl Format for HubrisAreas {
         }
         Ok(dump)
     }
+}
+
+/// Where the areas begin that lie behind the first, which is at 0.
+fn chain(bytes: &[u8]) -> Vec<u32> {
+    let first = u32_at(bytes, 4).unwrap_or_default();
+    let mut all = Vec::new();
+    let mut at = 0u32;
+    while all.len() < MOST_AREAS && bytes.get(at as usize..).is_some_and(is_head) {
+        all.push(at);
+        // Areas may lie anywhere; only those behind the first are in this file.
+        let next = (at as usize).checked_add(20).and_then(|place| u32_at(bytes, place));
+        match next.filter(|next| *next != 0).and_then(|next| next.checked_sub(first)) {
+            Some(offset) if offset > at => at = offset,
+            _ => break,
+        }
+    }
+    all
 }
 
 fn is_head(bytes: &[u8]) -> bool {

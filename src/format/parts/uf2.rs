@@ -42,7 +42,7 @@ impl Part for Uf2 {
     }
 
     fn recognises(&self, piece: &Piece) -> bool {
-        is_block(&piece.bytes)
+        first_block(&piece.bytes).is_some()
     }
 
     fn may_hold_a_dump(&self) -> bool {
@@ -53,7 +53,8 @@ impl Part for Uf2 {
         let mut runs = Runs::default();
         let mut contents = PartContents::default();
         let mut damaged = 0u32;
-        for block in piece.bytes.chunks(BLOCK_LEN) {
+        let start = first_block(&piece.bytes).unwrap_or_default();
+        for block in piece.bytes.get(start..).unwrap_or_default().chunks(BLOCK_LEN) {
             match payload(block) {
                 Some(Some((addr, bytes))) => runs.add(addr, bytes),
                 Some(None) => {}
@@ -69,6 +70,13 @@ impl Part for Uf2 {
         contents.extents = runs.into_extents();
         Ok(contents)
     }
+}
+
+/// Where the first whole block begins. What is in front of it is no image: a log, for one.
+fn first_block(bytes: &[u8]) -> Option<usize> {
+    let whole = |at: &usize| bytes.get(*at..).is_some_and(|block| payload(block).is_some());
+    let magic = MAGIC.map(u32::to_le_bytes).concat();
+    memchr::memmem::find_iter(bytes, &magic).find(whole)
 }
 
 fn is_block(bytes: &[u8]) -> bool {
