@@ -15,7 +15,7 @@ cortex_m() {
     boot=(-kernel "$secure" -device "loader,file=$elf")
   fi
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 qemu-system-arm -machine "$1" "${semihosting[@]}",arg=faults,arg="$3",arg="$sink" \
+  (cd "$work" && emulate 60 qemu-system-arm -machine "$1" "${semihosting[@]}",arg=faults,arg="$3",arg="$sink" \
     "${boot[@]}" >console.txt)
   if [ "$sink" = uart ]; then to_core; input=$work/console.txt; fi
 }
@@ -72,7 +72,7 @@ ways_to_die() {
       third)
         cortex_m "$board" "$target" Retry
         local status=0
-        (cd "$work" && timeout 20 qemu-system-arm -machine "$board" "${semihosting[@]}",arg=faults,arg=R,arg=file \
+        (cd "$work" && timeout 60 qemu-system-arm -machine "$board" "${semihosting[@]}",arg=faults,arg=R,arg=file \
           -kernel "$elf" >/dev/null 2>&1 </dev/null) || status=$?
         check "$machine: a third fault resets" [ "$status" = 4 ] ;;
       # compact: kept packed, more than the 4 KiB of memory would hold otherwise.

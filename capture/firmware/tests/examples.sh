@@ -9,14 +9,14 @@ examples_tests() {
   for program in flash_then_upload retained_then_flash; do
     elf=$(built $m0 demo)/$program scene="example $program"
     rm -f "$work/core.elf"
-    (cd "$work" && emulate 20 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
+    (cd "$work" && emulate 60 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
     opened 'bt' 'control \(' '__cortex_m_rt_main'
   done
   build $rv32 demo -p firmware-riscv
   machine='RV32 (virt)' scene='example uart' sink=uart
   elf=$(built $rv32 demo)/uart
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
+  (cd "$work" && emulate 60 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
   to_core
   input=$work/console.txt
   opened 'bt' '#0 .*level \(tank=0xf0000000\)' '__riscv_rt_main'

@@ -6,7 +6,7 @@
 harts() {
   elf=$(built "$2" demo)/harts sink=file
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 "qemu-system-riscv$1" -machine virt -smp 2 "${semihosting[@]}",arg=harts,arg="$3" \
+  (cd "$work" && emulate 60 "qemu-system-riscv$1" -machine virt -smp 2 "${semihosting[@]}",arg=harts,arg="$3" \
     -bios "$elf" >console.txt)
 }
 

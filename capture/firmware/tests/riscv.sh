@@ -10,7 +10,7 @@ riscv() {
   elf=$(built "$2" demo)/faults
   rm -f "$work/core.elf"
   [ -f "$work/flash.img" ] || truncate -s 32M "$work/flash.img"
-  (cd "$work" && emulate 20 "qemu-system-riscv$1" -machine virt "${semihosting[@]}",arg=faults,arg="$3",arg="$sink" \
+  (cd "$work" && emulate 60 "qemu-system-riscv$1" -machine virt "${semihosting[@]}",arg=faults,arg="$3",arg="$sink" \
     -bios "$elf" -drive if=pflash,format=raw,unit=1,file=flash.img >console.txt)
   if [ "$sink" = uart ]; then to_core; input=$work/console.txt; fi
 }
@@ -75,7 +75,7 @@ riscv_ways() {
 tags() {
   elf=$(built "$2" demo)/tags sink=file scene=abort
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 "qemu-system-riscv$1" -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
+  (cd "$work" && emulate 60 "qemu-system-riscv$1" -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
   opened $'bt\nx/xw &tags::LAST_ERROR\nx/xw &tags::BOOTS\nx/xw &tags::WAKE_UPS\nx/xw &tags::FAST_WAKE_UPS' \
     '__riscv_rt_main' 'LAST_ERROR.*0x00000017' 'BOOTS.*0x00000009' 'WAKE_UPS.*0x0000002a' 'FAST_WAKE_UPS.*0x00000035'
   secrets_are_absent tags::KEY

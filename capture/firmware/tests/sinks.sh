@@ -12,7 +12,7 @@ bare_c() {
     -T "$directory/$script" -L "$root/capture/link" -Wl,--build-id -Wl,-z,noexecstack "$@" "$directory/main.c" \
     "$(built thumbv7m-none-eabi demo)/libcoroner_capture_c.a" -o "$elf"
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 qemu-system-arm -machine mps2-an385 "${semihosting[@]}" -kernel "$elf" >console.txt)
+  (cd "$work" && emulate 60 qemu-system-arm -machine mps2-an385 "${semihosting[@]}" -kernel "$elf" >console.txt)
   # What a host does with the records: block 0 is the last of them.
   arm-none-eabi-objcopy -I ihex -O binary "$work/console.txt" "$work/core.elf"
   opened $'bt\np last_error\np wake_ups\np fast_wake_ups\np boot_count' '#0 .*follow \(sensor=.*0x90000000, round=.*7\)' \

@@ -21,7 +21,7 @@ build_freertos() {
 system() {
   elf=$2 sink=file
   rm -f "$work/core.elf"
-  (cd "$work" && emulate 20 qemu-system-arm -machine "$1" "${semihosting[@]}",arg=program,arg="${3:-}" \
+  (cd "$work" && emulate 60 qemu-system-arm -machine "$1" "${semihosting[@]}",arg=program,arg="${3:-}" \
     -kernel "$elf" >console.txt)
 }
 
