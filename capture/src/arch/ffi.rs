@@ -5,18 +5,27 @@
 use core::ffi::{CStr, c_char, c_void};
 
 use super::live::Live;
+#[cfg(cortex_m)]
 use super::semihosting;
+#[cfg(target_arch = "xtensa")]
+use super::xtensa::{BaseSaveArea, State};
 use crate::config::{Config, Pace};
 use crate::crash::Crash;
+#[cfg(cortex_m)]
 use crate::frames::CortexM;
+#[cfg(cortex_m)]
 use crate::freertos::{Kernel, Lists};
+#[cfg(cortex_m)]
 use crate::layout::task as task_bits;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
 use crate::sink::text::Text;
 use crate::sink::{Callback, Sink, SinkError};
+#[cfg(cortex_m)]
 use crate::table::{Entry, Table};
-use crate::task::{State, Task, Tasks};
+#[cfg(cortex_m)]
+use crate::task::State;
+use crate::task::{Task, Tasks};
 use crate::write::{Outcome, Room, Scratch, write};
 
 /// `coroner_area`.
@@ -72,6 +81,7 @@ pub struct CTask {
     name: *const c_char,
 }
 
+#[cfg(cortex_m)]
 impl From<CTask> for Entry {
     fn from(task: CTask) -> Self {
         let mut name = [0; task_bits::NAME_LEN];
@@ -103,6 +113,7 @@ impl From<CTask> for Entry {
     }
 }
 
+#[cfg(cortex_m)]
 /// `coroner_saved`.
 fn frame(saved: u8) -> CortexM {
     match saved {
@@ -161,6 +172,7 @@ fn region(from: &CRegion) -> Region {
     region.named(name.to_str().unwrap_or(""))
 }
 
+#[cfg(cortex_m)]
 /// `coroner_write`: writes the dump of `crash`; answers 0 complete, 1 truncated, 2 stopped, 3 failed.
 ///
 /// # Safety
@@ -183,6 +195,7 @@ pub unsafe extern "C" fn coroner_write(
     unsafe { write_tasks(config, crash, &mut table, task_count, (room, room_len), sink) }
 }
 
+#[cfg(cortex_m)]
 /// `coroner_write_freertos`: the same with the tasks that FreeRTOS' own lists lead to.
 ///
 /// # Safety
@@ -206,10 +219,10 @@ pub unsafe extern "C" fn coroner_write_freertos(
 
 /// # Safety
 /// As [`coroner_write`].
-unsafe fn write_tasks(
+unsafe fn write_tasks<A: super::Arch>(
     config: &CConfig,
     crash: &Crash<'_>,
-    tasks: &mut impl Tasks<super::Arm>,
+    tasks: &mut impl Tasks<A>,
     task_count: usize,
     (room, room_len): (*mut u8, usize),
     sink: &CSink,
@@ -279,6 +292,72 @@ unsafe fn write_tasks(
     outcome as u8
 }
 
+/// `coroner_write_esp_idf`: writes the dump of a crash on Xtensa from ESP-IDF's `XtExcFrame` at
+/// `frame`. `loops`: `XCHAL_HAVE_LOOPS`.
+///
+/// # Safety
+/// All pointers are valid, and the memory map of `config` is true. `room` is aligned to 8.
+#[cfg(target_arch = "xtensa")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coroner_write_esp_idf(
+    config: &CConfig,
+    frame: usize,
+    loops: bool,
+    message: *const c_char,
+    room: *mut u8,
+    room_len: usize,
+    sink: &CSink,
+) -> u8 {
+    // SAFETY: the frame and its memory are what the system says.
+    let mut live = unsafe { Live::new(&Config::MINIMAL) };
+    let state = State::of_esp_idf(frame, loops, &mut live);
+    // SAFETY: the caller's word.
+    unsafe { write_state(config, state, message, (room, room_len), sink) }
+}
+
+/// `coroner_write_zephyr`: the same from Zephyr's frame at `esf`.
+///
+/// # Safety
+/// As [`coroner_write_esp_idf`].
+#[cfg(target_arch = "xtensa")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coroner_write_zephyr(
+    config: &CConfig,
+    frame: usize,
+    area: &BaseSaveArea,
+    message: *const c_char,
+    room: *mut u8,
+    room_len: usize,
+    sink: &CSink,
+) -> u8 {
+    // SAFETY: as above.
+    let mut live = unsafe { Live::new(&Config::MINIMAL) };
+    let state = State::of_zephyr(frame, *area, &mut live);
+    // SAFETY: the caller's word.
+    unsafe { write_state(config, state, message, (room, room_len), sink) }
+}
+
+/// # Safety
+/// As [`coroner_write_esp_idf`].
+#[cfg(target_arch = "xtensa")]
+unsafe fn write_state(
+    config: &CConfig,
+    state: Option<State>,
+    message: *const c_char,
+    room: (*mut u8, usize),
+    sink: &CSink,
+) -> u8 {
+    let Some(state) = state else { return Outcome::Failed as u8 };
+    let mut crash = state.crash();
+    if !message.is_null() {
+        // SAFETY: a string that ends with NUL and lives until this call is over.
+        crash.cause.message = unsafe { CStr::from_ptr(message) }.to_str().unwrap_or("");
+    }
+    let mut tasks = crate::task::Single { name: "crashed", stack: config.main_stack.into() };
+    // SAFETY: the caller's word.
+    unsafe { write_tasks::<super::Xtensa>(config, &crash, &mut tasks, 1, room, sink) }
+}
+
 struct Run<'a> {
     config: &'a Config<'a>,
     crash: &'a Crash<'a>,
@@ -289,10 +368,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn write(&mut self, tasks: &mut impl Tasks<super::Arm>, mut sink: impl Sink) -> Outcome {
+    fn write<A: super::Arch>(&mut self, tasks: &mut impl Tasks<A>, mut sink: impl Sink) -> Outcome {
         let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
         let (config, crash) = (self.config, self.crash);
-        let outcome = write::<super::Arm, _>(config, crash, tasks, self.live, &mut sink, room);
+        let outcome = write::<A, _>(config, crash, tasks, self.live, &mut sink, room);
         sink.finish();
         outcome
     }
@@ -318,23 +397,27 @@ impl<S: Sink, P: Fn() -> Pace> Sink for Paced<S, P> {
     }
 }
 
+#[cfg(cortex_m)]
 #[allow(improper_ctypes, reason = "C only hands the pointer back")]
 unsafe extern "C" {
     /// The program's handler.
     safe fn coroner_crashed(crash: &Crash<'_>) -> !;
 }
 
+#[cfg(cortex_m)]
 #[unsafe(no_mangle)]
 fn coroner_on_crash(crash: &Crash<'_>) -> ! {
     coroner_crashed(crash)
 }
 
+#[cfg(cortex_m)]
 /// `coroner_in_interrupt`: whether the crash was inside an interrupt or exception handler.
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_in_interrupt(crash: &Crash<'_>) -> bool {
     crash.cause.in_interrupt
 }
 
+#[cfg(cortex_m)]
 /// `coroner_abort`: keeps file, line and message, and crashes.
 ///
 /// # Safety
@@ -351,6 +434,7 @@ pub unsafe extern "C" fn coroner_abort(
     super::say_and_trap(crate::crash::Kind::Abort, file, line, message)
 }
 
+#[cfg(cortex_m)]
 /// `coroner_exit`: ends an emulator through semihosting, for tests.
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_exit(status: u32) -> ! {
@@ -360,6 +444,7 @@ pub extern "C" fn coroner_exit(status: u32) -> ! {
     }
 }
 
+#[cfg(cortex_m)]
 /// `coroner_reset`: resets the chip, keeping memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_reset() -> ! {
