@@ -32,11 +32,11 @@ pub enum Error {
     },
 
     /// No format and no carrier recognised the input.
-    #[error("{file}: not a dump that is known here: {why}")]
+    #[error("{file}: {why}")]
     Unrecognised {
         /// The name of the input, as the user gave it.
         file: String,
-        /// What was seen, what was tried, what to do instead.
+        /// What it is and what to do instead; of something unknown what was seen and tried.
         why: String,
     },
 

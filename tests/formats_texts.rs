@@ -102,6 +102,19 @@ fn the_panic_text_of_an_xtensa_chip_shows_both_cores_and_the_crashed_one_first()
 /// A CrashCatcher stream as ArduPilot writes it: of the fault status only the lowest byte of the
 /// first word, five times.
 #[test]
+fn the_panic_text_of_esp32_arduino_opens_and_its_hash_of_zeros_says_nothing() {
+    let text = ESP_XTENSA
+        .replace("Core  1", "Core 1")
+        .replace("Core  0", "Core 0")
+        .replace("0123456789abcdef", "0000000000000000");
+    let opened = open_bytes("serial.txt", text.into_bytes(), &Options::default()).expect("a text");
+    assert_eq!(opened.dump.format, "ESP-IDF panic text");
+    let cores: Vec<_> = opened.dump.threads.iter().map(|t| (t.core, t.crashed)).collect();
+    assert_eq!(cores, [(Some(1), true), (Some(0), false)]);
+    assert!(opened.dump.identity.firmware.is_empty(), "{:?}", opened.dump.identity.firmware);
+}
+
+#[test]
 fn the_spoilt_fault_words_of_ardupilot_are_not_shown_as_fault_words() {
     let Some(mut bytes) = sample("qemu-m4-fault/dumps/crashcatcher-v3-fpu.dmp") else { return };
     let at = bytes.len() - 20;

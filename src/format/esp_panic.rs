@@ -7,7 +7,8 @@
 //! * both: before it `Guru Meditation Error: Core  1 panic'ed (...)`, or what abort and assert
 //!   say; behind it `ELF file SHA256: <digits>`.
 //!
-//! A chip with two cores prints a register dump of each.
+//! A chip with two cores prints a register dump of each. ESP32 Arduino prints the same, in 1.x with
+//! one blank before the core's number and a hash of zeros.
 //!
 //! Source: ESP-IDF v4.1 to v6.0, `components/esp_system/port/arch/*/panic_arch.c`, `panic.c`;
 //! what Espressif's decoder `esp_idf_panic_decoder` 1.2 takes. No real log is among the samples.
@@ -114,7 +115,9 @@ impl Format for EspPanic {
             dump.reason.words.clone_from(text);
             dump.reason.signal = crate::reason::Signal::Abrt;
         }
-        if let Some(digits) = sha256.filter(|digits| digits.len() >= 8) {
+        // Arduino's core 1.x prints zeros: its loader does not know the hash.
+        let told = |digits: &String| digits.len() >= 8 && digits.bytes().any(|digit| digit != b'0');
+        if let Some(digits) = sha256.filter(told) {
             dump.identity.firmware.push(FirmwareId::ElfSha256(digits));
         }
         dump.texts = texts;

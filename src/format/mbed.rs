@@ -5,7 +5,7 @@
 //! UFSR, DFSR, AFSR, SHCSR, and, where valid, MMFAR and BFAR. CFSR is UFSR << 16 | BFSR << 8 |
 //! MMFSR. Behind it an `Error Info` block with message, location and current thread.
 //!
-//! Source: mbed-os 6.17, `platform/source/TARGET_CORTEX_M/mbed_fault_handler.c`,
+//! Source: mbed-os 6.17 and 03ce919, `platform/source/TARGET_CORTEX_M/mbed_fault_handler.c`,
 //! `platform/source/mbed_error.c`. No real log is among the samples.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]

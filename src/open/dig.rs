@@ -88,7 +88,10 @@ pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>
         let mut piece = Piece::outermost(input.bytes.clone());
         let by_name = || vendor_names::address(&input.name, input.bytes.len() as u64);
         piece.addr = options.base.or(input.addr).or_else(by_name);
-        search.dig(piece);
+        // A program has no dump in it, however much some of its bytes look like one.
+        if !elsewhere::is_program(&piece.bytes) || options.base.is_some() || only.is_some() {
+            search.dig(piece);
+        }
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
             dug.useless.push(nothing_in(input, search.faults));
@@ -260,9 +263,10 @@ fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
     if !faults.is_empty() {
         return Error::Input { file: input.name.clone(), fault: Box::new(faults.swap_remove(0)) };
     }
-    let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
-    let tried = titles.collect::<Vec<_>>().join(", ");
-    let seen = elsewhere::what_it_is(&input.bytes);
-    let why = format!("{seen}; tried: {tried}");
+    let why = elsewhere::what_it_is(&input.bytes).unwrap_or_else(|seen| {
+        let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
+        let tried = titles.collect::<Vec<_>>().join(", ");
+        format!("not a dump that is known here: {seen} (tried: {tried})")
+    });
     Error::Unrecognised { file: input.name.clone(), why }
 }

@@ -1,6 +1,6 @@
 //! What is no dump of a device, and where to go with it instead: one helpful sentence.
 
-use crate::cursor::u32_at;
+use crate::cursor::{u16_at, u32_at};
 use crate::format::elf;
 use std::ops::Range;
 
@@ -40,6 +40,14 @@ const HEADS: &[(&[u8], &str)] = &[
         as text (savebin, regs) and name both",
     ),
     (b"!<arch>\n", "it is a library, not a dump"),
+    (b"\x89PNG", "it is a picture (PNG): attach the dump's file itself, not a photo of it"),
+    (b"\xff\xd8\xff", "it is a picture (JPEG): attach the dump's file itself, not a photo of it"),
+    (b"%PDF", "it is a PDF document: attach the dump's file itself"),
+    (b"<!DOCTYPE", "it is a web page, perhaps one about the file: download the file itself"),
+    (b"<html", "it is a web page, perhaps one about the file: download the file itself"),
+    (b"SQLite format 3", "it is an SQLite database, not a dump"),
+    (b"Rar!", "it is a RAR archive: unpack it and name the dump in it"),
+    (b"BZh", "it is packed with bzip2: unpack it first"),
 ];
 
 /// Texts that tell a script of a debugger, which names dumps but holds none.
@@ -57,51 +65,92 @@ const HEAD_LEN: usize = 4096;
 const CORTEX_M_RAM: Range<u32> = 0x1000_0000..0x4000_0000;
 const CORTEX_M_CODE: Range<u32> = 0x0000_0001..0x3000_0000;
 
-/// What `bytes` are, and what to do with them.
-pub(super) fn what_it_is(bytes: &[u8]) -> String {
+/// `e_type` of a file that a compiler left for the linker.
+const ET_REL: u16 = 1;
+/// A tar archive has its mark here.
+const TAR_OFF: usize = 257;
+/// So much of a text is quoted.
+const QUOTED: usize = 40;
+
+/// Whether `bytes` are an ELF file that is no core.
+pub(super) fn is_program(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF") && !elf::is_core(bytes)
+}
+
+/// What `bytes` are, and what to do with them; the error is what they look like, of bytes that
+/// nobody knows.
+pub(super) fn what_it_is(bytes: &[u8]) -> Result<String, String> {
     let head = bytes.get(..HEAD_LEN).unwrap_or(bytes);
     let same = |byte: u8| head.iter().all(|b| *b == byte);
     if bytes.is_empty() {
-        return "it is empty".into();
+        return Ok("it is empty: nothing was saved".into());
     }
-    if bytes.starts_with(b"\x7fELF") && !elf::is_core(bytes) {
-        return "it is an ELF file that runs, not a core dump: pass it with --elf, and the dump as \
-                input"
-            .into();
+    if is_program(bytes) {
+        let kind = u16_at(bytes, 16)
+            .map(|kind| if kind == ET_REL { "an object file" } else { "a program" });
+        let kind = kind.unwrap_or("an ELF file");
+        return Ok(format!(
+            "it is {kind}, not what it left behind when it crashed: pass the dump here, and the \
+             program with its symbols with --elf"
+        ));
     }
     if let Some((_, words)) = HEADS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return (*words).into();
+        return Ok((*words).into());
+    }
+    if bytes.get(TAR_OFF..).is_some_and(|rest| rest.starts_with(b"ustar")) {
+        return Ok("it is a tar archive: unpack it and name the dump in it".into());
     }
     let has = |text: &str| memchr::memmem::find(head, text.as_bytes()).is_some();
     if let Some((_, words)) = SCRIPTS.iter().find(|(mark, _)| has(mark)) {
-        return (*words).into();
+        return Ok((*words).into());
     }
     if same(0xff) {
-        return "it begins with erased flash: no dump was written there (--offset, if it lies \
-                further on)"
-            .into();
+        return Ok("it begins with erased flash: no dump was written there (--offset, if it lies \
+                   further on)"
+            .into());
     }
     if same(0) {
-        return "it begins with nothing but zeros".into();
+        return Ok("it begins with nothing but zeros: no dump was written there (--offset, if it \
+                   lies further on)"
+            .into());
     }
     if bytes.starts_with(&[0xe9]) {
-        return "it begins like an Espressif firmware image; the dump is in the core-dump partition"
-            .into();
+        return Ok("it begins like an Espressif firmware image: read the core-dump partition \
+                   instead, or the whole flash"
+            .into());
     }
     if is_vector_table(bytes) {
-        return "it begins like the firmware of a Cortex-M (a vector table): the dump goes here, the \
-                firmware's ELF file to --elf; if it is an image of memory, --base says its address"
-            .into();
+        return Ok(
+            "it begins like the firmware of a Cortex-M (a vector table): the dump goes here, \
+                   the firmware's ELF file to --elf; if it is an image of memory, --base says its \
+                   address"
+                .into(),
+        );
     }
     let bits = entropy(head);
     if bits > RANDOM_BITS && head.len() >= SMALLEST_RANDOM {
-        return format!(
-            "it has {bits:.1} bits of entropy per byte: encrypted or compressed (of an encrypted \
-             partition only the device itself can read a plain copy)"
-        );
+        return Ok(format!(
+            "it looks encrypted or compressed ({bits:.1} bits of entropy per byte): of an encrypted \
+             partition only the device itself can read a plain copy"
+        ));
+    }
+    if let Some(line) = first_line(head) {
+        return Err(format!(
+            "it is a text without a crash or registers in it and begins with \"{line}\""
+        ));
     }
     let digits: String = bytes.iter().take(8).map(|byte| format!("{byte:02x} ")).collect();
-    format!("it begins with {}", digits.trim_end())
+    Err(format!("it begins with {}", digits.trim_end()))
+}
+
+/// The first words of bytes that are a text.
+fn first_line(head: &[u8]) -> Option<String> {
+    // The end may have been cut within a character.
+    let len = std::str::from_utf8(head).map_or_else(|error| error.valid_up_to(), str::len);
+    let text = std::str::from_utf8(head.get(..len)?).ok().filter(|_| head.len() - len < 4)?;
+    let plain = text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace() || c == '\x1b');
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).filter(|_| plain)?;
+    Some(line.chars().take(QUOTED).collect())
 }
 
 /// A stack pointer in RAM, then odd addresses of code for reset, NMI and HardFault.
@@ -139,10 +188,10 @@ mod tests {
             (b"\xff\xff\xff\xff\xff", "erased"),
             (b"\xe9\x06\x02\x20", "Espressif"),
             (&vectors, "vector table"),
-            (b"abcdefgh", "61 62 63 64"),
+            (b"\x01\x02\x03\x04\x05", "01 02 03 04 05"),
         ];
         for (bytes, words) in cases {
-            let told = what_it_is(bytes);
+            let told = what_it_is(bytes).unwrap_or_else(|seen| seen);
             assert!(told.contains(words), "{bytes:02x?}: {told}");
         }
     }
@@ -155,7 +204,8 @@ mod tests {
             (state >> 24) as u8
         };
         let random: Vec<u8> = (0..4096).map(|_| next()).collect();
-        assert!(what_it_is(&random).contains("encrypted"));
-        assert!(!what_it_is(&b"some words of a log\n".repeat(100)).contains("encrypted"));
+        assert!(what_it_is(&random).is_ok_and(|words| words.contains("encrypted")));
+        let log = what_it_is(&b"some words of a log\n".repeat(300));
+        assert!(log.is_err_and(|words| words.contains("begins with \"some words of a log\"")));
     }
 }

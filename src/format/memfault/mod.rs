@@ -2,7 +2,7 @@
 //!
 //! | off | size | field                                                          |
 //! |   0 |    4 | `CORE`                                                         |
-//! |   4 |    4 | version, LE like all: 2 device, 1 GDB script (without footer)   |
+//! |   4 |    4 | version, LE like all; 1 has no footer: old SDKs, the GDB script |
 //! |   8 |    4 | size of everything, header and footer included                 |
 //! |  12 |      | blocks: type (1 byte), 3 bytes of nothing, address, length, payload |
 //! | -16 |    4 | `DUMP`, version 2 only                                         |
@@ -11,7 +11,7 @@
 //! `registers.rs` knows the register block of each machine, `chunks.rs` is the carrier for the
 //! base64 chunks that devices print.
 //!
-//! Source: memfault-firmware-sdk 1.43.0 (c2ec435), `components/panics/src/memfault_coredump.c`,
+//! Source: memfault-firmware-sdk 1.43.0 (c2ec435) and, for version 1, 005e155, `components/panics/src/memfault_coredump.c`,
 //! `scripts/memfault_gdb.py`. Facts only; not cross-checked with another reader, there is none.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
