@@ -12,9 +12,9 @@ examples_tests() {
     (cd "$work" && emulate 60 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
     opened 'bt' 'control \(' '__cortex_m_rt_main'
   done
-  build $rv32 demo -p firmware-riscv
+  build "$rv32" demo -p firmware-riscv
   machine='RV32 (virt)' scene='example uart' sink=uart
-  elf=$(built $rv32 demo)/uart
+  elf=$(built "$rv32" demo)/uart
   rm -f "$work/core.elf"
   (cd "$work" && emulate 60 qemu-system-riscv32 -machine virt "${semihosting[@]}" -bios "$elf" >console.txt)
   to_core

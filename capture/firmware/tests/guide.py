@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 readme, folder, target = sys.argv[1:]
-text = open(readme, encoding="utf-8").read()
+with open(readme, encoding="utf-8") as file:
+    text = file.read()
 begun = set()
 
 
@@ -25,7 +26,7 @@ def plain(line):
 
 def run(command):
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, text=True, timeout=300,
+        ["bash", "-c", command], check=False, cwd=folder, text=True, timeout=300,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     if done.returncode != 0:
@@ -47,7 +48,7 @@ def console(block):
             sys.exit(f"$ {command}\n{output}\ndid not say: {line}")
 
 
-for language, file, block in re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.M | re.S):
+for language, file, block in re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
     if file:
         path = os.path.join(folder, file)
         os.makedirs(os.path.dirname(path), exist_ok=True)

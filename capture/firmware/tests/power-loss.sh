@@ -4,13 +4,13 @@
 
 power_loss_tests() {
   local rounds=${POWER_LOSS_ROUNDS:-12} old=0 new=0 torn=0 wrong=0 begin end span delay written said
-  build $rv32 demo -p firmware-riscv
+  build "$rv32" demo -p firmware-riscv
   rm -f "$work/flash.img" "$work/good.img"
   # The first dump, which has to survive.
-  riscv 32 $rv32 bus norflash
+  riscv 32 "$rv32" bus norflash
   cp "$work/flash.img" "$work/good.img"
   begin=$(date +%s%N)
-  riscv 32 $rv32 undefined norflash
+  riscv 32 "$rv32" undefined norflash
   end=$(date +%s%N)
   span=$(((end - begin) / 1000))
   for _ in $(seq "$rounds"); do
@@ -21,7 +21,7 @@ power_loss_tests() {
       -bios "$elf" -drive if=pflash,format=raw,unit=1,file=flash.img >/dev/null 2>&1 </dev/null) 2>/dev/null || true
     # Bytes of the second slot that are not erased.
     written=$(dd if="$work/flash.img" bs=128k skip=4 count=1 status=none | LC_ALL=C tr -d '\377' | wc -c)
-    riscv 32 $rv32 look norflash
+    riscv 32 "$rv32" look norflash
     core=$work/core.elf
     said=$(plain_gdb -ex bt)
     if grep -q '#0 .*faults::undefined (round=4)' <<<"$said"; then

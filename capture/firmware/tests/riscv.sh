@@ -82,14 +82,14 @@ tags() {
 }
 
 riscv_tests() {
-  build $rv32 demo -p firmware-riscv
-  build $rv64 demo -p firmware-riscv
+  build "$rv32" demo -p firmware-riscv
+  build "$rv64" demo -p firmware-riscv
   local common='bus undefined interrupt masked panic overflow retry uart norflash'
   # shellcheck disable=SC2086
   {
-    riscv_ways 32 $rv32 'RV32 (virt)' $common
-    tags 32 $rv32
-    riscv_ways 64 $rv64 'RV64 (virt)' $common float
-    tags 64 $rv64
+    riscv_ways 32 "$rv32" 'RV32 (virt)' $common
+    tags 32 "$rv32"
+    riscv_ways 64 "$rv64" 'RV64 (virt)' $common float
+    tags 64 "$rv64"
   }
 }

@@ -31,7 +31,7 @@ VARIABLES = {
     "KEY": 0x0E115EC2,
 }
 SYMBOLS = subprocess.run(["nm", elf], capture_output=True, text=True, check=True).stdout
-PLACES = {"heap": "0x" + re.search(r"(\w+) \w __sheap$", SYMBOLS, re.M)[1], "BAUDDIV": "0x40004010"}
+PLACES = {"heap": "0x" + re.search(r"(\w+) \w __sheap$", SYMBOLS, re.MULTILINE)[1], "BAUDDIV": "0x40004010"}
 # .bss holds what has no initial value; .data what has one, the tagged and the secret ones with it.
 BSS = {"IN_BSS", "OTHER_STACK", "CAMERA", "LATE", "PASSWORD"}
 DATA = {"IN_DATA", "TAGGED", "KEY"}
@@ -58,7 +58,7 @@ COMMANDS = [f"x/xw {PLACES.get(name, '&selections::' + name)}" for name in VARIA
 def run(*command):
     # One stream, so that an error stands where it belongs.
     done = subprocess.run(
-        command, cwd=folder, text=True, timeout=60,
+        command, check=False, cwd=folder, text=True, timeout=60,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return done.stdout
@@ -66,7 +66,7 @@ def run(*command):
 
 def values(output):
     """Each variable's word, or None where GDB could not read it."""
-    words = re.findall(r"^MARK (\w+)\n(?:0x[0-9a-f]+[^\n:]*:\s*(0x[0-9a-f]+))?", output, re.M)
+    words = re.findall(r"^MARK (\w+)\n(?:0x[0-9a-f]+[^\n:]*:\s*(0x[0-9a-f]+))?", output, re.MULTILINE)
     return {name: int(word, 16) if word else None for name, word in words}
 
 

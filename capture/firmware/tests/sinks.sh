@@ -40,7 +40,7 @@ rtt_tests() {
   rtt 0x20000000 0x10000 qemu-system-arm -machine mps2-an385 "${semihosting[@]}",arg=faults,arg=bus,arg=probe -kernel "$elf"
   opened 'bt' "$chain"
   machine='RV32 (virt)'
-  elf=$(built $rv32 demo)/faults
+  elf=$(built "$rv32" demo)/faults
   rtt 0x80080000 0x10000 qemu-system-riscv32 -machine virt "${semihosting[@]}",arg=faults,arg=bus,arg=probe -bios "$elf"
   opened 'bt' "$riscv_chain"
 }
@@ -63,7 +63,7 @@ tee_tests() {
 sinks_tests() {
   build thumbv6m-none-eabi demo -p firmware-cortex-m --bin faults
   build thumbv7m-none-eabi demo -p firmware-cortex-m --bin faults
-  build $rv32 demo -p firmware-riscv
+  build "$rv32" demo -p firmware-riscv
   rtt_tests
   tee_tests
   build thumbv7m-none-eabi demo -p coroner-capture-c
