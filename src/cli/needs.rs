@@ -5,19 +5,20 @@
 //! a dump of some size holds is found out by writing one, see [`trial`].
 
 mod places;
+mod table;
 mod trial;
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::targets::Endian;
 use clap::Args;
 use coroner_capture::Kind;
 use coroner_capture::arch::{Arch, Arm, RiscV32, RiscV64, X86_64, Xtensa};
 use places::{Map, Place};
-use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
-use trial::{Trial, Wanted};
+use table::Table;
+use trial::Wanted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +40,8 @@ pub struct NeedsArgs {
     pub elf: PathBuf,
 
     /// Tasks, the crashed one included; what the firmware declares if not given, or 1
-    #[arg(long, value_name = "N")]
-    pub tasks: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub tasks: Option<u16>,
 
     /// Bytes of stack in use by each task
     #[arg(long, value_name = "BYTES", default_value = "512", value_parser = super::parse_size)]
@@ -52,7 +53,7 @@ pub struct NeedsArgs {
 
     /// Letters of a panic's message and file name
     #[arg(long, value_name = "N", default_value_t = 96)]
-    pub words: usize,
+    pub words: u16,
 
     /// What to take, separated by commas: kinds, names, START..END; each with @PRIORITY if it is
     /// not to be the usual one. What the firmware declares if not given, or tagged, data and bss
@@ -79,19 +80,14 @@ const MOST: u64 = 64 << 20;
 /// Made-up tasks lie so far apart.
 const MOST_STACK: u64 = 8 << 20;
 
-/// All that is printed.
-struct Table<'a> {
-    firmware: &'a Firmware,
-    machine: &'static str,
-    map: &'a Map,
-    wanted: &'a Wanted,
-    at_most: u64,
-    whole: Trial,
-    trials: Vec<(u64, Trial)>,
-}
-
 pub(super) fn run(args: &NeedsArgs) -> Result<std::process::ExitCode> {
     let firmware = Firmware::open(&args.elf, true)?;
+    if firmware.endian != Endian::Little {
+        return Err(Error::Usage(format!(
+            "{}: big-endian, as no dump of this crate is",
+            firmware.path
+        )));
+    }
     match (firmware.machine, firmware.class) {
         (Arm::MACHINE, 32) => of::<Arm>(args, &firmware, "arm"),
         (RiscV32::MACHINE, 32) => of::<RiscV32>(args, &firmware, "riscv32"),
@@ -158,15 +154,16 @@ fn wanted(args: &NeedsArgs, firmware: &Firmware, map: &Map) -> Result<Wanted> {
         Arm::MACHINE => firmware.flags & 0x400 != 0,
         _ => firmware.uses_float_registers(),
     };
+    let told = declared.map(|room| room.tasks.clamp(1, 256));
     let id = firmware.sections.iter().find(|section| section.name == ".note.gnu.build-id");
     Ok(Wanted {
         places: chosen(&args.regions, map)?,
         exclude: map.exclude.clone(),
         memory: map.memory.clone(),
-        tasks: args.tasks.or(declared.map(|room| room.tasks)).unwrap_or(1).clamp(1, 256),
+        tasks: args.tasks.map(usize::from).or(told).unwrap_or(1),
         stack: args.stack as usize,
         tcb: args.tcb as usize,
-        words: args.words.min(4096),
+        words: args.words.into(),
         floats,
         info: declared.map_or(0, |room| room.info),
         build_id: id.map_or(0, |section| section.len.min(64) as usize),
@@ -232,190 +229,5 @@ fn range(what: &str, map: &Map) -> Result<Place> {
                 names.join(", ")
             )))
         }
-    }
-}
-
-impl Table<'_> {
-    fn text(&self) -> String {
-        let mut out = String::new();
-        // Writing to a string can't fail.
-        let _ = self.write(&mut out);
-        out
-    }
-
-    fn write(&self, out: &mut String) -> std::fmt::Result {
-        let id = self.firmware.build_id().map_or("no build id".into(), |id| {
-            format!("build id {}", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-        });
-        writeln!(out, "{}: {}, {id}", self.firmware.path, self.machine)?;
-        match self.map.declared {
-            Some(room) => writeln!(
-                out,
-                "  declares {} regions, {} exclusions, room for {} segments and {} tasks",
-                self.map.places.iter().filter(|place| place.declared()).count(),
-                self.map.exclude.len(),
-                room.segments,
-                room.tasks
-            )?,
-            None => writeln!(out, "  declares nothing (coroner_capture::declare!)")?,
-        }
-        writeln!(out, "\nRegions (* taken):")?;
-        writeln!(
-            out,
-            "  {:>8}  {:<20} {:>9}  {:<24}  from",
-            "priority", "region", "bytes", "range"
-        )?;
-        for place in &self.map.places {
-            let taken = self.taken(place);
-            let priority = taken.map_or(place.priority, |taken| taken.priority);
-            let mark = if taken.is_some() { '*' } else { ' ' };
-            let (label, len, range) = (place.label(), place.len(), place.range());
-            let source = &place.source;
-            writeln!(out, "{mark} {priority:>8}  {label:<20} {len:>9}  {range:<24}  {source}")?;
-        }
-        for place in self.wanted.places.iter().filter(|p| p.source == "command line") {
-            let (label, len, range) = (place.label(), place.len(), place.range());
-            writeln!(
-                out,
-                "* {:>8}  {label:<20} {len:>9}  {range:<24}  command line",
-                place.priority
-            )?;
-        }
-        for &(start, end) in &self.map.exclude {
-            let len = end.saturating_sub(start);
-            writeln!(out, "     never  {:<20} {len:>9}  {start:#x}..{:#x}", "excluded", end - 1)?;
-        }
-        self.write_sizes(out)
-    }
-
-    fn taken(&self, place: &Place) -> Option<&Place> {
-        self.wanted.places.iter().find(|p| (p.start, p.end) == (place.start, place.end))
-    }
-
-    fn write_sizes(&self, out: &mut String) -> std::fmt::Result {
-        let Wanted { tasks, stack, .. } = *self.wanted;
-        let each = if tasks == 1 { "" } else { " each" };
-        let word = if tasks == 1 { "task" } else { "tasks" };
-        writeln!(out, "\n{tasks} {word} with {stack} bytes of stack in use{each}:")?;
-        if let Some(length) = self.whole.length {
-            writeln!(out, "  a whole dump has {length} bytes in {} segments", self.whole.segments)?;
-        }
-        writeln!(out, "  and at most {} bytes (Needs::size)", self.at_most)?;
-        if let Some(room) = self.map.declared
-            && self.whole.segments > room.segments
-        {
-            let (segments, room) = (self.whole.segments, room.segments);
-            writeln!(
-                out,
-                "  the workspace has room for {room} of {segments} segments: some are cut"
-            )?;
-        }
-        write!(out, "\n{:<24}", "In a partition of")?;
-        for (size, _) in &self.trials {
-            write!(out, " {:>10}", short_size(*size))?;
-        }
-        writeln!(out)?;
-        let mut row = |name: &str, cell: &dyn Fn(&Trial) -> String| {
-            write!(out, "  {name:<22}")?;
-            for (_, trial) in &self.trials {
-                let cell = if trial.length.is_none() { "no dump".into() } else { cell(trial) };
-                write!(out, " {cell:>10}")?;
-            }
-            writeln!(out)
-        };
-        row("dump", &|trial| trial.length.unwrap_or(0).to_string())?;
-        row("tasks", &|trial| format!("{} of {tasks}", trial.tasks))?;
-        row("stacks", &|trial| part(trial.stacks, self.whole.stacks))?;
-        for (index, place) in self.by_priority() {
-            let stored = |trial: &Trial| trial.stored.get(index).copied().unwrap_or(0);
-            row(&place.label(), &|trial| part(stored(trial), stored(&self.whole)))?;
-        }
-        Ok(())
-    }
-
-    /// In the order in which they are written.
-    fn by_priority(&self) -> Vec<(usize, &Place)> {
-        let mut places: Vec<_> = self.wanted.places.iter().enumerate().collect();
-        places.sort_by_key(|(_, place)| std::cmp::Reverse(place.priority));
-        places
-    }
-
-    /// Schema 1; a field may come to it without a new version.
-    fn json(&self) -> Value {
-        let hex = |value: u64| format!("{value:#x}");
-        let region = |place: &Place| {
-            let taken = self.taken(place);
-            json!({
-                "kind": place.kind_name(),
-                "name": place.name,
-                "start": hex(place.start),
-                "len": place.len(),
-                "priority": taken.map_or(place.priority, |taken| taken.priority),
-                "access": place.access.width(),
-                "taken": taken.is_some(),
-                "from": place.source,
-            })
-        };
-        let added = self.wanted.places.iter().filter(|place| place.source == "command line");
-        let trials = self.trials.iter().map(|(size, trial)| {
-            let regions = self.by_priority().into_iter().map(|(index, place)| {
-                json!({
-                    "region": place.label(),
-                    "start": hex(place.start),
-                    "stored": trial.stored.get(index),
-                    "wanted": place.len(),
-                })
-            });
-            json!({
-                "partition": size,
-                "dump": trial.length,
-                "whole": trial.length == self.whole.length,
-                "tasks": trial.tasks,
-                "stacks": trial.stacks,
-                "regions": regions.collect::<Vec<_>>(),
-            })
-        });
-        json!({
-            "schema": 1,
-            "elf": self.firmware.path,
-            "arch": self.machine,
-            "build_id": self.firmware.build_id().map(|id| {
-                id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-            }),
-            "declared": self.map.declared.map(|room| json!({
-                "segments": room.segments,
-                "tasks": room.tasks,
-                "limit": (room.limit != u32::MAX).then_some(room.limit),
-                "sha256": room.sha256,
-            })),
-            "regions": self.map.places.iter().chain(added).map(region).collect::<Vec<_>>(),
-            "excluded": self.map.exclude.iter().map(|&(start, end)| {
-                json!({ "start": hex(start), "len": end.saturating_sub(start) })
-            }).collect::<Vec<_>>(),
-            "tasks": self.wanted.tasks,
-            "stack": self.wanted.stack,
-            "size": self.whole.length,
-            "segments": self.whole.segments,
-            "at_most": self.at_most,
-            "partitions": trials.collect::<Vec<_>>(),
-        })
-    }
-}
-
-/// `64K`, `6000`.
-fn short_size(size: u64) -> String {
-    match size {
-        n if n >= 1 << 20 && n.is_multiple_of(1 << 20) => format!("{}M", n >> 20),
-        n if n >= 1 << 10 && n.is_multiple_of(1 << 10) => format!("{}K", n >> 10),
-        n => n.to_string(),
-    }
-}
-
-/// How much of `whole` is there: all, a number, nothing.
-fn part(stored: u64, whole: u64) -> String {
-    match stored {
-        _ if stored >= whole => "all".into(),
-        0 => "-".into(),
-        _ => stored.to_string(),
     }
 }

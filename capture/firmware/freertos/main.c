@@ -1,7 +1,7 @@
 /* A door controller on FreeRTOS whose motor task follows a broken pointer. Three tasks of its own,
- * and the idle task. The word after the program's name on the emulator's command line: motor
- * (default), or interrupt, where the tick's interrupt crashes instead. With lists: the motor task, and the
- * tasks are found in the kernel's own lists; with broken: one of these is cut before. */
+ * and the idle task. The word after the program's name on the emulator's command line: `motor`
+ * (default), or `interrupt`, where the tick's interrupt crashes instead. `lists`: the motor task, and the
+ * tasks are found in the kernel's own lists; `broken`: one of these is cut before. */
 #include <string.h>
 
 #include "FreeRTOS.h"

@@ -60,7 +60,7 @@ macro_rules! initialise {
             unsafe extern "C" {
                 safe static $image: u8;
             }
-            let (to, from) = ($area.start(), (&raw const $image).addr());
+            let (to, from) = ($area.start(), (&raw const $image).expose_provenance());
             for offset in 0..$area.len() {
                 // SAFETY: the linker has put an image of this length at `from`, and made room for
                 // it at `to`; that nobody looks is the caller's word.
