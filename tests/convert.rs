@@ -135,7 +135,7 @@ fn plain_gdb_shows_the_frames_of_the_dump() {
         for thread in &report.threads {
             let lines = theirs.iter().find(|(id, _)| u128::from(*id) == thread.id.0);
             let (_, lines) = lines.unwrap_or_else(|| panic!("{name}: {} {text}", thread.id));
-            let lines: Vec<_> = lines.iter().filter(|line| !line.is_past_the_end()).collect();
+            let lines: Vec<_> = lines.lines.iter().filter(|line| !line.is_past_the_end()).collect();
             assert!(!lines.is_empty(), "{name}: {text}");
             for (line, frame) in lines.iter().zip(&thread.frames) {
                 assert!(line.pc.is_none_or(|pc| u128::from(pc) == frame.pc.0), "{name}: {text}");
