@@ -6,16 +6,13 @@
 mod debuggers;
 mod support;
 
-use coroner::dump::Dump;
-use coroner::memory::{Origin, Region};
 use coroner::open::{Opened, Options};
 use coroner::report::{self, Report, Wishes};
 use goblin::elf::header::EM_XTENSA;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use support::cases;
-use support::machines::{Folder, MACHINES, build, is_there, stopped};
+use support::machines::{self, Folder, is_there};
 use support::oracle;
 use support::real::gdb;
 
@@ -244,38 +241,14 @@ fn compare(name: &str, opened: &Opened, text: &str, expressions: &[&str]) -> Cou
 
 /// Builds a program for the Cortex-M3, stops it, and compares.
 fn on_cortex_m(name: &str, compiler: &str, flags: &[&str], sources: &[&str], expressions: &[&str]) {
-    let machine = &MACHINES[0];
-    if !is_there(compiler) || !is_there(machine.gdb) || !is_there(machine.qemu[0]) {
-        return;
-    }
-    let folder = Folder::new(&format!("values-{name}"));
     let paths: Vec<PathBuf> = sources.iter().map(|file| source(file)).collect();
-    let elf = build(machine, compiler, flags, &paths, &folder.0, "values.elf");
-    let ram = folder.0.join("ram.bin");
     let print: Vec<String> = expressions.iter().map(|text| format!("print {text}")).collect();
-    let save = format!("dump binary memory {} 0 0x8000", ram.display());
     let mut commands = SETTINGS.to_vec();
-    commands.extend([save.as_str(), "bt full", "echo VALUES\\n"]);
+    commands.extend(["bt full", "echo VALUES\\n"]);
     commands.extend(print.iter().map(String::as_str));
-    let (registers, text) = stopped(machine, &elf, &folder.0, &commands);
-    let mut dump = Dump::new("test", registers.arch().clone());
-    let bytes = std::fs::read(&ram).expect("GDB saved it");
-    dump.memory.insert(Region::dumped(0, bytes.into()));
-    let mut thread = coroner::dump::Thread::new(1, registers);
-    thread.crashed = true;
-    dump.threads.push(thread);
-    let elf = Arc::new(coroner::firmware::Firmware::open(&elf, true).expect("an ELF file"));
-    elf.add_constants(&mut dump.memory, Origin::Elf, None);
-    let opened = Opened {
-        file: "test".into(),
-        layers: Vec::new(),
-        found: Vec::new(),
-        picked: 1,
-        dump,
-        firmware: Some(elf),
-        rom: Vec::new(),
-        embedded: Vec::new(),
-    };
+    let name_of_folder = format!("values-{name}");
+    let seen = machines::opened(&name_of_folder, compiler, flags, &paths, &commands);
+    let Some((opened, text)) = seen else { return };
     let count = compare(name, &opened, &text, expressions);
     assert!(count.wrong.is_empty(), "{} differ:\n{}", count.wrong.len(), count.wrong.join("\n"));
     assert!(count.equal >= expressions.len(), "{count:?}");

@@ -46,6 +46,7 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     facts(report, page)?;
     source(report, page)?;
     reason(report, page)?;
+    logs(report, page)?;
     page.push_str("<h2>Threads</h2>\n");
     for thread in &report.threads {
         write_thread(thread, page)?;
@@ -132,6 +133,32 @@ fn reason(report: &Report, page: &mut String) -> std::fmt::Result {
     if !report.texts.is_empty() {
         let all = report.texts.join("\n");
         write!(page, "<h2>What the device said</h2>\n<pre>{}</pre>\n", escape(all.trim_end()))?;
+    }
+    Ok(())
+}
+
+fn logs(report: &Report, page: &mut String) -> std::fmt::Result {
+    if !report.logs.is_empty() {
+        page.push_str("<h2>Logs in memory</h2>\n");
+    }
+    for log in &report.logs {
+        write!(
+            page,
+            "<details class=\"card\" open><summary><b>{}</b><span class=\"quiet\">at {}, {} \
+             bytes</span>",
+            escape(&log.what),
+            log.address,
+            log.len
+        )?;
+        if let Some(remark) = &log.remark {
+            let (class, guess) = if log.guess { ("guess", "a guess: ") } else { ("quiet", "") };
+            write!(page, "<span class=\"{class}\">{guess}{}</span>", escape(remark))?;
+        }
+        page.push_str("</summary>");
+        if let Some(text) = &log.text {
+            write!(page, "<pre class=\"log\">{}</pre>", escape(text.trim_end()))?;
+        }
+        page.push_str("</details>\n");
     }
     Ok(())
 }

@@ -6,12 +6,14 @@ use coroner::debug_info::Images;
 use coroner::dump::Dump;
 use coroner::firmware::Firmware;
 use coroner::memory::{Origin, Region};
+use coroner::open::Opened;
 use coroner::registers::Registers;
 use coroner::targets::Targets;
 use coroner::unwind::{Backtrace, Unwinder};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A kind of machine, and how one is had.
 pub struct Machine {
@@ -94,7 +96,10 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Folder {
-        let name = format!("coroner-{}-{name}", std::process::id());
+        // Tests run side by side.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("coroner-{}-{number}-{name}", std::process::id());
         let folder = Folder(std::env::temp_dir().join(name));
         std::fs::create_dir_all(&folder.0).expect("the temporary folder can be written");
         folder
@@ -252,4 +257,45 @@ impl Seen {
         let ours = Ours::of_trace(&modules, &trace);
         (trace, ours)
     }
+}
+
+/// Builds a program for the Cortex-M3, stops it in `crash`, runs GDB's `commands`, and opens the
+/// memory that it left. `None` where a tool is missing.
+pub fn opened(
+    name: &str,
+    compiler: &str,
+    flags: &[&str],
+    sources: &[PathBuf],
+    commands: &[&str],
+) -> Option<(Opened, String)> {
+    let machine = &MACHINES[0];
+    if !is_there(compiler) || !is_there(machine.gdb) || !is_there(machine.qemu[0]) {
+        return None;
+    }
+    let folder = Folder::new(name);
+    let elf = build(machine, compiler, flags, sources, &folder.0, "program.elf");
+    let ram = folder.0.join("ram.bin");
+    let save = format!("dump binary memory {} 0 0x8000", ram.display());
+    let all = [&[save.as_str()], commands].concat();
+    let (registers, text) = stopped(machine, &elf, &folder.0, &all);
+    let mut dump = Dump::new("test", registers.arch().clone());
+    let bytes = std::fs::read(&ram).expect("GDB saved it");
+    dump.memory.insert(Region::dumped(0, bytes.into()));
+    let mut thread = coroner::dump::Thread::new(1, registers);
+    thread.crashed = true;
+    dump.threads.push(thread);
+    // Not mapped: the file goes with the folder.
+    let elf = Arc::new(Firmware::open(&elf, false).expect("an ELF file"));
+    elf.add_constants(&mut dump.memory, Origin::Elf, None);
+    let opened = Opened {
+        file: "test".into(),
+        layers: Vec::new(),
+        found: Vec::new(),
+        picked: 1,
+        dump,
+        firmware: Some(elf),
+        rom: Vec::new(),
+        embedded: Vec::new(),
+    };
+    Some((opened, text))
 }
