@@ -123,6 +123,11 @@ pub struct OpenArgs {
     #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
     pub rom_elf_dir: Option<PathBuf>,
 
+    /// Do not remember on disk which ELF file of a folder is of which build (kept below
+    /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Use the ELF file though the dump says that it is of another build
     #[arg(long)]
     pub any_elf: bool,
@@ -205,6 +210,7 @@ impl OpenArgs {
             rom_elf_dir: self.rom_elf_dir.clone(),
             any_elf: self.any_elf,
             initial_data: self.initial_data,
+            cache_dir: cache_dir().filter(|_| !self.no_cache),
             elf_cache: std::sync::Arc::default(),
         }
     }
@@ -237,6 +243,14 @@ impl OpenArgs {
             LogFormat::Json => log.json().try_init(),
         };
     }
+}
+
+/// Where the index of ELF files is kept: as the XDG base directory specification 0.8 says, where
+/// relative paths don't count.
+fn cache_dir() -> Option<PathBuf> {
+    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))?;
+    Some(base.join("coroner/elf-index"))
 }
 
 fn parse_number(text: &str) -> std::result::Result<u64, String> {
