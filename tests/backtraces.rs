@@ -7,24 +7,22 @@
 //!
 //! `CORONER_WRITE_DOCS=1` writes the page instead of comparing it; it needs all GDBs.
 
+#[path = "support/debuggers.rs"]
+mod debuggers;
 #[path = "support/gdb.rs"]
 mod gdb;
 mod support;
 
 use coroner::debug_info::Images;
-use goblin::elf::header::EM_XTENSA;
+use debuggers::{Debuggers, GDB_13, GDB_18, XTENSA};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use support::cases::{self, Case};
 use support::machines::{Folder, MACHINES, compile, is_there, look};
 use support::oracle::{self, Ours, Trace, Verdict, compare};
 
-/// Columns of the table.
-const GDB_13: &str = "GDB 13.1";
-const GDB_18: &str = "GDB 18.1";
-const XTENSA: &str = "Xtensa GDB";
+/// A column of the table that no GDB fills.
 const REPORT: &str = "vendor's report";
 const COLUMNS: [&str; 4] = [GDB_13, GDB_18, XTENSA, REPORT];
 
@@ -43,46 +41,6 @@ struct Cells {
 }
 
 type Table = Vec<(Row, Cells)>;
-
-/// The GDBs that are there, by column.
-struct Debuggers {
-    plain: Vec<(&'static str, PathBuf)>,
-    esp32: Option<PathBuf>,
-    esp32s3: Option<PathBuf>,
-}
-
-impl Debuggers {
-    fn find() -> Debuggers {
-        let named = |gdb: PathBuf| {
-            let version = Command::new(&gdb).arg("--version").output().expect("it runs");
-            let first = String::from_utf8_lossy(&version.stdout).lines().next()?.to_string();
-            let number = first.rsplit(' ').next()?;
-            let column = COLUMNS.into_iter().find(|column| {
-                column.strip_prefix("GDB ").is_some_and(|wanted| number.starts_with(wanted))
-            });
-            Some((column?, gdb))
-        };
-        let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.exists());
-        Debuggers {
-            plain: gdb::gdbs().into_iter().filter_map(named).collect(),
-            esp32: from("CORONER_XTENSA_GDB"),
-            esp32s3: from("CORONER_XTENSA_S3_GDB"),
-        }
-    }
-
-    fn are_all_there(&self) -> bool {
-        self.plain.len() == 2 && self.esp32.is_some() && self.esp32s3.is_some()
-    }
-
-    /// Those that read the dumps of an architecture.
-    fn of(&self, opened: &coroner::open::Opened) -> Vec<(&'static str, PathBuf)> {
-        if opened.dump.arch.elf_machine != EM_XTENSA {
-            return self.plain.clone();
-        }
-        let own = if opened.dump.arch.name.contains("s3") { &self.esp32s3 } else { &self.esp32 };
-        own.iter().map(|gdb| (XTENSA, gdb.clone())).collect()
-    }
-}
 
 fn traces(gdb: &PathBuf, case: &Case) -> Vec<(u64, Trace)> {
     let quoted = |text: &String| format!("'{text}'");

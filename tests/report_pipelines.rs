@@ -256,6 +256,18 @@ fn completions_and_manual_pages_know_every_command() {
     }
 }
 
+#[test]
+fn the_help_of_every_command_teaches_by_examples() {
+    for command in
+        ["serve", "info", "report", "gdb", "check", "triage", "convert", "demo", "completions"]
+    {
+        let help = text(&coroner(&[command, "--help"]));
+        let (_, examples) = help.split_once("Examples:").unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&format!("coroner {command}")), "{command}: {examples}");
+    }
+    assert!(text(&coroner(&["--help"])).contains("coroner triage dumps"), "its own, not serve's");
+}
+
 /// The blocks of `docs/ci.md` in one language, in their order.
 fn blocks(language: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");

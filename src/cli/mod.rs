@@ -62,8 +62,10 @@ Exit status: 0 done, 1 the input is bad, 2 the command line is.";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serves a dump to GDB, LLDB and IDEs (what `coroner INPUT` alone does)
+    #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
+    #[command(after_help = info::EXAMPLES)]
     Info(info::InfoArgs),
     /// Tells the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
@@ -78,6 +80,7 @@ pub enum Command {
     /// Tells from a firmware's ELF file how big its dumps get and what they hold, before any crash
     Needs(needs::NeedsArgs),
     /// Serves a built-in dump of a real crash, to try things out
+    #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
     /// Prints the completions of a shell, or the manual pages
     Completions(completions::CompletionsArgs),

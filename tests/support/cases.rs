@@ -7,6 +7,7 @@ use coroner::open::{self, Opened, Options};
 use std::path::{Path, PathBuf};
 
 /// A dump, and what is needed to open it.
+#[derive(Clone)]
 pub struct Case {
     /// The fixture's path, or what it is.
     pub name: String,
