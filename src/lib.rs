@@ -22,7 +22,7 @@
 //!   [`firmware`].
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
-//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`].
+//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
@@ -50,6 +50,7 @@ pub mod error;
 pub mod firmware;
 pub mod format;
 pub mod input;
+pub mod logs;
 pub mod memory;
 pub mod open;
 pub mod os;

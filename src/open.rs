@@ -10,6 +10,7 @@ mod build_id;
 mod dig;
 mod elf_cache;
 mod elf_hint;
+mod elf_index;
 mod elsewhere;
 mod firmware;
 mod slide;
@@ -65,6 +66,8 @@ pub struct Options {
     pub any_elf: bool,
     /// Show writable sections of the ELF as they were before the device ran.
     pub initial_data: bool,
+    /// Where to remember which ELF file of a folder is of which build; `None`: nowhere.
+    pub cache_dir: Option<PathBuf>,
     /// ELF files that were opened before; clones of these options share it.
     pub elf_cache: Arc<ElfCache>,
 }

@@ -6,9 +6,9 @@ mod support;
 use coroner::firmware::Firmware;
 use coroner::open::Opened;
 use coroner::report::{self, Report, Style, Wishes};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use support::oracle;
 use support::real::open;
 use support::{Numbers, fixtures};
 
@@ -19,34 +19,6 @@ fn demo() -> Opened {
 
 fn report_of(opened: &Opened) -> Report {
     report::build(opened, &Wishes::default()).expect("nothing was asked that makes no sense")
-}
-
-/// The arguments in a line of a backtrace by GDB: `f (a=1, b=b@entry=0x20 "x, y", c=<..>) at ..`.
-fn arguments(line: &str) -> BTreeMap<String, String> {
-    let Some((_, rest)) = line.split_once(" (") else { return BTreeMap::new() };
-    let mut depth = 0;
-    let mut quoted = false;
-    let mut parts = vec![String::new()];
-    for c in rest.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '(' | '{' if !quoted => depth += 1,
-            ')' if !quoted && depth == 0 => break,
-            ')' | '}' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if c == ',' && !quoted && depth == 0 {
-            parts.push(String::new());
-        } else if let Some(last) = parts.last_mut() {
-            last.push(c);
-        }
-    }
-    let pair = |part: &String| {
-        let (name, value) = part.trim().split_once('=')?;
-        let value = value.strip_prefix(&format!("{name}@entry=")).unwrap_or(value);
-        Some((name.trim_end_matches("@entry").to_string(), value.to_string()))
-    };
-    parts.iter().filter_map(pair).collect()
 }
 
 #[test]
@@ -75,7 +47,7 @@ fn arguments_equal_those_of_the_vendors_reports() {
                 let name = name.rsplit([' ']).next().unwrap_or_default();
                 let frame = thread.frames.iter().find(|f| f.function.as_deref() == Some(name));
                 let Some(frame) = frame else { continue };
-                for (name, theirs) in arguments(line) {
+                for (name, theirs) in oracle::arguments(line) {
                     let ours = frame.arguments.iter().find(|argument| argument.name == name);
                     let ours = ours.unwrap_or_else(|| panic!("{folder}: {name} of {line}"));
                     match &ours.value {
@@ -136,11 +108,13 @@ fn variables_are_shown_by_name_and_path() {
     let shown = |expression: &str| value(expression).expect("it is right").expect("it is known");
     assert_eq!(
         shown("SETTINGS"),
-        "{channel = 2, interval_ms = 48879, calibration = 0xdeadbee0, station = {114, 111, 111, \
-         102, 45, 48, 52, 0}}"
+        "demo::SensorSettings {channel: 2, interval_ms: 48879, calibration: 0xdeadbee0, station: \
+         [114, 111, 111, 102, 45, 48, 52, 0]}"
     );
     assert_eq!(shown("SETTINGS.station[2]"), "111");
-    assert_eq!(shown("QUEUE[1].v.value.__0"), "2097");
+    assert_eq!(shown("QUEUE[1].v.value.0"), "2097");
+    assert_eq!(shown("demo::SETTINGS.channel"), "2");
+    assert_eq!(shown("(u8)SETTINGS.interval_ms"), "239");
     // What the pointer points to is not in the dump: that is said, not invented.
     let wishes = Wishes { print: vec!["*SETTINGS.calibration".into()], ..Wishes::default() };
     let report = report::build(&opened, &wishes).expect("it is right");

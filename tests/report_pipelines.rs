@@ -15,6 +15,8 @@ fn coroner(arguments: &[&str]) -> Output {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", "60", env!("CARGO_BIN_EXE_coroner")]).args(arguments);
     command.env_remove("DEBUGINFOD_URLS").stdin(Stdio::null());
+    // What is remembered of folders of the tests is of no use to anybody.
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     let output = command.output().expect("timeout is there");
     assert_ne!(output.status.code(), Some(124), "{arguments:?} took more than a minute");
     output
@@ -254,6 +256,18 @@ fn completions_and_manual_pages_know_every_command() {
     }
 }
 
+#[test]
+fn the_help_of_every_command_teaches_by_examples() {
+    for command in
+        ["serve", "info", "report", "gdb", "check", "triage", "convert", "demo", "completions"]
+    {
+        let help = text(&coroner(&[command, "--help"]));
+        let (_, examples) = help.split_once("Examples:").unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&format!("coroner {command}")), "{command}: {examples}");
+    }
+    assert!(text(&coroner(&["--help"])).contains("coroner triage dumps"), "its own, not serve's");
+}
+
 /// The blocks of `docs/ci.md` in one language, in their order.
 fn blocks(language: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
@@ -360,4 +374,140 @@ fn an_elf_file_is_found_in_a_folder_laid_out_by_build_id() {
     folder.write("debug/other.elf", b"\x7fELF, but not really");
     let output = coroner(&["report", &demo("dump.core"), "--elf-dir", &folder.path("debug")]);
     assert!(text(&output).contains("demo::calibrate (raw=2121"), "{}", text(&output));
+}
+
+/// Python with DuckDB, if it is there: `scripts/tool duckdb`.
+fn duckdb() -> Option<PathBuf> {
+    let python = std::env::var_os("CORONER_DUCKDB").map(PathBuf::from);
+    if python.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI has to have DuckDB (CORONER_DUCKDB)");
+        eprintln!("SKIPPED: CORONER_DUCKDB names no Python with DuckDB");
+    }
+    python
+}
+
+#[test]
+fn duckdb_reads_the_rows_of_every_form_alike() {
+    let Some(python) = duckdb() else { return };
+    let folder = Folder::new("duckdb");
+    let whole = std::fs::read(demo("dump.core")).expect("it is there");
+    for n in 0..30 {
+        folder.write(&format!("dumps/{n}.core"), &whole);
+    }
+    folder.write("dumps/it's \"odd\", \u{e9}.txt", b"no dump");
+    let (dumps, elf) = (folder.path("dumps"), demo("firmware.elf"));
+    let [jsonl, csv, parquet] = ["rows.jsonl", "rows.csv", "rows.parquet"].map(|n| folder.path(n));
+    let arguments = ["triage", &dumps, "--elf", &elf, "--rows", &jsonl, "--rows", &csv];
+    let output = coroner(&[arguments.as_slice(), &["--rows", &parquet]].concat());
+    assert!(output.status.success(), "{}", text(&output));
+    let ask = |sql: &str| {
+        let script =
+            "import duckdb,sys\nfor r in duckdb.sql(sys.argv[1]).fetchall(): print(*r, sep='|')";
+        let output = Command::new(&python).args(["-c", script, sql]).output().expect("it runs");
+        assert!(output.status.success(), "{sql}: {}", text(&output));
+        text(&output)
+    };
+    let columns = "file, signature, headline, signal, thread, format, chip, firmware_id, elf, \
+                   warnings, error";
+    let rows = |from: &str| ask(&format!("select {columns} from {from} order by file"));
+    let wanted = rows(&format!("'{parquet}'"));
+    assert_eq!(wanted.lines().count(), 31, "{wanted}");
+    assert_eq!(wanted, rows(&format!("'{jsonl}'")));
+    let sql = format!(
+        "select count(*), list_distinct(list(functions)) from '{parquet}' where error is null"
+    );
+    let shown = ask(&sql);
+    assert!(
+        shown.starts_with("30|") && shown.contains("'demo::read_offset', 'demo::calibrate'"),
+        "{shown}"
+    );
+    let functions = |file: &str| ask(&format!("select functions from '{file}' order by file"));
+    assert_eq!(functions(&parquet), functions(&jsonl));
+    // The time is one, and the file's.
+    let sql = format!(
+        "select bool_and(epoch(p.modified) = j.modified), typeof(any_value(p.modified)) \
+         from '{parquet}' p join '{jsonl}' j using (file)"
+    );
+    assert_eq!(ask(&sql).trim(), "True|TIMESTAMP");
+    assert_eq!(ask(&format!("select count(*) from '{csv}' where signal = 'SIGSEGV'")).trim(), "30");
+
+    // Gone on with: the Parquet file has the old rows and the new one.
+    folder.write("dumps/new.core", &whole);
+    let more = ["triage", &dumps, "--elf", &elf, "--resume", "--rows", &jsonl, "--rows", &parquet];
+    let output = coroner(&more);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(ask(&format!("select count(*) from '{parquet}'")).trim(), "32");
+    assert_eq!(std::fs::read_to_string(&jsonl).expect("it is there").lines().count(), 32);
+    let output = coroner(&["triage", &dumps, "--resume", "--rows", &parquet]);
+    assert_eq!(output.status.code(), Some(2), "a Parquet file can't be gone on with");
+}
+
+/// The demo's ELF file with another build id.
+fn other_build(number: u32) -> Vec<u8> {
+    let mut bytes = std::fs::read(demo("firmware.elf")).expect("it is there");
+    let elf = coroner::firmware::Firmware::parse("demo".into(), bytes.clone().into());
+    let id = elf.expect("an ELF file").build_id().expect("it has a build id");
+    let at = bytes.windows(id.len()).position(|part| part == &*id).expect("it is in there");
+    bytes[at..at + 4].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn the_elf_file_among_many_is_remembered_and_never_taken_on_trust() {
+    let folder = Folder::new("index");
+    for n in 0..300 {
+        folder.write(&format!("builds/{}/{n}.elf", n % 10), &other_build(n));
+    }
+    folder.write("builds/9/readme.txt", b"no ELF file");
+    let own = std::fs::read(demo("firmware.elf")).expect("it is there");
+    let right = folder.write("builds/9/zz.elf", &own);
+    let (dump, builds, cache) = (demo("dump.core"), folder.path("builds"), folder.path("cache"));
+    let run = |more: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["60", env!("CARGO_BIN_EXE_coroner"), "info", &dump, "--json"]);
+        command.args(["--elf-dir", &builds]).args(more).env("XDG_CACHE_HOME", &cache);
+        command.env_remove("DEBUGINFOD_URLS").stdin(Stdio::null());
+        command
+    };
+    let shown = |more: &[&str]| text(&run(more).output().expect("timeout is there"));
+    let index = || {
+        let entries = std::fs::read_dir(folder.0.join("cache/coroner/elf-index"));
+        let paths: Vec<PathBuf> =
+            entries.into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect();
+        paths
+    };
+    assert!(shown(&["--no-cache"]).contains("zz.elf"));
+    assert!(index().is_empty(), "--no-cache writes nothing");
+    assert!(shown(&[]).contains("zz.elf"));
+    let lists = index();
+    assert_eq!(lists.len(), 1, "{lists:?}");
+    let list = std::fs::read_to_string(&lists[0]).expect("it is text");
+    assert_eq!(list.lines().count(), 304, "every file is in the list");
+    assert!(shown(&[]).contains("zz.elf"));
+
+    // The right one becomes another; a later one is the right one.
+    std::fs::write(&right, other_build(1000)).expect("it is ours");
+    assert!(shown(&[]).contains("no ELF file in"), "what was changed is not taken");
+    folder.write("builds/0/new.elf", &own);
+    assert!(shown(&[]).contains("new.elf"), "what is new is found");
+    std::fs::remove_file(folder.0.join("builds/0/new.elf")).expect("it is ours");
+    std::fs::write(&right, &own).expect("it is ours");
+
+    // Damage, and many at a time.
+    for damage in ["", "coroner elf index 1\n", "{\"path\":\"\u{1}\"}\nend 00000000\n"] {
+        std::fs::write(&lists[0], damage).expect("it is ours");
+        let mut running: Vec<_> = (0..6)
+            .map(|_| {
+                let mut command = run(&[]);
+                command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts")
+            })
+            .collect();
+        for child in running.drain(..) {
+            let output = child.wait_with_output().expect("it ends");
+            assert!(text(&output).contains("zz.elf"), "{}", text(&output));
+        }
+        let list = std::fs::read_to_string(&lists[0]).expect("it is text");
+        assert_eq!(list.lines().count(), 304, "made anew");
+    }
+    assert_eq!(index().len(), 1, "nothing is left aside");
 }

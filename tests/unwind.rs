@@ -6,7 +6,7 @@
 
 mod support;
 
-use coroner::debug_info::{Images, Modules};
+use coroner::debug_info::Images;
 use coroner::dump::{Dump, Thread};
 use coroner::firmware::Firmware;
 use coroner::memory::{Origin, Region};
@@ -14,104 +14,15 @@ use coroner::open::{Opened, Options};
 use coroner::registers::Registers;
 use coroner::targets::Targets;
 use coroner::unwind::{Found, Unwinder};
-use std::fmt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use support::fixtures;
-use support::oracle::{self, Line};
+use support::oracle::{self, Ours, Trace, Verdict, compare};
 use support::real::{gdb, open};
 
-/// How our backtrace of a thread compares with the oracle's.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Equal,
-    /// Equal but for what is told here; each is a case that was looked into.
-    EqualBut(Vec<&'static str>),
-    Differs(String),
-}
-
-const PAST_THE_END: &str = "GDB adds a frame for the return address 0";
-const ROM_NAME: &str = "ROM function: its name needs the ROM ELF";
-const ROM_FRAME: &str = "a frame inside ROM needs the ROM ELF";
-const GDB_STOPS: &str = "GDB stops in ROM; we go on by the stack";
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Equal => f.write_str("equal"),
-            Verdict::EqualBut(why) => write!(f, "equal, but: {}", why.join("; ")),
-            Verdict::Differs(how) => write!(f, "DIFFERS: {how}"),
-        }
-    }
-}
-
-/// One line per function, inlined ones too, as GDB lists them.
-fn ours(opened: &Opened, modules: &Modules<'_>, thread: &Thread) -> Vec<(Line, Found)> {
-    let mut lines = Vec::new();
-    for frame in Unwinder::new(&opened.dump, modules).backtrace(thread).frames {
-        let places = modules.places(frame.lookup_pc());
-        if places.is_empty() {
-            let function = modules.symbol(frame.lookup_pc()).map(|symbol| symbol.name);
-            let line = Line { pc: Some(frame.pc), function, at: None };
-            lines.push((line, frame.found));
-        }
-        for place in places {
-            let at = place.file.zip(place.line);
-            let line = Line { pc: Some(frame.pc), function: place.function, at };
-            lines.push((line, frame.found));
-        }
-    }
-    lines
-}
-
-fn compare(ours: &[(Line, Found)], theirs: &[Line], code: &dyn Fn(u64) -> bool) -> Verdict {
-    let mut why: Vec<&'static str> = Vec::new();
-    let mut note = |words| {
-        if !why.contains(&words) {
-            why.push(words);
-        }
-    };
-    let mut mine = ours.iter().peekable();
-    for (index, their) in theirs.iter().enumerate() {
-        let in_rom = their.pc.is_some_and(|pc| !code(pc)) && their.at.is_none();
-        let Some((line, _)) = mine.peek() else {
-            if their.is_past_the_end() && index + 1 == theirs.len() {
-                note(PAST_THE_END);
-                break;
-            }
-            return Verdict::Differs(format!("their frame {index} is missing: {their:?}"));
-        };
-        if their.pc.is_some() && their.pc != line.pc && in_rom {
-            note(ROM_FRAME);
-            continue;
-        }
-        if in_rom && their.pc == line.pc {
-            if their.function.is_some() && their.function != line.function {
-                note(ROM_NAME);
-            }
-        } else if !their.agrees(line) {
-            return Verdict::Differs(format!("frame {index}: {line:?}, theirs {their:?}"));
-        }
-        mine.next();
-    }
-    if let Some((line, found)) = mine.next() {
-        let last_in_rom = theirs.last().and_then(|last| last.pc).is_some_and(|pc| !code(pc));
-        if !(last_in_rom && found.is_guess()) {
-            return Verdict::Differs(format!("we have more frames, first {line:?}"));
-        }
-        note(GDB_STOPS);
-    }
-    if why.is_empty() { Verdict::Equal } else { Verdict::EqualBut(why) }
-}
-
 /// Compares all threads, prints the table, and returns the verdicts.
-fn table(
-    name: &str,
-    opened: &Opened,
-    oracle: &[(u64, Vec<Line>)],
-    oracle_name: &str,
-) -> Vec<Verdict> {
+fn table(name: &str, opened: &Opened, oracle: &[(u64, Trace)], oracle_name: &str) -> Vec<Verdict> {
     let images = Images::of(opened);
     let modules = images.modules();
     let mut verdicts = Vec::new();
@@ -123,9 +34,12 @@ fn table(
             println!("| {name:<20} | {label:<10} | {oracle_name} | has no such thread |");
             continue;
         };
-        let mine = ours(opened, &modules, thread);
-        let verdict = compare(&mine, theirs, &|pc| modules.is_code(pc));
-        println!("| {name:<20} | {label:<10} | {:>2} | {oracle_name} | {verdict} |", mine.len());
+        let mine = Ours::of(opened, &modules, thread);
+        let verdict = compare(&mine, theirs, Some(&modules));
+        println!(
+            "| {name:<20} | {label:<10} | {:>2} | {oracle_name} | {verdict} |",
+            mine.lines.len()
+        );
         verdicts.push(verdict);
     }
     verdicts
@@ -186,7 +100,7 @@ fn frames_equal_those_of_gdb_on_the_same_core() {
     assert_none_differs(&all);
 }
 
-fn gdb_on(core: &Path, elf: &Path) -> Option<Vec<(u64, Vec<Line>)>> {
+fn gdb_on(core: &Path, elf: &Path) -> Option<Vec<(u64, Trace)>> {
     let text = gdb(&[
         &format!("file {}", elf.display()),
         &format!("core-file {}", core.display()),
@@ -278,8 +192,8 @@ fn a_core_that_gdb_can_not_read_is_unwound_all_the_same() {
     let images = Images::of(&opened);
     let modules = images.modules();
     let thread = opened.dump.crashed().expect("one crashed");
-    let names: Vec<_> =
-        ours(&opened, &modules, thread).into_iter().filter_map(|(line, _)| line.function).collect();
+    let lines = Ours::of(&opened, &modules, thread).lines;
+    let names: Vec<_> = lines.into_iter().filter_map(|(line, _)| line.function).collect();
     println!("{names:?}");
     assert!(names.len() >= 4, "{names:?}");
 }
@@ -364,7 +278,7 @@ fn nested_handlers_on_both_stacks_are_walked_through() {
         let trace = Unwinder::new(&opened.dump, &modules).backtrace(thread);
         let found = trace.frames.iter().filter(|frame| frame.found == Found::Exception).count();
         assert_eq!(found, exceptions, "{name}");
-        let lines = ours(&opened, &modules, thread);
+        let lines = Ours::of(&opened, &modules, thread).lines;
         let mut rest =
             lines.iter().filter_map(|(line, _)| Some((line.function.clone()?, line.at.clone()?.1)));
         for (function, line) in functions {

@@ -77,7 +77,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
     in_parallel(
-        &args.open.inputs,
+        args.open.inputs.iter(),
         |input| check(input, &options, &expected),
         |_, checked| {
             progress.step();

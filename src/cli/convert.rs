@@ -12,6 +12,8 @@ Examples:
   gdb-multiarch -ex 'symbol-file app.elf' -c core.elf     (not `file`: it would show initial values
                                                            of variables that the dump lacks)
   gdb-multiarch -ex 'set osabi none' ...                  (RISC-V: shows mcause, mtval too)
+                                                          (Cortex-M: no core holds msp and psp; GDB
+                                                           stops at a handler that came from psp)
   coroner convert crash.bin -o ram.hex                    Intel HEX, by the name's ending
   coroner convert crash.bin --to raw -o regions           a folder with a file per region";
 

@@ -12,6 +12,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coroner demo                                              says what to type
+  coroner demo --listen :0                                  on a free port";
+
 /// Arguments of `coroner demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {

@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coroner info crash.bin                                    layers, chip, reason, threads, memory
+  coroner info flash-4MiB.bin --pick 1                      the first of several dumps
+  coroner info monitor.log --json | jq -r .firmware_id      which ELF file it needs
+  ssh device cat /dev/coredump | coroner info -             from standard input";
+
 /// Arguments of `coroner info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {

@@ -62,8 +62,10 @@ Exit status: 0 done, 1 the input is bad, 2 the command line is.";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serves a dump to GDB, LLDB and IDEs (what `coroner INPUT` alone does)
+    #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
     /// Shows what is in a dump: layers, identity, threads, regions, notes
+    #[command(after_help = info::EXAMPLES)]
     Info(info::InfoArgs),
     /// Tells the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
@@ -78,6 +80,7 @@ pub enum Command {
     /// Tells from a firmware's ELF file how big its dumps get and what they hold, before any crash
     Needs(needs::NeedsArgs),
     /// Serves a built-in dump of a real crash, to try things out
+    #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
     /// Prints the completions of a shell, or the manual pages
     Completions(completions::CompletionsArgs),
@@ -122,6 +125,11 @@ pub struct OpenArgs {
     /// A folder of ROM ELF files, from which the one for the chip is taken
     #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
     pub rom_elf_dir: Option<PathBuf>,
+
+    /// Do not remember on disk which ELF file of a folder is of which build (kept below
+    /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
+    #[arg(long)]
+    pub no_cache: bool,
 
     /// Use the ELF file though the dump says that it is of another build
     #[arg(long)]
@@ -205,6 +213,7 @@ impl OpenArgs {
             rom_elf_dir: self.rom_elf_dir.clone(),
             any_elf: self.any_elf,
             initial_data: self.initial_data,
+            cache_dir: cache_dir().filter(|_| !self.no_cache),
             elf_cache: std::sync::Arc::default(),
         }
     }
@@ -237,6 +246,14 @@ impl OpenArgs {
             LogFormat::Json => log.json().try_init(),
         };
     }
+}
+
+/// Where the index of ELF files is kept: as the XDG base directory specification 0.8 says, where
+/// relative paths don't count.
+fn cache_dir() -> Option<PathBuf> {
+    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))?;
+    Some(base.join("coroner/elf-index"))
 }
 
 fn parse_number(text: &str) -> std::result::Result<u64, String> {

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// The line is drawn anew at most this often, in milliseconds.
@@ -61,33 +62,32 @@ impl Progress {
 
 /// Does `work` on each of `items` on all cores, in no order, and hands the results to `take` one
 /// at a time. Memory does not grow with the number of items.
-pub(super) fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
+pub(super) fn in_parallel<T: Send, R: Send>(
+    items: impl Iterator<Item = T> + Send,
     work: impl Fn(&T) -> R + Sync,
-    mut take: impl FnMut(&T, R),
+    mut take: impl FnMut(T, R),
 ) {
-    let next = AtomicU64::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let items = Mutex::new(items.fuse());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
     // A bounded channel: a slow receiver holds the workers back.
-    let (send, receive) = std::sync::mpsc::sync_channel::<(usize, R)>(64);
+    let (send, receive) = std::sync::mpsc::sync_channel::<(T, R)>(64);
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            let (send, next, work) = (send.clone(), &next, &work);
+            let (send, items, work) = (send.clone(), &items, &work);
             scope.spawn(move || {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed) as usize;
-                    let Some(item) = items.get(index) else { return };
-                    if send.send((index, work(item))).is_err() {
+                    let next = items.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(item) = next else { return };
+                    let result = work(&item);
+                    if send.send((item, result)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(send);
-        for (index, result) in receive {
-            if let Some(item) = items.get(index) {
-                take(item, result);
-            }
+        for (item, result) in receive {
+            take(item, result);
         }
     });
 }

@@ -12,7 +12,8 @@ Examples:
   coroner report crash.bin --elf app.elf                    the crash, in a terminal
   coroner report monitor.log --elf-dir build --json | jq .headline
   coroner report crash.bin --elf app.elf --html crash.html  one page for a bug report
-  coroner report crash.bin --elf app.elf --print 'g_state.queue[2]'";
+  coroner report crash.bin --elf app.elf --print 'g_state.queue[2]'
+  coroner report crash.bin --elf app.elf --print '*(struct node *)0x20001000'";
 
 /// Arguments of `coroner report`.
 #[derive(Debug, Args)]
@@ -30,7 +31,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Show the value of a variable: `name`, `.member`, `->member`, `[index]`, `*` before it all
+    /// Show the value of an expression: a global variable (`ns::name`, `'file.c'::name`), `.member`,
+    /// `->member`, `[index]`, `*`, `&`, a cast `(type *)`, a number
     #[arg(long, value_name = "EXPR")]
     pub print: Vec<String>,
 
@@ -71,6 +73,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let wishes = Wishes {
         values: !args.no_values,
         all_threads: !args.crashed,
+        logs: true,
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
     };

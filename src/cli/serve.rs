@@ -13,6 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Where GDB's manual and everybody's launch.json look for a stub.
 const USUAL_PORT: u16 = 3333;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coroner serve crash.bin --elf app.elf                     then, in GDB: target remote :3333
+  coroner serve crash.bin --elf-dir build --listen :0       a free port, which it prints
+  coroner serve crash.bin --elf app.elf --listen unix:/tmp/crash.socket
+  coroner serve crash.bin --elf app.elf --once              ends when the debugger has gone
+  gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf app.elf'
+  lldb -o 'gdb-remote 3333'";
+
 /// Arguments of `coroner serve`, and of `coroner` alone.
 #[derive(Debug, Args)]
 pub struct ServeArgs {

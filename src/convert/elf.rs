@@ -19,9 +19,12 @@ use crate::error::{Error, Result};
 use crate::format::elf_core::own::{self, Own};
 use crate::memory::Region;
 use crate::targets::Endian;
-use goblin::elf::header::{ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, ET_CORE};
+use goblin::elf::header::{
+    ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, EM_386, EM_X86_64, ET_CORE,
+};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE};
 
+const ELFOSABI_GNU: u8 = 3;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
 /// `e_phnum` says at most this; more would need a section header to hold the number.
 const MOST_HEADERS: usize = 0xfffe;
@@ -66,7 +69,11 @@ pub fn to_elf_core(dump: &Dump, extent: Extent) -> Result<Core> {
             unknown.push((thread.label(), zeros));
         }
     }
-    if let Some(xml) = Layout::of(&notes::expressible(dump, &layout)).xml(arch) {
+    // As Linux's core it must have Linux's registers, too (orig_eax): GDB 13 refuses a description
+    // without them. It knows all of these by itself.
+    let is_x86 = osabi(arch.elf_machine) != 0;
+    let told = Layout::of(&notes::expressible(dump, &layout));
+    if let Some(xml) = told.xml(arch).filter(|_| !is_x86) {
         let mut text = xml.into_bytes();
         text.push(0);
         writer.note("GDB", NT_GDB_TDESC, &text);
@@ -123,6 +130,15 @@ fn runs(dump: &Dump, extent: Extent) -> Vec<Run<'_>> {
     runs
 }
 
+/// GDB reads cores of x86 only as those of an operating system, and knows no bare machine among
+/// them; of the others it reads what has no system.
+fn osabi(machine: u16) -> u8 {
+    match machine {
+        EM_386 | EM_X86_64 => ELFOSABI_GNU,
+        _ => 0,
+    }
+}
+
 /// Numbers of the file's class and byte order.
 struct Words {
     bytes: Vec<u8>,
@@ -167,6 +183,7 @@ fn file(dump: &Dump, notes: &[u8], runs: &[Run<'_>]) -> Vec<u8> {
     out.bytes.push(if wide { ELFCLASS64 } else { ELFCLASS32 });
     out.bytes.push(if big { ELFDATA2MSB } else { ELFDATA2LSB });
     out.bytes.push(1);
+    out.bytes.push(osabi(dump.arch.elf_machine));
     out.bytes.resize(16, 0);
     out.half(ET_CORE);
     out.half(dump.arch.elf_machine);

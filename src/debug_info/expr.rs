@@ -23,6 +23,8 @@ pub enum Missing {
     OptimizedOut,
     /// It is in a register that is not known in this frame.
     Register(String),
+    /// It was a pointer to something that is in no memory.
+    ImplicitPointer,
     /// It is in memory that nobody holds.
     Memory(u64),
     /// It needs something that only a live target or a larger debugger has.
@@ -35,6 +37,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Missing::OptimizedOut => f.write_str("optimized out"),
+            Missing::ImplicitPointer => f.write_str("synthetic pointer"),
             Missing::Register(name) => write!(f, "in {name}, which is not known here"),
             Missing::Memory(addr) => write!(f, "at {addr:#x}, which is not in the dump"),
             Missing::Unsupported(what) => write!(f, "not supported: {what}"),
@@ -44,8 +47,12 @@ impl fmt::Display for Missing {
 }
 
 impl From<gimli::Error> for Missing {
-    fn from(_: gimli::Error) -> Self {
-        Missing::Damaged
+    fn from(error: gimli::Error) -> Self {
+        match error {
+            // gimli 0.34 takes the result of every expression for an address.
+            gimli::Error::IntegralTypeRequired => Missing::Unsupported("a float that is computed"),
+            _ => Missing::Damaged,
+        }
     }
 }
 
@@ -88,11 +95,11 @@ impl<'a> Env<'_, 'a> {
                 EvaluationResult::Complete => return Ok(run.result()),
                 EvaluationResult::RequiresMemory { address, size, base_type, .. } => {
                     let value = self.word(address, size.into())?;
-                    run.resume_with_memory(Value::from_u64(self.value_type(base_type)?, value)?)?
+                    run.resume_with_memory(typed(self.value_type(base_type)?, value)?)?
                 }
                 EvaluationResult::RequiresRegister { register, base_type } => {
                     let value = self.register(register)?;
-                    run.resume_with_register(Value::from_u64(self.value_type(base_type)?, value)?)?
+                    run.resume_with_register(typed(self.value_type(base_type)?, value)?)?
                 }
                 EvaluationResult::RequiresFrameBase => {
                     run.resume_with_frame_base(self.frame_base.ok_or(Missing::OptimizedOut)?)?
@@ -142,6 +149,8 @@ impl<'a> Env<'_, 'a> {
         match piece.location {
             gimli::Location::Address { address } => Ok(address),
             gimli::Location::Register { register } => self.register(register),
+            gimli::Location::Value { value: Value::F32(float) } => Ok(float.to_bits().into()),
+            gimli::Location::Value { value: Value::F64(float) } => Ok(float.to_bits()),
             gimli::Location::Value { value } => Ok(value.to_u64(self.mask())?),
             gimli::Location::Empty => Err(Missing::OptimizedOut),
             _ => Err(Missing::Unsupported("a location of this kind")),
@@ -155,6 +164,12 @@ impl<'a> Env<'_, 'a> {
     /// The value of the register with this DWARF number.
     pub(crate) fn register(&self, register: gimli::Register) -> Result<u64, Missing> {
         let arch = self.registers.arch();
+        if let Some((double, shift)) = arm_single(arch, register.0) {
+            let value = self.registers.get(double).ok_or_else(|| {
+                Missing::Register(format!("s{}", register.0.saturating_sub(FIRST_SINGLE)))
+            })?;
+            return Ok((value >> shift) as u64 & 0xffff_ffff);
+        }
         let index = arch.register_by_dwarf(register.0.into());
         let named = |index: usize| arch.registers.get(index).map(|r| r.name.clone());
         let name = || index.and_then(named).unwrap_or_else(|| format!("register {}", register.0));
@@ -176,6 +191,29 @@ impl<'a> Env<'_, 'a> {
         let kind = ValueType::from_entry(&entry)?;
         kind.ok_or(Missing::Unsupported("an expression of a type that is no number"))
     }
+}
+
+/// A word of memory or a register as a value of that type: for floats, its bits.
+fn typed(kind: ValueType, word: u64) -> Result<Value, Missing> {
+    Ok(match kind {
+        ValueType::F32 => Value::F32(f32::from_bits(word as u32)),
+        ValueType::F64 => Value::F64(f64::from_bits(word)),
+        kind => Value::from_u64(kind, word)?,
+    })
+}
+
+/// The number of s0. GCC tells of singles by these numbers, though newer ones name doubles from 256
+/// on (AADWARF32 2022Q3, section 4.1).
+pub(crate) const FIRST_SINGLE: u16 = 64;
+
+/// The double that holds an Arm single, and by how many bits to shift it.
+fn arm_single(arch: &crate::targets::Arch, number: u16) -> Option<(usize, u32)> {
+    let single = number.checked_sub(FIRST_SINGLE).filter(|single| *single < 32)?;
+    if arch.elf_machine != goblin::elf::header::EM_ARM {
+        return None;
+    }
+    let double = arch.register_by_dwarf(256u32.saturating_add(u32::from(single) / 2))?;
+    Some((double, u32::from(single) % 2 * 32))
 }
 
 /// The word of `size` bytes (1 to 8) at `addr`.

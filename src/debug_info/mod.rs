@@ -10,12 +10,14 @@ mod expr;
 mod lines;
 mod sections;
 mod symbols;
+mod units;
 
-pub(crate) use expr::Env;
 pub use expr::Missing;
+pub(crate) use expr::{Env, FIRST_SINGLE};
 pub use lines::Place;
 pub use sections::Sections;
 pub use symbols::{NamedAddr, Symbols, demangled};
+pub(crate) use units::{Entry, Language, Unit, Units};
 
 use crate::firmware::Firmware;
 use crate::open::Opened;
@@ -90,6 +92,7 @@ pub struct Module<'a> {
     raw: &'a Sections,
     lines: OnceCell<Option<addr2line::Context<Slice<'a>>>>,
     symbols: OnceCell<Symbols>,
+    units: OnceCell<Units<'a>>,
 }
 
 impl<'a> Module<'a> {
@@ -101,6 +104,7 @@ impl<'a> Module<'a> {
             raw,
             lines: OnceCell::new(),
             symbols: OnceCell::new(),
+            units: OnceCell::new(),
         }
     }
 
@@ -122,6 +126,20 @@ impl<'a> Module<'a> {
     /// All of the debugging sections.
     pub(crate) fn dwarf(&self) -> &gimli::Dwarf<Slice<'a>> {
         &self.dwarf
+    }
+
+    /// All of its units.
+    pub(crate) fn units(&self) -> &Units<'a> {
+        self.units.get_or_init(|| Units::of(&self.dwarf))
+    }
+
+    /// The unit that the code at `addr` was compiled in.
+    pub(crate) fn unit_at(&self, addr: u64) -> Option<Unit<'_, 'a>> {
+        let link_addr = self.elf.link_addr(addr);
+        let unit = self.context()?.find_dwarf_and_unit(link_addr).skip_all_loads()?;
+        let start = unit.header.debug_info_offset()?;
+        let root = gimli::DebugInfoOffset(start.0.checked_add(unit.header.root_offset().0)?);
+        Some(self.units().holding(root)?.0)
     }
 
     /// Whether a section with code covers `addr`.

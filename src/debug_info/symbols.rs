@@ -114,5 +114,11 @@ fn named(symbol: &Symbol, addr: u64, covers: bool) -> NamedAddr {
 
 /// A Rust or C++ name as its author wrote it; any other as it is.
 pub fn demangled(name: &str) -> Cow<'_, str> {
-    addr2line::demangle_auto(Cow::Borrowed(name), None)
+    let plain = addr2line::demangle_auto(Cow::Borrowed(name), None);
+    // As binutils and GDB write it.
+    let table = plain.strip_prefix("{vtable(").and_then(|rest| rest.strip_suffix(")}"));
+    match table {
+        Some(class) => format!("vtable for {class}").into(),
+        None => plain,
+    }
 }

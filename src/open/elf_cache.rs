@@ -2,8 +2,10 @@
 //!
 //! Taking an ELF file apart and hashing it costs more than most dumps. Files and the lists of
 //! folders are remembered as long as the cache lives, which is a run of the program: a build
-//! that changes meanwhile is not seen.
+//! that changes meanwhile is not seen. What outlives the run is in `elf_index.rs`.
 
+use super::elf_index::{Index, Kind};
+use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use std::collections::HashMap;
@@ -19,6 +21,15 @@ pub struct ElfCache {
     /// `None` for a file that is no ELF file of a firmware.
     files: Mutex<HashMap<PathBuf, Option<Arc<Firmware>>>>,
     folders: Mutex<HashMap<PathBuf, Arc<Vec<PathBuf>>>>,
+    indices: Mutex<HashMap<PathBuf, Arc<Mutex<Index>>>>,
+}
+
+/// What a search through a folder came to.
+pub(super) enum Found {
+    /// The ELF file that was looked for.
+    This(Arc<Firmware>),
+    /// None; so many of that machine were looked at.
+    NoneOf(usize),
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -52,6 +63,64 @@ impl ElfCache {
             locked(&self.files).insert(path.to_path_buf(), None);
         }
         elf
+    }
+
+    /// The ELF file below `folder` for `machine` that all of `ids` tell of.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder itself can't be listed.
+    pub(super) fn search(
+        &self,
+        folder: &Path,
+        machine: u16,
+        ids: &[FirmwareId],
+        map: bool,
+        cache: Option<&Path>,
+    ) -> Result<Found> {
+        let fits = |elf: &Arc<Firmware>| elf.machine == machine && ids.iter().all(|id| elf.is(id));
+        let index = locked(&self.indices)
+            .entry(folder.to_path_buf())
+            .or_insert_with(|| Arc::new(Mutex::new(Index::load(cache, folder))))
+            .clone();
+        let mut index = locked(&index);
+        for path in index.matching(folder, ids) {
+            if let Some(elf) = self.try_open(&path, map).filter(fits) {
+                return Ok(Found::This(elf));
+            }
+        }
+        let kinds: Vec<Kind> = ids.iter().filter_map(Kind::of).collect();
+        let is_remembered = kinds.len() == ids.len();
+        let with_hash = kinds.contains(&Kind::Sha256);
+        let files = self.list(folder)?;
+        let walked = is_remembered && kinds.iter().all(|kind| index.walked_for.contains(kind));
+        let mut looked_at = 0;
+        for path in files.iter() {
+            let entry = index.entry(folder, path).filter(|_| is_remembered);
+            if let Some(entry) = entry {
+                looked_at += usize::from(entry.machine == Some(machine));
+                let other = |id| entry.may_be(id) == Some(false);
+                if walked || entry.machine != Some(machine) || ids.iter().any(other) {
+                    continue;
+                }
+            } else if walked {
+                continue;
+            }
+            let known = entry.is_some();
+            // Not every file down there is an ELF file, and not every one is ours to read.
+            let elf = self.try_open(path, map);
+            index.learn(folder, path, elf.as_deref(), with_hash);
+            looked_at += usize::from(!known && elf.as_ref().is_some_and(|e| e.machine == machine));
+            if let Some(elf) = elf.filter(fits) {
+                index.save();
+                return Ok(Found::This(elf));
+            }
+        }
+        if !walked {
+            index.keep_only(folder, &files);
+            index.walked_for.extend(kinds);
+            index.save();
+        }
+        Ok(Found::NoneOf(looked_at))
     }
 
     /// All files below `folder`, in the order of their names.

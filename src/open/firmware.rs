@@ -1,5 +1,6 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
+use super::elf_cache::Found;
 use super::{Options, build_id, slide};
 use crate::dump::{Dump, FirmwareId, Note};
 use crate::error::{Error, Result};
@@ -159,15 +160,10 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>
     }
     let mut looked_at = 0;
     for folder in folders {
-        for path in options.elf_cache.list(folder)?.iter() {
-            // Not every file down there is an ELF file, and not every one is ours to read.
-            let Some(elf) = options.elf_cache.try_open(path, map) else { continue };
-            if elf.machine == dump.arch.elf_machine {
-                looked_at += 1;
-                if matches(&elf, &ids) {
-                    return Ok(Some(elf));
-                }
-            }
+        let (machine, cache) = (dump.arch.elf_machine, options.cache_dir.as_deref());
+        match options.elf_cache.search(folder, machine, &ids, map, cache)? {
+            Found::This(elf) => return Ok(Some(elf)),
+            Found::NoneOf(others) => looked_at += others,
         }
     }
     let id = ids.first().map(ToString::to_string).unwrap_or_default();

@@ -2,12 +2,13 @@
 
 use super::blame::{blamed, kind_of, signature_of};
 use super::{
-    Evidence, Frame, Gap, Hex, Identity, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
+    Evidence, Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
     Value, source,
 };
 use crate::debug_info::{Images, Missing, Modules, Place};
 use crate::dump::{self, Severity};
 use crate::error::Result;
+use crate::logs;
 use crate::memory::AddrRange;
 use crate::open::Opened;
 use crate::unwind::{self, End, Unwinder};
@@ -24,6 +25,8 @@ pub struct Wishes {
     pub values: bool,
     /// Threads beside the crashed one.
     pub all_threads: bool,
+    /// Logs in the memory.
+    pub logs: bool,
     /// Expressions over global variables.
     pub print: Vec<String>,
     /// Where source files are, beside where the compiler had them.
@@ -32,7 +35,13 @@ pub struct Wishes {
 
 impl Default for Wishes {
     fn default() -> Self {
-        Wishes { values: true, all_threads: true, print: Vec::new(), source_dirs: Vec::new() }
+        Wishes {
+            values: true,
+            all_threads: true,
+            logs: true,
+            print: Vec::new(),
+            source_dirs: Vec::new(),
+        }
     }
 }
 
@@ -71,6 +80,10 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
         reason: reason(&dump.reason),
         source,
         texts: dump.texts.clone(),
+        logs: match wishes.logs {
+            true => logs::find(dump, &modules).into_iter().map(log).collect(),
+            false => Vec::new(),
+        },
         threads,
         values,
         memory: builder.memory(),
@@ -130,6 +143,11 @@ fn reason(reason: &crate::reason::Reason) -> Reason {
         words: reason.words.clone(),
         evidence: reason.evidence.iter().map(evidence).collect(),
     }
+}
+
+fn log(log: logs::Log) -> Log {
+    let logs::Log { what, addr, len, text, remark, guess } = log;
+    Log { what, address: addr.into(), len, text, remark, guess }
 }
 
 fn note(note: &dump::Note) -> Note {

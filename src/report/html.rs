@@ -46,9 +46,10 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     facts(report, page)?;
     source(report, page)?;
     reason(report, page)?;
+    logs(report, page)?;
     page.push_str("<h2>Threads</h2>\n");
     for thread in &report.threads {
-        write_thread(thread, page)?;
+        write_thread(thread, report.blamed.as_deref().filter(|_| thread.crashed), page)?;
     }
     if !report.values.is_empty() {
         page.push_str("<h2>Values</h2>\n<div class=\"card frames\">");
@@ -136,7 +137,34 @@ fn reason(report: &Report, page: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_thread(thread: &Thread, page: &mut String) -> std::fmt::Result {
+fn logs(report: &Report, page: &mut String) -> std::fmt::Result {
+    if !report.logs.is_empty() {
+        page.push_str("<h2>Logs in memory</h2>\n");
+    }
+    for log in &report.logs {
+        write!(
+            page,
+            "<details class=\"card\" open><summary><b>{}</b><span class=\"quiet\">at {}, {} \
+             bytes</span>",
+            escape(&log.what),
+            log.address,
+            log.len
+        )?;
+        if let Some(remark) = &log.remark {
+            let (class, guess) = if log.guess { ("guess", "a guess: ") } else { ("quiet", "") };
+            write!(page, "<span class=\"{class}\">{guess}{}</span>", escape(remark))?;
+        }
+        page.push_str("</summary>");
+        if let Some(text) = &log.text {
+            write!(page, "<pre class=\"log\">{}</pre>", escape(text.trim_end()))?;
+        }
+        page.push_str("</details>\n");
+    }
+    Ok(())
+}
+
+/// `blamed` is the function to point at.
+fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std::fmt::Result {
     let (class, open) = if thread.crashed { (" crashed", " open") } else { ("", "") };
     write!(
         page,
@@ -166,8 +194,10 @@ fn write_thread(thread: &Thread, page: &mut String) -> std::fmt::Result {
         write!(page, "<p class=\"warning\">{}</p>", escape(remark))?;
     }
     page.push_str("<ol class=\"frames\">");
-    for frame in &thread.frames {
-        write_frame(frame, page)?;
+    let is_blamed = |frame: &Frame| frame.near.is_none() && frame.function.as_deref() == blamed;
+    let at = thread.frames.iter().position(|frame| blamed.is_some() && is_blamed(frame));
+    for (index, frame) in thread.frames.iter().enumerate() {
+        write_frame(frame, Some(index) == at, page)?;
     }
     page.push_str("</ol>");
     if !thread.complete {
@@ -191,7 +221,8 @@ fn write_thread(thread: &Thread, page: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_frame(frame: &Frame, page: &mut String) -> std::fmt::Result {
+fn write_frame(frame: &Frame, is_blamed: bool, page: &mut String) -> std::fmt::Result {
+    let class = if is_blamed { " class=\"blamed\"" } else { "" };
     let name = match (&frame.function, frame.near) {
         (Some(name), None) => {
             let arguments: Vec<_> = frame.arguments.iter().map(|v| variable(v, "=")).collect();
@@ -216,9 +247,9 @@ fn write_frame(frame: &Frame, page: &mut String) -> std::fmt::Result {
         frame.index, frame.pc
     );
     if frame.locals.is_empty() {
-        return write!(page, "<li>{head}</li>");
+        return write!(page, "<li{class}>{head}</li>");
     }
-    write!(page, "<li><details><summary>{head}</summary><div class=\"locals\">")?;
+    write!(page, "<li{class}><details><summary>{head}</summary><div class=\"locals\">")?;
     for local in &frame.locals {
         write!(page, "<div>{}</div>", variable(local, " = "))?;
     }
@@ -239,14 +270,21 @@ fn variable(value: &Value, equals: &str) -> String {
 }
 
 fn memory(report: &Report, page: &mut String) -> std::fmt::Result {
-    page.push_str(
-        "<h2>Memory</h2>\n<p class=\"legend\">\
-         <span><i style=\"--c:var(--dump)\"></i>captured</span>\
-         <span><i style=\"--c:var(--stack)\"></i>stack</span>\
-         <span><i style=\"--c:var(--elf)\"></i>from the ELF file</span>\
-         <span><i style=\"--c:var(--rom)\"></i>from the ROM's</span>\
-         <span><i style=\"--c:var(--absent)\"></i>not in the dump</span></p>\n",
-    );
+    page.push_str("<h2>Memory</h2>\n<p class=\"legend\">");
+    let from = |origin: &str| report.memory.iter().any(|region| region.origin.starts_with(origin));
+    for (colour, words, shown) in [
+        ("dump", "captured", from("dump")),
+        ("stack", "stack", report.threads.iter().any(|thread| thread.stack.is_some())),
+        ("elf", "from the ELF file", from("elf")),
+        ("rom", "from the ROM's", from("rom")),
+        ("doubt", "missing: it should be there", !report.missing.is_empty()),
+        ("absent", "not in the dump", true),
+    ] {
+        if shown {
+            write!(page, "<span><i style=\"--c:var(--{colour})\"></i>{words}</span>")?;
+        }
+    }
+    page.push_str("</p>\n");
     page.push_str(&picture::memory_map(report));
     page.push_str(
         "\n<details class=\"card\"><summary>all regions</summary><div class=\"scroll\"><table>\

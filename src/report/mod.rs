@@ -68,6 +68,8 @@ pub struct Report {
     pub source: Option<Source>,
     /// What the device printed or kept about the crash.
     pub texts: Vec<String>,
+    /// Logs that the firmware left in its memory.
+    pub logs: Vec<Log>,
     /// The crashed thread first.
     pub threads: Vec<Thread>,
     /// The values that were asked for.
@@ -143,6 +145,23 @@ pub struct Source {
     pub line: u32,
     /// Line numbers and lines.
     pub lines: Vec<(u32, String)>,
+}
+
+/// A buffer with a log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Log {
+    /// `SEGGER RTT up-buffer 0 "Terminal"`.
+    pub what: String,
+    /// Where it was found.
+    pub address: Hex,
+    /// Bytes of the buffer.
+    pub len: u64,
+    /// The text, oldest first; `None` for what is no text.
+    pub text: Option<String>,
+    /// What else there is to say.
+    pub remark: Option<String>,
+    /// It only looks like a log.
+    pub guess: bool,
 }
 
 /// A thread.

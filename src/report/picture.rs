@@ -5,7 +5,7 @@
 //! size. Inside a band all is to scale.
 
 use super::html::escape;
-use super::{Region, Report, Stack};
+use super::{Gap, Region, Report, Stack};
 use std::fmt::Write;
 
 /// Regions farther apart than this start a new band.
@@ -17,7 +17,11 @@ struct Band<'r> {
     first: u128,
     last: u128,
     regions: Vec<&'r Region>,
+    gaps: Vec<&'r Gap>,
 }
+
+/// Larger gaps are not drawn: they would leave no room for what is there.
+const LARGEST_GAP: u64 = 1 << 24;
 
 /// The memory map: what was captured, what the ELF files add, what is missing.
 pub(super) fn memory_map(report: &Report) -> String {
@@ -28,7 +32,7 @@ pub(super) fn memory_map(report: &Report) -> String {
         .map(|stack| (stack.low.0, stack.high.0))
         .collect();
     let mut page = String::from("<div class=\"map\">\n");
-    for band in bands(&report.memory) {
+    for band in bands(&report.memory, &report.missing) {
         band.draw(&stacks, &mut page);
     }
     page.push_str("</div>");
@@ -64,6 +68,19 @@ impl Band<'_> {
                 }
             }
         }
+        let scale = WIDTH / self.span() as f64;
+        for gap in &self.gaps {
+            let at = (gap.start.0 - self.first) as f64 * scale;
+            let width = (gap.len as f64 * scale).max(1.0);
+            let _ = write!(
+                page,
+                "<rect class=\"gone\" x=\"{at:.1}\" width=\"{width:.1}\" height=\"10\">\
+                 <title>{}, {} bytes missing: {}</title></rect>",
+                gap.start,
+                gap.len,
+                escape(&gap.why)
+            );
+        }
         let _ = writeln!(
             page,
             "</svg><small>{within}{} bytes, to {:#x}</small></div></div>",
@@ -98,7 +115,7 @@ fn class(region: &Region) -> &'static str {
     }
 }
 
-fn bands(regions: &[Region]) -> Vec<Band<'_>> {
+fn bands<'r>(regions: &'r [Region], gaps: &'r [Gap]) -> Vec<Band<'r>> {
     let mut bands: Vec<Band<'_>> = Vec::new();
     for region in regions {
         match bands.last_mut() {
@@ -110,7 +127,17 @@ fn bands(regions: &[Region]) -> Vec<Band<'_>> {
                 first: region.start.0,
                 last: region.last.0,
                 regions: vec![region],
+                gaps: Vec::new(),
             }),
+        }
+    }
+    for gap in gaps.iter().filter(|gap| (1..=LARGEST_GAP).contains(&gap.len)) {
+        let (first, last) = (gap.start.0, gap.start.0 + u128::from(gap.len) - 1);
+        let near = |band: &&mut Band<'_>| first <= band.last + GAP && last + GAP >= band.first;
+        if let Some(band) = bands.iter_mut().find(near) {
+            band.first = band.first.min(first);
+            band.last = band.last.max(last);
+            band.gaps.push(gap);
         }
     }
     bands

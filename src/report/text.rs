@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 /// Cells of a bar.
 const BAR: u64 = 24;
+/// Lines of a log that are shown, the last ones; the other forms have all.
+const LOG_LINES: usize = 30;
 /// Narrower than this, names in front of texts get a line of their own.
 const LABEL_WIDTH: usize = 10;
 
@@ -15,6 +17,7 @@ pub fn to_text(report: &Report, style: &Style) -> String {
     page.head(report);
     page.source(report);
     page.reason(report);
+    page.logs(report);
     for thread in &report.threads {
         page.thread(thread);
     }
@@ -111,6 +114,31 @@ impl Page {
         if !report.texts.is_empty() {
             self.title("What the device said");
             for line in report.texts.iter().flat_map(|text| text.lines()) {
+                self.line(&format!("  {}", line.trim_end()), 4);
+            }
+        }
+    }
+
+    fn logs(&mut self, report: &Report) {
+        for log in &report.logs {
+            self.title(&format!(
+                "Log in memory: {} at {}, {} bytes",
+                log.what, log.address, log.len
+            ));
+            if let Some(remark) = &log.remark {
+                let tone = if log.guess { Tone::Doubt } else { Tone::Quiet };
+                let guess = if log.guess { "a guess: " } else { "" };
+                let remark = self.style.paint(tone, &format!("{guess}{remark}"));
+                self.line(&format!("  {remark}"), 4);
+            }
+            let lines: Vec<&str> = log.text.iter().flat_map(|text| text.lines()).collect();
+            let passed = lines.len().saturating_sub(LOG_LINES);
+            if passed > 0 {
+                let text = format!("  .. {passed} lines before (--json and --html have all)");
+                let text = self.style.paint(Tone::Quiet, &text);
+                self.line(&text, 4);
+            }
+            for line in lines.iter().skip(passed) {
                 self.line(&format!("  {}", line.trim_end()), 4);
             }
         }

@@ -7,13 +7,16 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use super::{End, Found, Frame, Unwinder};
-use crate::debug_info::{Env, Module, Slice};
+use super::{End, Family, Found, Frame, Unwinder};
+use crate::debug_info::{Env, FIRST_SINGLE, Module, Slice};
 use crate::registers::Registers;
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, DebugFrame, EhFrame, Encoding, RegisterRule, SectionId,
     UnwindContext, UnwindExpression, UnwindSection, UnwindTableRow,
 };
+
+/// The number of d0 on Arm (AADWARF32 2022Q3, section 4.1).
+const FIRST_DOUBLE: u16 = 256;
 
 /// The entries of one section.
 pub(super) struct Table<'a> {
@@ -185,7 +188,7 @@ impl<'a> Unwinder<'_, 'a> {
             return Some(Err(End::Outermost));
         }
         let step = Step { unwinder: self, table, rules: &rules, frame, cfa };
-        let link = step.value(rules.return_address, true);
+        let link = step.value(rules.return_address, true, self.abi.word as usize);
         let pc = match link {
             Ok(pc) => self.abi.code_address(pc),
             Err(Unknown::Memory(addr)) => return Some(Err(End::StackMissing(addr))),
@@ -199,9 +202,9 @@ impl<'a> Unwinder<'_, 'a> {
                 continue;
             };
             let keeps = self.abi.is_callee_saved(dwarf);
-            if let Ok(number) = u16::try_from(dwarf)
-                && let Ok(value) = step.value(gimli::Register(number), keeps)
-            {
+            let Ok(number) = u16::try_from(dwarf) else { continue };
+            let number = step.as_saved(gimli::Register(number));
+            if let Ok(value) = step.value(number, keeps, register.byte_len()) {
                 registers.set(index, value.into());
             }
         }
@@ -240,16 +243,26 @@ struct Step<'s, 'a> {
 }
 
 impl Step<'_, '_> {
-    /// The caller's value of `register`. Where no rule is given, it is this frame's, if a
-    /// function must `keep` it.
-    fn value(&self, register: gimli::Register, keep: bool) -> Result<u64, Unknown> {
+    /// The number that the rules know a register by: GCC saves Arm's doubles as two singles.
+    fn as_saved(&self, register: gimli::Register) -> gimli::Register {
+        let single = register.0.checked_sub(FIRST_DOUBLE).map(|n| n.saturating_mul(2));
+        let single = single.and_then(|n| n.checked_add(FIRST_SINGLE)).map(gimli::Register);
+        let is_arm = self.unwinder.abi.family == Family::Arm;
+        match single.filter(|single| is_arm && self.rules.row.register(*single).is_some()) {
+            Some(single) => single,
+            None => register,
+        }
+    }
+
+    /// The caller's value of `register`, which has `len` bytes. Where no rule is given, it is
+    /// this frame's, if a function must `keep` it.
+    fn value(&self, register: gimli::Register, keep: bool, len: usize) -> Result<u64, Unknown> {
         let env = self.unwinder.env(&self.frame.registers, Some(self.cfa));
         let own = |register| env.register(register).map_err(|_| Unknown::Other);
         let mask = self.unwinder.dump.arch.address_mask();
         let at = |addr: u64| {
             let addr = addr & mask;
-            let size = self.unwinder.abi.word as usize;
-            env.word(addr, size).map_err(|_| Unknown::Memory(addr))
+            env.word(addr, len.min(8)).map_err(|_| Unknown::Memory(addr))
         };
         let run = |at: UnwindExpression<usize>| {
             let expression = self.table.expression(at).ok_or(Unknown::Other)?;

@@ -19,6 +19,9 @@ use gimli::constants as dw;
 /// Deeper nesting of blocks is not searched for a call.
 const DEEPEST: usize = 32;
 
+/// A value that was passed on by more callers is not followed.
+const MOST_CALLERS: usize = 32;
+
 const CALL_SITES: [gimli::DwTag; 2] = [dw::DW_TAG_call_site, dw::DW_TAG_GNU_call_site];
 const BLOCKS: [gimli::DwTag; 2] = [dw::DW_TAG_lexical_block, dw::DW_TAG_inlined_subroutine];
 const PARAMETERS: [gimli::DwTag; 2] =
@@ -31,8 +34,12 @@ impl<'a> Scopes<'_, 'a> {
         frames: &[Frame],
         at: usize,
         wanted: Expr<'a>,
+        depth: usize,
     ) -> Result<u64, Missing> {
         let lost = Missing::OptimizedOut;
+        if depth > MOST_CALLERS {
+            return Err(lost);
+        }
         let caller = frames.get(at + 1).ok_or(lost.clone())?;
         // A guessed frame may be several calls away.
         if !matches!(caller.found, Found::CallFrameInfo | Found::Window) {
@@ -40,19 +47,20 @@ impl<'a> Scopes<'_, 'a> {
         }
         let pc = caller.lookup_pc();
         let module = self.modules.at(pc).ok_or(lost.clone())?;
-        let context = module.context().ok_or(lost.clone())?;
+        let unit = module.unit_at(pc).ok_or(lost.clone())?;
         let link = |addr| module.elf().link_addr(addr);
-        let unit = context.find_dwarf_and_unit(link(pc)).skip_all_loads().ok_or(lost.clone())?;
         let function = module.places(pc).last().and_then(|place| place.die).ok_or(lost.clone())?;
         let site = call_site(unit, function, link(caller.pc), 0).ok_or(lost.clone())?;
+        // What the caller passed may be what it was passed itself.
+        let before = |expression| self.entry_value(frames, at + 1, expression, depth + 1);
         let mut env = Env {
             memory: &self.dump.memory,
             registers: &caller.registers,
             cfa: caller.cfa,
             frame_base: None,
-            unit: Some(unit),
+            unit: Some(unit.plain()),
             slide: module.elf().slide,
-            at_entry: None,
+            at_entry: Some(&before),
         };
         env.frame_base = frame_base(unit, function, &env, link(pc));
         for parameter in children(unit, site, &PARAMETERS) {
@@ -60,7 +68,7 @@ impl<'a> Scopes<'_, 'a> {
             else {
                 continue;
             };
-            if location.0.slice() == wanted.0.slice() {
+            if is_same(location.0.slice(), wanted.0.slice()) {
                 let value = parameter
                     .attr_value(dw::DW_AT_call_value)
                     .or_else(|| parameter.attr_value(dw::DW_AT_GNU_call_site_value));
@@ -69,6 +77,24 @@ impl<'a> Scopes<'_, 'a> {
             }
         }
         Err(lost)
+    }
+}
+
+/// Whether two expressions mean one place. A register may be told with the type of what is in it.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a == b || register(a).is_some_and(|a| Some(a) == register(b))
+}
+
+/// The register that an expression is of, if it is of one.
+pub(super) fn register(expression: &[u8]) -> Option<u64> {
+    match expression {
+        [op @ 0x50..=0x6f] => Some(u64::from(op - 0x50)),
+        // DW_OP_regx; DW_OP_regval_type, and what GNU had before it: the type follows.
+        [0x90, number @ 0..=0x7f] | [0xa5 | 0xf5, number @ 0..=0x7f, ..] => Some((*number).into()),
+        [0x90, low, high @ 0..=0x7f] | [0xa5 | 0xf5, low, high @ 0..=0x7f, ..] => {
+            Some(u64::from(low & 0x7f) | u64::from(*high) << 7)
+        }
+        _ => None,
     }
 }
 

@@ -1,32 +1,64 @@
-//! Variables by name, and what can be reached from them: `queue`, `g_nodes[1].next->id`, `*p`.
-//!
-//! | expression            | means                                                  |
-//! | `name`                | a variable of static storage duration                  |
-//! | `.member`, `->member` | a member; both work on structures and pointers to them |
-//! | `[index]`             | an element of an array, or behind a pointer            |
-//! | `*` before all of it  | what the pointer points to                             |
+//! Variables by name, and what can be reached from them: see `expression.rs`.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::object::Store;
-use super::print::{Printer, word};
-use super::types::{Type, origin, string};
-use super::{Entry, Unit};
-use crate::debug_info::{Env, Missing, Module, Modules};
+use super::expression::{Expr, TypeName, parse};
+use super::literal::{decimal, word};
+use super::member::{Member, Part};
+use super::object::{Store, locate};
+use super::print::Printer;
+use super::types::Type;
+use super::{Entry, Offset, Unit};
+use crate::debug_info::{Env, Missing, Modules};
 use crate::dump::Dump;
 use crate::error::{Error, Result};
 use crate::registers::Registers;
+use crate::targets::Endian;
 use gimli::constants as dw;
 
-/// Longer expressions are refused.
-const MOST_STEPS: usize = 64;
+/// Base classes and anonymous members are searched this deep.
+const DEEPEST: usize = 8;
 
-/// One step from a variable to a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Member(String),
-    Index(u64),
-    Dereference,
+/// What is wrong with an expression, or with the dump.
+enum Trouble {
+    /// The user's: the expression makes no sense.
+    Wrong(String),
+    /// The dump does not hold it.
+    Missing(Missing),
+}
+
+impl From<Missing> for Trouble {
+    fn from(missing: Missing) -> Self {
+        Trouble::Missing(missing)
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(why: &str) -> Self {
+        Trouble::Wrong(why.into())
+    }
+}
+
+type Outcome<T> = std::result::Result<T, Trouble>;
+
+/// What an expression stands for.
+struct Value<'t, 'a> {
+    kind: Kind<'t, 'a>,
+    store: Store,
+    bits: Option<(u64, u64)>,
+}
+
+#[derive(Clone)]
+enum Kind<'t, 'a> {
+    Of(Type<'t, 'a>),
+    /// An array without its first dimensions.
+    Row(Type<'t, 'a>, usize),
+    /// A pointer that no type of the program stands for: `&x`, `(T *)x`. `None` is `void`.
+    Pointer(Option<Type<'t, 'a>>, usize),
+    /// A number of so many bytes, signed or not, of a type that the program does not use.
+    Plain(usize, bool),
+    /// A symbol without a type.
+    Untyped,
 }
 
 /// Finds variables of static storage duration.
@@ -48,231 +80,452 @@ impl<'g, 'a> Globals<'g, 'a> {
     /// variable that is there but whose value the dump does not hold.
     pub fn print(&self, expression: &str) -> Result<std::result::Result<String, Missing>> {
         let wrong = |why: &str| Error::Usage(format!("'{expression}': {why}"));
-        let (name, steps) = parse(expression).map_err(|why| wrong(&why))?;
+        let expr = parse(expression).map_err(|why| wrong(&why))?;
         if self.modules.iter().next().is_none() {
             return Err(wrong("variables need the firmware's ELF file (--elf)"));
         }
-        for module in self.modules.iter() {
-            if let Some(found) = self.in_module(module, &name, &steps) {
-                return found.map_err(|why| wrong(&why));
-            }
+        match self.value(&expr).and_then(|value| self.shown(&value)) {
+            Ok(text) => Ok(Ok(text)),
+            Err(Trouble::Missing(missing)) => Ok(Err(missing)),
+            Err(Trouble::Wrong(why)) => Err(wrong(&why)),
         }
-        Err(wrong(&format!("no ELF file describes a variable '{name}'")))
     }
 
-    fn in_module(
+    fn printer(&self) -> Printer<'g, 'a> {
+        Printer::new(self.dump, self.modules)
+    }
+
+    fn shown(&self, value: &Value<'g, 'a>) -> Outcome<String> {
+        let printer = self.printer();
+        match &value.kind {
+            Kind::Of(kind) => Ok(printer.value(kind, &value.store, value.bits)?),
+            Kind::Row(kind, passed) => Ok(printer.row(kind, *passed, &value.store)?),
+            Kind::Pointer(target, stars) => {
+                let target = target.as_ref().filter(|_| *stars == 1);
+                Ok(printer.pointer(target, self.pointer(&value.store)?))
+            }
+            Kind::Plain(len, signed) => {
+                Ok(decimal(self.number(&value.store, *len, *signed)?, *signed))
+            }
+            Kind::Untyped => {
+                Err("the ELF file does not say what type it has: cast it, as in (int)x".into())
+            }
+        }
+    }
+
+    fn value(&self, expr: &Expr) -> Outcome<Value<'g, 'a>> {
+        match expr {
+            Expr::Name(name) => self.variable(name),
+            Expr::Number(number) => {
+                let kind = Kind::Pointer(None, 1);
+                Ok(Value { kind, store: self.store_of(*number), bits: None })
+            }
+            Expr::Dereference(of) => self.behind(self.value(of)?),
+            Expr::AddressOf(of) => {
+                let value = self.value(of)?;
+                let (Store::Memory(addr), None) = (&value.store, value.bits) else {
+                    return Err("it has no address".into());
+                };
+                let kind = match value.kind {
+                    Kind::Of(kind) | Kind::Row(kind, _) => Kind::Pointer(Some(kind), 1),
+                    Kind::Pointer(kind, stars) => Kind::Pointer(kind, stars + 1),
+                    Kind::Plain(..) | Kind::Untyped => Kind::Pointer(None, 1),
+                };
+                Ok(Value { kind, store: self.store_of(*addr), bits: None })
+            }
+            Expr::Member(of, name) => self.member(self.value(of)?, name),
+            Expr::Index(of, index) => self.element(self.value(of)?, *index),
+            Expr::Cast(name, of) => self.cast(name, self.value(of)?),
+        }
+    }
+
+    /// An address as the bytes of a pointer.
+    fn store_of(&self, addr: u64) -> Store {
+        self.bytes_of(addr.into(), self.word_len())
+    }
+
+    /// A number as the device would hold it.
+    fn bytes_of(&self, number: i128, len: usize) -> Store {
+        let mut bytes = number.to_le_bytes().to_vec();
+        bytes.truncate(len);
+        if self.dump.arch.endian == Endian::Big {
+            bytes.reverse();
+        }
+        bytes.into()
+    }
+
+    fn word_len(&self) -> usize {
+        (self.dump.arch.word_bits / 8).clamp(1, 8) as usize
+    }
+
+    fn number(&self, store: &Store, len: usize, signed: bool) -> Outcome<i128> {
+        let mut bytes = store.bytes(&self.dump.memory, len)?;
+        if self.dump.arch.endian == Endian::Big {
+            bytes.reverse();
+        }
+        Ok(word(&bytes, signed))
+    }
+
+    fn pointer(&self, store: &Store) -> Outcome<u64> {
+        Ok(self.number(store, self.word_len(), false)? as u64)
+    }
+
+    fn behind(&self, value: Value<'g, 'a>) -> Outcome<Value<'g, 'a>> {
+        let kind = match value.kind {
+            Kind::Of(kind) if kind.is_pointer() => {
+                Kind::Of(kind.target().ok_or("it points to nothing that has a type")?)
+            }
+            Kind::Pointer(Some(kind), 1) => Kind::Of(kind),
+            Kind::Pointer(kind, stars) if stars > 1 => Kind::Pointer(kind, stars - 1),
+            Kind::Pointer(..) => {
+                return Err("it points to nothing that has a type: cast it, as in *(int *)x".into());
+            }
+            _ => return Err("only a pointer can be followed".into()),
+        };
+        let addr = self.pointer(&value.store)?;
+        Ok(Value { kind, store: Store::Memory(addr), bits: None })
+    }
+
+    fn element(&self, value: Value<'g, 'a>, index: i64) -> Outcome<Value<'g, 'a>> {
+        let (kind, passed) = match value.kind {
+            Kind::Of(kind) if kind.tag() == dw::DW_TAG_array_type => (kind, 0),
+            Kind::Row(kind, passed) => (kind, passed),
+            _ => {
+                let first = self.behind(value)?;
+                let size = match &first.kind {
+                    Kind::Of(kind) => kind.size().ok_or(Missing::Damaged)?,
+                    _ => self.word_len() as u64,
+                };
+                let Store::Memory(addr) = first.store else { return Err(Missing::Damaged.into()) };
+                let distance = (size as i64).checked_mul(index).ok_or(Missing::Damaged)?;
+                let store = Store::Memory(addr.wrapping_add_signed(distance));
+                return Ok(Value { store, ..first });
+            }
+        };
+        let counts = kind.dimensions();
+        let rest = counts.get(passed + 1..).unwrap_or_default();
+        let index = u64::try_from(index).map_err(|_| "an index of an array counts from 0")?;
+        if let Some(Some(count)) = counts.get(passed)
+            && index >= *count
+        {
+            return Err(Trouble::Wrong(format!("there are only {count} elements")));
+        }
+        let element = kind.target().ok_or(Missing::Damaged)?;
+        let size = rest.iter().try_fold(element.size().ok_or(Missing::Damaged)?, |size, count| {
+            size.checked_mul((*count)?)
+        });
+        let offset = size.and_then(|size| size.checked_mul(index));
+        let part = offset.and_then(|offset| value.store.part(offset));
+        let store = part.ok_or(Missing::OptimizedOut)?;
+        let kind = if rest.is_empty() { Kind::Of(element) } else { Kind::Row(kind, passed + 1) };
+        Ok(Value { kind, store, bits: None })
+    }
+
+    fn member(&self, value: Value<'g, 'a>, name: &str) -> Outcome<Value<'g, 'a>> {
+        let is_structure = |kind: &Kind<'g, 'a>| matches!(kind, Kind::Of(k) if k.is_structure());
+        let value = if is_structure(&value.kind) { value } else { self.behind(value)? };
+        let Kind::Of(kind) = value.kind else { return Err("it has no members".into()) };
+        // Rust writes `pair.0`.
+        let numbered = name.bytes().all(|b| b.is_ascii_digit());
+        let name = if numbered { format!("__{name}") } else { name.to_string() };
+        let mut names = Vec::new();
+        match self.find_member(&kind, &value.store, &name, 0, &mut names) {
+            Some(found) => {
+                Ok(Value { kind: Kind::Of(found.kind), store: found.store?, bits: found.bits })
+            }
+            None => Err(Trouble::Wrong(format!(
+                "there is no member '{name}', only {}",
+                names.join(", ")
+            ))),
+        }
+    }
+
+    /// A member by name, also of base classes, anonymous members and the variant of an enum.
+    fn find_member(
         &self,
-        module: &Module<'a>,
+        kind: &Type<'g, 'a>,
+        store: &Store,
         name: &str,
-        steps: &[Step],
-    ) -> Option<std::result::Result<std::result::Result<String, Missing>, String>> {
-        let dwarf = module.dwarf();
-        let mut units = dwarf.units();
-        while let Ok(Some(header)) = units.next() {
-            let Ok(unit) = dwarf.unit(header) else { continue };
-            let unit = unit.unit_ref(dwarf);
-            if let Some(entry) = variable(unit, name) {
-                return Some(self.follow(module, unit, &entry, steps));
+        depth: usize,
+        names: &mut Vec<String>,
+    ) -> Option<Member<'g, 'a>> {
+        let printer = self.printer();
+        if let Some(Ok(variant)) = printer.variant(kind, store) {
+            if variant.name == name {
+                let (kind, store) = (variant.kind, variant.store);
+                return Some(Member { part: Part::Field, name: None, kind, store, bits: None });
+            }
+            names.push(variant.name.clone());
+            let inner = variant.store.as_ref().ok().filter(|_| depth < DEEPEST)?;
+            return self.find_member(&variant.kind, inner, name, depth + 1, names);
+        }
+        for member in printer.members(kind, store) {
+            let is_transparent = member.part == Part::Base || member.name.is_none();
+            if !is_transparent {
+                if member.name.as_deref() == Some(name) {
+                    return Some(member);
+                }
+                names.extend(member.name);
+                continue;
+            }
+            if let Ok(inner) = &member.store
+                && depth < DEEPEST
+                && let Some(found) = self.find_member(&member.kind, inner, name, depth + 1, names)
+            {
+                return Some(found);
             }
         }
         None
     }
 
-    fn follow(
-        &self,
-        module: &Module<'a>,
-        unit: Unit<'_, 'a>,
-        entry: &Entry<'a>,
-        steps: &[Step],
-    ) -> std::result::Result<std::result::Result<String, Missing>, String> {
-        let described = origin(unit, entry);
-        let kind = Type::of(unit, entry).or_else(|| Type::of(unit, described.as_ref()?));
-        let Some(mut kind) = kind else { return Ok(Err(Missing::Damaged)) };
+    fn cast(&self, name: &TypeName, value: Value<'g, 'a>) -> Outcome<Value<'g, 'a>> {
+        let wanted = name.name.as_str();
+        let to = if wanted == "void" { None } else { self.find_type(wanted) };
+        let unknown = || Trouble::Wrong(format!("no ELF file describes a type '{wanted}'"));
+        if name.stars > 0 {
+            if to.is_none() && wanted != "void" {
+                return Err(unknown());
+            }
+            let is_array = matches!(&value.kind, Kind::Row(..))
+                || matches!(&value.kind, Kind::Of(k) if k.tag() == dw::DW_TAG_array_type);
+            let store = match (&value.store, is_array) {
+                (Store::Memory(addr), true) => self.store_of(*addr),
+                _ => self.store_of(self.scalar(&value)? as u64),
+            };
+            return Ok(Value { kind: Kind::Pointer(to, name.stars), store, bits: None });
+        }
+        let Some(to) = to else {
+            let (len, signed) = self.plain_type(wanted).ok_or_else(unknown)?;
+            let store = match value.kind {
+                Kind::Untyped => value.store,
+                _ => self.bytes_of(self.scalar(&value)?, len),
+            };
+            return Ok(Value { kind: Kind::Plain(len, signed), store, bits: None });
+        };
+        if let Kind::Untyped = value.kind {
+            return Ok(Value { kind: Kind::Of(to), ..value });
+        }
+        if to.is_structure() || to.encoding() == Some(dw::DW_ATE_float) {
+            return Err("only numbers and pointers can be cast: try *(type *)&x".into());
+        }
+        let len = to.size().filter(|len| *len <= 16).ok_or(Missing::Damaged)? as usize;
+        let store = self.bytes_of(self.scalar(&value)?, len);
+        Ok(Value { kind: Kind::Of(to), store, bits: None })
+    }
+
+    /// Bytes and sign of a number's type by its name in C or Rust.
+    fn plain_type(&self, name: &str) -> Option<(usize, bool)> {
+        let words = plain_words(name);
+        let signed = !words.contains(&"unsigned");
+        let rest: Vec<&str> =
+            words.into_iter().filter(|word| !matches!(*word, "unsigned" | "signed")).collect();
+        Some(match rest.as_slice() {
+            ["char"] => (1, signed),
+            ["short"] => (2, signed),
+            [] | ["int"] => (4, signed),
+            ["long"] => (self.word_len(), signed),
+            ["long", "long"] => (8, signed),
+            ["bool" | "u8" | "uint8_t"] => (1, false),
+            ["u16" | "uint16_t"] => (2, false),
+            ["u32" | "uint32_t"] => (4, false),
+            ["u64" | "uint64_t"] => (8, false),
+            ["i8" | "int8_t"] => (1, true),
+            ["i16" | "int16_t"] => (2, true),
+            ["i32" | "int32_t"] => (4, true),
+            ["i64" | "int64_t"] => (8, true),
+            ["usize" | "size_t" | "uintptr_t"] => (self.word_len(), false),
+            ["isize" | "ssize_t" | "intptr_t"] => (self.word_len(), true),
+            _ => return None,
+        })
+    }
+
+    /// A number or pointer.
+    fn scalar(&self, value: &Value<'g, 'a>) -> Outcome<i128> {
+        let (len, signed) = match &value.kind {
+            Kind::Of(kind)
+                if value.bits.is_none()
+                    && !kind.is_structure()
+                    && kind.tag() != dw::DW_TAG_array_type
+                    && kind.encoding() != Some(dw::DW_ATE_float) =>
+            {
+                let len = kind.size().filter(|len| *len <= 16).ok_or(Missing::Damaged)?;
+                (len as usize, kind.is_signed())
+            }
+            Kind::Plain(len, signed) => (*len, *signed),
+            Kind::Pointer(..) | Kind::Untyped => (self.word_len(), false),
+            _ => return Err("only numbers and pointers can be cast".into()),
+        };
+        self.number(&value.store, len, signed)
+    }
+
+    fn variable(&self, name: &str) -> Outcome<Value<'g, 'a>> {
+        let mut found: Vec<Candidate<'g, 'a>> = Vec::new();
+        for module in self.modules.iter() {
+            for unit in module.units().iter() {
+                collect(unit, module.elf().slide, name, &mut found);
+            }
+        }
+        // A variable may be described by each unit that it was compiled into.
+        found.dedup_by(|a, b| {
+            a.entry.attr_value(dw::DW_AT_location) == b.entry.attr_value(dw::DW_AT_location)
+        });
+        if let [_, _, ..] = found.as_slice() {
+            let places: Vec<&str> = found.iter().take(4).map(|one| one.path.as_str()).collect();
+            return Err(Trouble::Wrong(format!(
+                "there are {} variables of this name, say which: {}",
+                found.len(),
+                places.join(", ")
+            )));
+        }
+        let Some(Candidate { unit, entry, slide, .. }) = found.into_iter().next() else {
+            return self.symbol(name);
+        };
+        let kind = Type::of(unit, &entry).ok_or(Missing::Damaged)?;
         let registers = Registers::unknown(self.dump.arch.clone());
         let env = Env {
             memory: &self.dump.memory,
             registers: &registers,
             cfa: None,
             frame_base: None,
-            unit: Some(unit),
-            slide: module.elf().slide,
+            unit: Some(unit.plain()),
+            slide,
             at_entry: None,
         };
-        let located = super::object::locate(unit, entry, &env, 0, kind.size().unwrap_or(0));
-        let mut store = match located {
-            Ok(store) => store,
-            Err(missing) => return Ok(Err(missing)),
-        };
-        let printer = Printer::new(self.dump, self.modules);
-        for step in steps {
-            match self.step(&printer, kind, store, step)? {
-                Ok(next) => (kind, store) = next,
-                Err(missing) => return Ok(Err(missing)),
-            }
-        }
-        Ok(printer.value(&kind, &store))
+        let store = locate(unit, &entry, &env, 0, kind.size().unwrap_or(0))?;
+        Ok(Value { kind: Kind::Of(kind), store, bits: None })
     }
 
-    /// One step on. The outer error is the user's, the inner one the dump's.
-    #[allow(clippy::type_complexity, reason = "two kinds of failure, used once")]
-    fn step<'t>(
-        &self,
-        printer: &Printer<'_, 'a>,
-        kind: Type<'t, 'a>,
-        store: Store,
-        step: &Step,
-    ) -> std::result::Result<std::result::Result<(Type<'t, 'a>, Store), Missing>, String> {
-        let is_pointer = matches!(
-            kind.tag(),
-            dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type
-        );
-        let behind = |kind: &Type<'t, 'a>| {
-            let size = kind.size().unwrap_or(0) as usize;
-            store
-                .bytes(&self.dump.memory, size.min(8))
-                .map(|bytes| Store::Memory(word(&bytes, false) as u64))
-        };
-        let target = || kind.target().ok_or("it points to nothing that has a type".to_string());
-        match step {
-            Step::Dereference if is_pointer => {
-                let target = target()?;
-                Ok(behind(&kind).map(|store| (target, store)))
-            }
-            Step::Dereference => Err("only a pointer can be followed".into()),
-            Step::Index(index) => {
-                let target = target()?;
-                let base = if is_pointer { behind(&kind) } else { Ok(store) };
-                if let Some(Some(count)) = kind.dimensions().first()
-                    && index >= count
-                {
-                    return Err(format!("there are only {count} elements"));
-                }
-                let offset = target.size().and_then(|size| size.checked_mul(*index));
-                let part = |base: Store| base.part(offset?);
-                Ok(base.and_then(|base| Ok((target, part(base).ok_or(Missing::Damaged)?))))
-            }
-            Step::Member(name) => {
-                let (kind, store) = if is_pointer {
-                    let target = target()?;
-                    match behind(&kind) {
-                        Ok(store) => (target, store),
-                        Err(missing) => return Ok(Err(missing)),
-                    }
-                } else {
-                    (kind, store)
-                };
-                let members = match printer.members(&kind, &store) {
-                    Ok(members) => members,
-                    Err(missing) => return Ok(Err(missing)),
-                };
-                let named = |m: &super::print::Member<'_, '_>| m.name.as_deref() == Some(name);
-                let names = || {
-                    let names: Vec<_> = members.iter().filter_map(|m| m.name.clone()).collect();
-                    format!("there is no member '{name}', only {}", names.join(", "))
-                };
-                let at = members.iter().position(named).ok_or_else(names)?;
-                let member = members.into_iter().nth(at).ok_or("no such member")?;
-                if member.bits.is_some() {
-                    return Ok(Err(Missing::Unsupported("a bit field by itself")));
-                }
-                Ok(Ok((member.kind, member.store)))
+    /// A name that only the symbol table knows.
+    fn symbol(&self, name: &str) -> Outcome<Value<'g, 'a>> {
+        let symbol = self.modules.iter().find_map(|module| module.elf().symbol(name));
+        let none = || Trouble::Wrong(format!("no ELF file describes a variable '{name}'"));
+        let symbol = symbol.ok_or_else(none)?;
+        Ok(Value { kind: Kind::Untyped, store: Store::Memory(symbol.addr), bits: None })
+    }
+
+    fn find_type(&self, name: &str) -> Option<Type<'g, 'a>> {
+        let wanted = plain_words(name);
+        let units = self.modules.iter().flat_map(|module| module.units().iter());
+        for unit in units {
+            const TAGS: [gimli::DwTag; 6] = [
+                dw::DW_TAG_base_type,
+                dw::DW_TAG_structure_type,
+                dw::DW_TAG_class_type,
+                dw::DW_TAG_union_type,
+                dw::DW_TAG_enumeration_type,
+                dw::DW_TAG_typedef,
+            ];
+            let found = each(unit, &TAGS, |entry| {
+                let own = unit.string(entry, dw::DW_AT_name)?;
+                let (last, _) = last_and_path(name);
+                let same = own == last || plain_words(&own) == wanted;
+                (same && !entry.has_attr(dw::DW_AT_declaration))
+                    .then(|| Type::new(unit, entry.clone()))?
+                    .filter(|_| is_in(unit, entry.offset(), name))
+            });
+            if found.is_some() {
+                return found;
             }
         }
+        None
     }
 }
 
-/// The entry of the variable `name` in a unit: one with a place, not a mere declaration.
-fn variable<'a>(unit: Unit<'_, 'a>, name: &str) -> Option<Entry<'a>> {
+/// A variable of the name that was asked for.
+struct Candidate<'t, 'a> {
+    unit: Unit<'t, 'a>,
+    entry: Entry<'a>,
+    path: String,
+    /// How much higher it lies than DWARF says.
+    slide: u64,
+}
+
+/// `unsigned long int` and `long unsigned` are one type.
+fn plain_words(name: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = name.split_whitespace().collect();
+    if words.len() > 1 {
+        words.retain(|word| *word != "int");
+    }
+    words.sort_unstable();
+    words
+}
+
+fn last_and_path(name: &str) -> (&str, &str) {
+    name.rsplit_once("::").map_or((name, ""), |(path, last)| (last, path))
+}
+
+/// Whether the entry at `offset` is declared in the scopes (or the file) before its name.
+fn is_in(unit: Unit<'_, '_>, offset: Offset, name: &str) -> bool {
+    let (_, path) = last_and_path(name);
+    path.is_empty() || full_path(unit, offset).ends_with(&format!("::{path}"))
+}
+
+/// `::main.c::app::inner` for what is declared in `inner`.
+fn full_path(unit: Unit<'_, '_>, offset: Offset) -> String {
+    let file = unit.file().unwrap_or_default();
+    let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut path = format!("::{file}");
+    for scope in unit.scopes_of(offset) {
+        path.push_str("::");
+        path.push_str(scope);
+    }
+    path
+}
+
+/// Calls `take` with each entry of `unit` that has one of `tags`, until it returns something.
+fn each<'a, T>(
+    unit: Unit<'_, 'a>,
+    tags: &[gimli::DwTag],
+    mut take: impl FnMut(&Entry<'a>) -> Option<T>,
+) -> Option<T> {
     let mut entries = unit.entries_raw(None).ok()?;
-    let last = name.rsplit("::").next().unwrap_or(name);
     while !entries.is_empty() {
         let offset = entries.next_offset();
         let Some(abbreviation) = entries.read_abbreviation().ok()? else { continue };
-        if abbreviation.tag() != dw::DW_TAG_variable
-            || !abbreviation.attributes().iter().any(|a| a.name() == dw::DW_AT_location)
-        {
-            entries.skip_attributes(abbreviation.attributes()).ok()?;
-            continue;
-        }
         entries.skip_attributes(abbreviation.attributes()).ok()?;
-        let entry = unit.entry(offset).ok()?;
-        let own = string(unit, &entry, dw::DW_AT_name);
-        let own = own.or_else(|| string(unit, &origin(unit, &entry)?, dw::DW_AT_name));
-        // Locals have a place that depends on the frame; a variable's is one address.
-        let fixed = matches!(
-            entry.attr_value(dw::DW_AT_location),
-            Some(gimli::AttributeValue::Exprloc(e)) if is_address(e.0.slice())
-        );
-        if fixed && own.as_deref() == Some(last) {
-            return Some(entry);
+        if tags.contains(&abbreviation.tag())
+            && let Some(found) = unit.entry(offset).ok().and_then(|entry| take(&entry))
+        {
+            return Some(found);
         }
     }
     None
 }
 
+/// The variables called `name` in a unit, with their paths: those with a place, not mere
+/// declarations.
+fn collect<'t, 'a>(
+    unit: Unit<'t, 'a>,
+    slide: u64,
+    name: &str,
+    found: &mut Vec<Candidate<'t, 'a>>,
+) {
+    let (last, _) = last_and_path(name);
+    each(unit, &[dw::DW_TAG_variable], |entry| {
+        // Locals have a place that depends on the frame; a variable's is one address.
+        let fixed = matches!(
+            entry.attr_value(dw::DW_AT_location),
+            Some(gimli::AttributeValue::Exprloc(e)) if is_address(e.0.slice())
+        );
+        if !fixed {
+            return None;
+        }
+        let declared = unit.described(entry, |unit, entry| {
+            Some((unit, entry.offset(), unit.string(entry, dw::DW_AT_name)?))
+        });
+        if let Some((of, offset, own)) = declared
+            && own == last
+            && is_in(of, offset, name)
+        {
+            let path = format!("{}::{own}", full_path(of, offset));
+            let path = path.trim_start_matches("::").to_string();
+            found.push(Candidate { unit, entry: entry.clone(), path, slide });
+        }
+        None::<()>
+    });
+}
+
 /// Whether an expression starts with a fixed address: `DW_OP_addr` or `DW_OP_addrx`.
 fn is_address(expression: &[u8]) -> bool {
     matches!(expression.first(), Some(0x03 | 0xa1))
-}
-
-/// Name and steps of an expression.
-fn parse(text: &str) -> std::result::Result<(String, Vec<Step>), String> {
-    let text = text.trim();
-    let stars = text.bytes().take_while(|b| *b == b'*').count();
-    let mut rest = text.get(stars..).unwrap_or_default();
-    let name_len = |text: &str| {
-        text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':' | '$')))
-            .unwrap_or(text.len())
-    };
-    let (name, tail) = rest.split_at(name_len(rest));
-    if name.is_empty() {
-        return Err("it should begin with the name of a variable".into());
-    }
-    rest = tail;
-    let mut steps = Vec::new();
-    while !rest.is_empty() {
-        if steps.len() >= MOST_STEPS {
-            return Err(format!("more than {MOST_STEPS} steps"));
-        }
-        if let Some(after) = rest.strip_prefix("->").or_else(|| rest.strip_prefix('.')) {
-            let (member, tail) = after.split_at(name_len(after));
-            if member.is_empty() {
-                return Err(format!("a member's name is missing before '{after}'"));
-            }
-            steps.push(Step::Member(member.to_string()));
-            rest = tail;
-        } else if let Some(after) = rest.strip_prefix('[') {
-            let (index, tail) = after.split_once(']').ok_or("a ']' is missing")?;
-            let index = index_number(index.trim()).ok_or("an index is a number")?;
-            steps.push(Step::Index(index));
-            rest = tail;
-        } else {
-            return Err(format!("'{rest}' is not understood; known are .member ->member [index]"));
-        }
-    }
-    steps.extend(std::iter::repeat_n(Step::Dereference, stars));
-    Ok((name.to_string(), steps))
-}
-
-fn index_number(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expressions_are_taken_apart() {
-        let member = |name: &str| Step::Member(name.into());
-        let (name, steps) = parse(" *g_nodes[0x1].next->id").expect("it is right");
-        assert_eq!(name, "g_nodes");
-        assert_eq!(steps, [Step::Index(1), member("next"), member("id"), Step::Dereference]);
-        for wrong in ["", "*", "a b", "a[", "a[x]", "a.", "3 + 4"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }

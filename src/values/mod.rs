@@ -2,13 +2,17 @@
 //!
 //! `scope.rs` finds the arguments and locals of a function at an address, `object.rs` where one
 //! is, `entry.rs` what an argument was when the function was entered, `types.rs` what DWARF says
-//! of types, `print.rs` writes a value down the way GDB does, and `globals.rs` finds variables by
-//! name and follows expressions such as `queue.items[2].name`.
+//! of types and `member.rs` of their parts. `print.rs` writes a value down the way GDB does, with
+//! `literal.rs` for numbers and texts. `globals.rs` finds variables by name and follows
+//! expressions such as `queue.items[2].name`, which `expression.rs` takes apart.
 //!
 //! Everything is bounded: types may refer to themselves, lengths may be garbage.
 
 mod entry;
+mod expression;
 mod globals;
+mod literal;
+mod member;
 mod object;
 mod print;
 mod scope;
@@ -18,8 +22,6 @@ pub use globals::Globals;
 pub use print::Printer;
 pub use scope::{Role, Scopes, Variable};
 
-use crate::debug_info::Slice;
+use crate::debug_info::{Entry, Unit};
 
-type Unit<'t, 'a> = gimli::UnitRef<'t, Slice<'a>>;
-type Entry<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
 type Offset = gimli::UnitOffset<usize>;

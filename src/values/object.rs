@@ -15,22 +15,62 @@ const LARGEST_PIECES: u64 = 4096;
 pub(super) enum Store {
     /// In memory, from this address on.
     Memory(u64),
-    /// Nowhere in memory: in registers, or computed. Little-endian devices only.
-    Bytes(Vec<u8>),
+    /// Nowhere in memory as a whole: in registers, computed, or in pieces.
+    Bytes(Collected),
+}
+
+/// Bytes in the order of the device's memory, some of which are not to be had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Collected {
+    bytes: Vec<u8>,
+    /// First byte, and how many are not known from there on, and why.
+    gaps: Vec<(usize, usize, Missing)>,
+}
+
+impl Collected {
+    fn push(&mut self, part: Result<Vec<u8>, Missing>, len: usize) {
+        let start = self.bytes.len();
+        let there = match part {
+            Ok(part) => {
+                self.bytes.extend(part.iter().take(len));
+                part.len()
+            }
+            Err(why) => {
+                self.gaps.push((start, len, why));
+                len
+            }
+        };
+        if there < len {
+            self.gaps.push((start.saturating_add(there), len - there, Missing::OptimizedOut));
+        }
+        self.bytes.resize(start.saturating_add(len), 0);
+    }
+}
+
+impl From<Vec<u8>> for Store {
+    fn from(bytes: Vec<u8>) -> Self {
+        Store::Bytes(Collected { bytes, gaps: Vec::new() })
+    }
 }
 
 impl Store {
     /// The part of it that starts `offset` bytes in.
     pub(super) fn part(&self, offset: u64) -> Option<Store> {
-        match self {
-            Store::Memory(addr) => Some(Store::Memory(addr.checked_add(offset)?)),
-            Store::Bytes(bytes) => {
-                Some(Store::Bytes(bytes.get(usize::try_from(offset).ok()?..)?.to_vec()))
-            }
-        }
+        let all = match self {
+            Store::Memory(addr) => return Some(Store::Memory(addr.checked_add(offset)?)),
+            Store::Bytes(all) => all,
+        };
+        let offset = usize::try_from(offset).ok()?;
+        let bytes = all.bytes.get(offset..)?.to_vec();
+        let behind = |(start, len, why): &(usize, usize, Missing)| {
+            let end = start.saturating_add(*len).saturating_sub(offset);
+            let start = start.saturating_sub(offset);
+            (end > start).then(|| (start, end - start, why.clone()))
+        };
+        Some(Store::Bytes(Collected { bytes, gaps: all.gaps.iter().filter_map(behind).collect() }))
     }
 
-    /// Its first `len` bytes, or the first address that nobody holds.
+    /// Its first `len` bytes, or why one of them is not to be had.
     pub(super) fn bytes(
         &self,
         memory: &crate::memory::Memory,
@@ -45,7 +85,10 @@ impl Store {
                     Err(Missing::Memory(addr.saturating_add(there)))
                 }
             },
-            Store::Bytes(bytes) => bytes.get(..len).map(<[u8]>::to_vec).ok_or(Missing::Damaged),
+            Store::Bytes(all) => match all.gaps.iter().find(|(start, _, _)| *start < len) {
+                Some((_, _, why)) => Err(why.clone()),
+                None => all.bytes.get(..len).map(<[u8]>::to_vec).ok_or(Missing::OptimizedOut),
+            },
         }
     }
 }
@@ -58,8 +101,9 @@ pub(super) fn locate<'a>(
     pc: u64,
     size: u64,
 ) -> Result<Store, Missing> {
-    if let Some(constant) = entry.attr_value(dw::DW_AT_const_value) {
-        return constant_bytes(&constant, size).map(Store::Bytes);
+    let constant = unit.described(entry, |_, entry| entry.attr_value(dw::DW_AT_const_value));
+    if let Some(constant) = constant {
+        return constant_bytes(&constant, size).map(Store::from);
     }
     let expression = match entry.attr_value(dw::DW_AT_location) {
         None => return Err(Missing::OptimizedOut),
@@ -95,38 +139,69 @@ fn from_pieces(
     env: &Env<'_, '_>,
     size: u64,
 ) -> Result<Store, Missing> {
-    if let [Piece { location: Location::Address { address }, size_in_bits: None, .. }] = pieces {
-        return Ok(Store::Memory(*address));
+    if let [Piece { location, size_in_bits: None, .. }] = pieces {
+        match location {
+            Location::Address { address } => return Ok(Store::Memory(*address)),
+            Location::Empty => return Err(Missing::OptimizedOut),
+            Location::ImplicitPointer { .. } => return Err(Missing::ImplicitPointer),
+            _ => {}
+        }
     }
-    let mut bytes = Vec::new();
+    let mut all = Collected::default();
     for piece in pieces {
         let len = piece.size_in_bits.map_or(size, |bits| bits / 8).min(LARGEST_PIECES) as usize;
-        let part = match &piece.location {
-            Location::Empty => return Err(Missing::OptimizedOut),
-            Location::Register { register } => env.register(*register)?.to_le_bytes().to_vec(),
-            Location::Address { address } => Store::Memory(*address).bytes(env.memory, len)?,
-            Location::Value { value } => match value {
-                gimli::Value::F32(float) => float.to_le_bytes().to_vec(),
-                gimli::Value::F64(float) => float.to_le_bytes().to_vec(),
-                other => other.to_u64(u64::MAX)?.to_le_bytes().to_vec(),
-            },
-            Location::Bytes { value } => value.slice().to_vec(),
-            _ => return Err(Missing::OptimizedOut),
-        };
-        let skip = piece.bit_offset.unwrap_or(0) / 8;
-        bytes.extend(part.iter().skip(skip as usize).take(len));
+        let skip = (piece.bit_offset.unwrap_or(0) / 8) as usize;
+        let part = part_bytes(&piece.location, env, len);
+        all.push(part.map(|part| part.into_iter().skip(skip).collect()), len);
     }
-    Ok(Store::Bytes(bytes))
+    // Without a single byte there is one reason for all.
+    match all.gaps.as_slice() {
+        [(0, len, why)] if *len >= all.bytes.len() => Err(why.clone()),
+        gaps if !gaps.is_empty()
+            && gaps.iter().map(|(_, len, _)| len).sum::<usize>() >= all.bytes.len() =>
+        {
+            Err(gaps.first().map_or(Missing::OptimizedOut, |(_, _, why)| why.clone()))
+        }
+        _ => Ok(Store::Bytes(all)),
+    }
+}
+
+fn part_bytes(
+    location: &Location<Slice<'_>>,
+    env: &Env<'_, '_>,
+    len: usize,
+) -> Result<Vec<u8>, Missing> {
+    // Numbers lie in their low bytes; a big-endian device has those last.
+    let number = |value: u64, width: usize| {
+        let mut bytes = value.to_le_bytes().to_vec();
+        if env.registers.arch().endian == crate::targets::Endian::Big {
+            bytes.truncate(len.min(width));
+            bytes.reverse();
+        }
+        bytes
+    };
+    match location {
+        Location::Empty => Err(Missing::OptimizedOut),
+        Location::Register { register } => Ok(number(env.register(*register)?, 8)),
+        Location::Address { address } => Store::Memory(*address).bytes(env.memory, len),
+        Location::Value { value } => Ok(match value {
+            gimli::Value::F32(float) => number(float.to_bits().into(), 4),
+            gimli::Value::F64(float) => number(float.to_bits(), 8),
+            other => number(other.to_u64(u64::MAX)?, 8),
+        }),
+        Location::Bytes { value } => Ok(value.slice().to_vec()),
+        Location::ImplicitPointer { .. } => Err(Missing::ImplicitPointer),
+    }
 }
 
 fn constant_bytes(value: &AttributeValue<Slice<'_>>, size: u64) -> Result<Vec<u8>, Missing> {
     let number = match value {
         AttributeValue::Block(block) => return Ok(block.slice().to_vec()),
         AttributeValue::String(text) => return Ok(text.slice().to_vec()),
-        AttributeValue::Sdata(n) => *n as u64,
-        AttributeValue::Udata(n) => *n,
-        other => other.udata_value().ok_or(Missing::Unsupported("a constant of this form"))?,
+        AttributeValue::Sdata(n) => i128::from(*n),
+        AttributeValue::Udata(n) => (*n).into(),
+        other => other.udata_value().ok_or(Missing::Unsupported("a constant of this form"))?.into(),
     };
     let bytes = number.to_le_bytes();
-    Ok(bytes.get(..(size.min(8)) as usize).unwrap_or(&bytes).to_vec())
+    Ok(bytes.get(..size.min(16) as usize).unwrap_or(&bytes).to_vec())
 }

@@ -1,35 +1,37 @@
-//! Writes a value down as GDB does.
+//! Writes a value down as GDB does, in the manner of its language.
+//!
+//! | C, C++                         | Rust                                      |
+//! | `{x = 1, y = {2, 3}}`          | `app::Point {x: 1, y: [2, 3]}`            |
+//! | `{<Base> = {a = 1}, b = 2}`    | `core::option::Option<u8>::Some(3)`       |
+//! | `"text"`, `97 'a'`, `(A \| B)` | `"text"`, `97 'a'`, `app::Mode::Idle`     |
 //!
 //! Limits keep a garbage length or a type that holds itself from filling the screen: what is
 //! left out is shown as `...`.
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::Entry;
+use super::literal::{REPEATS, decimal, enumerator, escaped, float, quoted, rust_char, word};
+use super::member::{Member, Part};
 use super::object::Store;
-use super::types::{Type, number, string};
-use crate::debug_info::{Missing, Modules};
+use super::types::Type;
+use crate::debug_info::{Language, Missing, Modules};
 use crate::dump::Dump;
 use gimli::constants as dw;
 use std::fmt::Write;
 
 /// Structures inside structures are shown this deep.
-const DEEPEST: usize = 4;
-/// As many elements of an array.
-const MOST_ELEMENTS: u64 = 64;
+const DEEPEST: usize = 20;
+/// As many elements of an array, and characters of a text.
+const MOST_ELEMENTS: u64 = 200;
 /// As many members of a structure.
-const MOST_MEMBERS: usize = 64;
-/// As many characters of a text.
-const MOST_TEXT: usize = 200;
+const MOST_MEMBERS: usize = 200;
 /// Longer values end in `...`.
 const LONGEST: usize = 4096;
-/// Equal elements in a row are counted from this many on.
-const REPEATS: u64 = 5;
 
 /// Writes values of one dump.
 pub struct Printer<'p, 'a> {
-    dump: &'p Dump,
-    modules: &'p Modules<'a>,
+    pub(super) dump: &'p Dump,
+    pub(super) modules: &'p Modules<'a>,
 }
 
 impl<'p, 'a> Printer<'p, 'a> {
@@ -38,10 +40,18 @@ impl<'p, 'a> Printer<'p, 'a> {
         Printer { dump, modules }
     }
 
-    /// The value of type `kind` in `store`.
-    pub(super) fn value(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<String, Missing> {
+    /// The value of type `kind` in `store`; of a bit field the `bits` of it.
+    pub(super) fn value(
+        &self,
+        kind: &Type<'_, 'a>,
+        store: &Store,
+        bits: Option<(u64, u64)>,
+    ) -> Result<String, Missing> {
         let mut out = String::new();
-        self.write(kind, store, 0, &mut out)?;
+        match bits {
+            Some(bits) => self.bit_field(kind, store, bits, &mut out)?,
+            None => self.write(kind, store, 0, &mut out)?,
+        }
         if out.len() > LONGEST {
             let cut = (0..=LONGEST).rev().find(|at| out.is_char_boundary(*at)).unwrap_or(0);
             out.truncate(cut);
@@ -59,24 +69,34 @@ impl<'p, 'a> Printer<'p, 'a> {
     ) -> Result<(), Missing> {
         match kind.tag() {
             dw::DW_TAG_base_type => {
-                out.push_str(&self.base(kind, &self.bytes_of(kind, store)?)?);
+                // `()` has no bytes to read.
+                let text = match kind.size() {
+                    Some(0) => kind.name().unwrap_or_default(),
+                    _ => self.base(kind, &self.bytes_of(kind, store)?)?,
+                };
+                out.push_str(&text);
                 Ok(())
             }
             dw::DW_TAG_enumeration_type => {
                 let number = word(&self.bytes_of(kind, store)?, kind.is_signed());
-                out.push_str(&enumerator(kind, number));
+                out.push_str(&named(kind, number));
                 Ok(())
             }
-            dw::DW_TAG_pointer_type
-            | dw::DW_TAG_reference_type
-            | dw::DW_TAG_rvalue_reference_type => {
+            dw::DW_TAG_pointer_type => {
                 let pointer = word(&self.bytes_of(kind, store)?, false) as u64;
-                out.push_str(&self.pointer(kind, pointer));
+                out.push_str(&self.pointer(kind.target().as_ref(), pointer));
                 Ok(())
             }
-            dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_union_type => {
-                self.structure(kind, store, depth, out)
+            dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
+                let addr = word(&self.bytes_of(kind, store)?, false) as u64;
+                let _ = write!(out, "@{addr:#x}");
+                if let Some(target) = kind.target().filter(|_| depth == 0) {
+                    out.push_str(": ");
+                    self.element(&target, &Ok(Store::Memory(addr)), None, depth, out);
+                }
+                Ok(())
             }
+            _ if kind.is_structure() => self.structure(kind, store, depth, out),
             dw::DW_TAG_array_type => {
                 let counts = kind.dimensions();
                 self.array(kind, &counts, store, depth, out)
@@ -89,7 +109,7 @@ impl<'p, 'a> Printer<'p, 'a> {
         }
     }
 
-    fn bytes_of(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<Vec<u8>, Missing> {
+    pub(super) fn bytes_of(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<Vec<u8>, Missing> {
         let size = kind.size().filter(|size| *size <= 16).ok_or(Missing::Damaged)?;
         let mut bytes = store.bytes(&self.dump.memory, size as usize)?;
         if self.dump.arch.endian == crate::targets::Endian::Big {
@@ -101,47 +121,60 @@ impl<'p, 'a> Printer<'p, 'a> {
     fn base(&self, kind: &Type<'_, 'a>, bytes: &[u8]) -> Result<String, Missing> {
         let signed = kind.is_signed();
         let number = word(bytes, signed);
+        let is_rust = kind.unit.language() == Language::Rust;
         Ok(match kind.encoding() {
             Some(dw::DW_ATE_boolean) => match number {
                 0 => "false".into(),
                 1 => "true".into(),
                 n => n.to_string(),
             },
-            Some(dw::DW_ATE_float) => match bytes {
-                [a, b, c, d] => float(f32::from_le_bytes([*a, *b, *c, *d])),
-                [a, b, c, d, e, f, g, h] => {
-                    float(f64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
-                }
-                _ => return Err(Missing::Unsupported("a float of this size")),
+            Some(dw::DW_ATE_float) => {
+                float(bytes).ok_or(Missing::Unsupported("a float of this size"))?
+            }
+            Some(dw::DW_ATE_UTF) => match (char::from_u32(number as u32), bytes.len()) {
+                (Some(c), _) if is_rust => format!("{number} '{}'", rust_char(c)),
+                (Some(c), 2) => format!("{number} u'{}'", c.escape_debug()),
+                (Some(c), 4) => format!("{number} U'{}'", c.escape_debug()),
+                (Some(_), _) => format!("{number} '{}'", escaped(number as u8, '\'')),
+                (None, _) => number.to_string(),
             },
-            Some(dw::DW_ATE_UTF) => match char::from_u32(number as u32) {
-                Some(c) => format!("{number} {c:?}"),
-                None => number.to_string(),
-            },
-            Some(dw::DW_ATE_signed_char | dw::DW_ATE_unsigned_char) if bytes.len() == 1 => {
+            Some(dw::DW_ATE_signed_char | dw::DW_ATE_unsigned_char)
+                if bytes.len() == 1 && !is_rust =>
+            {
                 let byte = bytes.first().copied().unwrap_or_default();
                 format!("{number} '{}'", escaped(byte, '\''))
             }
-            _ => number.to_string(),
+            _ => decimal(number, signed),
         })
     }
 
+    /// An array without its first `passed` dimensions.
+    pub(super) fn row(
+        &self,
+        kind: &Type<'_, 'a>,
+        passed: usize,
+        store: &Store,
+    ) -> Result<String, Missing> {
+        let counts = kind.dimensions();
+        let mut out = String::new();
+        self.array(kind, counts.get(passed..).unwrap_or_default(), store, 0, &mut out)?;
+        Ok(out)
+    }
+
     /// `0x3f400e44 "text"`, `0x400e4010 <main_task>`.
-    fn pointer(&self, kind: &Type<'_, 'a>, pointer: u64) -> String {
+    pub(super) fn pointer(&self, target: Option<&Type<'_, 'a>>, pointer: u64) -> String {
         let mut out = format!("{pointer:#x}");
-        let target = kind.target();
-        if target.as_ref().is_some_and(Type::is_char) {
+        if target.is_some_and(|target| target.is_char()) {
             if let Some(text) = self.text_at(pointer) {
                 let _ = write!(out, " {text}");
             }
             return out;
         }
-        let code = pointer & !u64::from(self.dump.arch.elf_machine == 40);
-        let named = match self.modules.at(code) {
-            Some(module) => module.symbols().at(code),
-            None => self.modules.iter().find_map(|module| module.symbols().data_at(pointer)),
-        };
-        if let Some(symbol) = named.filter(|symbol| symbol.covers && pointer != 0) {
+        let code = pointer & !u64::from(self.dump.arch.elf_machine == goblin::elf::header::EM_ARM);
+        let in_code = self.modules.at(code).and_then(|module| module.symbols().at(code));
+        let in_data = || self.modules.iter().find_map(|module| module.symbols().data_at(pointer));
+        let named = in_code.filter(|symbol| symbol.covers).or_else(in_data);
+        if let Some(symbol) = named.filter(|_| pointer != 0) {
             let _ = match symbol.offset {
                 0 => write!(out, " <{}>", symbol.name),
                 offset => write!(out, " <{}+{offset}>", symbol.name),
@@ -151,7 +184,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     fn text_at(&self, addr: u64) -> Option<String> {
-        let mut buf = [0; MOST_TEXT];
+        let mut buf = [0; MOST_ELEMENTS as usize];
         let got = self.dump.memory.read(addr, &mut buf);
         let known = buf.get(..got).filter(|known| !known.is_empty())?;
         let end = known.iter().position(|byte| *byte == 0);
@@ -170,31 +203,151 @@ impl<'p, 'a> Printer<'p, 'a> {
             out.push_str("{...}");
             return Ok(());
         }
-        let mut members = self.members(kind, store)?;
-        let all = members.len();
-        members.truncate(MOST_MEMBERS);
-        out.push('{');
-        for (index, member) in members.iter().enumerate() {
+        if kind.unit.language() != Language::Rust {
+            self.parts(&self.members(kind, store), ["{", " = ", "}"], depth, out);
+            return Ok(());
+        }
+        if let Some((name, element)) = self.slice_of(kind) {
+            let _ = write!(out, "{name} ");
+            return self.rust_slice(kind, &element, store, depth, out);
+        }
+        if let Some(text) = self.rust_text(kind, store) {
+            out.push_str(&text?);
+            return Ok(());
+        }
+        match self.variant(kind, store) {
+            None => {
+                let members = self.members(kind, store);
+                let path = kind.path();
+                let is_tuple = path.starts_with('(');
+                out.push_str(if is_tuple { "" } else { &path });
+                match members.as_slice() {
+                    [] if is_tuple => out.push_str("()"),
+                    [] => {}
+                    members if is_tuple => self.parts(members, ["(", "", ")"], depth, out),
+                    members if are_numbered(members) => {
+                        self.parts(members, [" (", "", ")"], depth, out);
+                    }
+                    members => self.parts(members, [" {", ": ", "}"], depth, out),
+                }
+            }
+            Some(variant) => {
+                let variant = variant?;
+                let _ = write!(out, "{}::{}", kind.path(), variant.name);
+                let members = self.members(&variant.kind, &variant.store?);
+                match members.as_slice() {
+                    [] => {}
+                    members if are_numbered(members) => {
+                        self.parts(members, ["(", "", ")"], depth, out);
+                    }
+                    members => self.parts(members, ["{", ": ", "}"], depth, out),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Address and length of what a `&str` or slice points to.
+    fn fat_pointer(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<(u64, u64), Missing> {
+        let members = self.members(kind, store);
+        let part = |name: &str| -> Result<u64, Missing> {
+            let member = members.iter().find(|member| member.name.as_deref() == Some(name));
+            let member = member.ok_or(Missing::Damaged)?;
+            let store = member.store.as_ref().map_err(Clone::clone)?;
+            Ok(word(&self.bytes_of(&member.kind, store)?, false) as u64)
+        };
+        Ok((part("data_ptr")?, part("length")?))
+    }
+
+    /// The name of a slice and the type of its elements.
+    fn slice_of<'t>(&self, kind: &Type<'t, 'a>) -> Option<(String, Type<'t, 'a>)> {
+        let name = kind.name().filter(|n| n.starts_with("&[") || n.starts_with("&mut ["))?;
+        let members = kind.children(&[dw::DW_TAG_member]);
+        let data = members.iter().find(|member| {
+            kind.unit.string(member, dw::DW_AT_name).as_deref() == Some("data_ptr")
+        })?;
+        Some((name, Type::of(kind.unit, data)?.target()?))
+    }
+
+    fn rust_slice(
+        &self,
+        kind: &Type<'_, 'a>,
+        element: &Type<'_, 'a>,
+        store: &Store,
+        depth: usize,
+        out: &mut String,
+    ) -> Result<(), Missing> {
+        let (addr, len) = self.fat_pointer(kind, store)?;
+        let size = element.size().ok_or(Missing::Damaged)?;
+        self.list(len, ['[', ']'], out, |index, text| {
+            let at = size.checked_mul(index).and_then(|offset| addr.checked_add(offset));
+            let store = at.map(Store::Memory).ok_or(Missing::Damaged);
+            self.element(element, &store, None, depth, text);
+        });
+        Ok(())
+    }
+
+    /// The text of a `&str`.
+    fn rust_text(&self, kind: &Type<'_, 'a>, store: &Store) -> Option<Result<String, Missing>> {
+        if !matches!(kind.name().as_deref(), Some("&str" | "&mut str")) {
+            return None;
+        }
+        let text = || {
+            let (addr, len) = self.fat_pointer(kind, store)?;
+            let shown = len.min(MOST_ELEMENTS) as usize;
+            // A text without characters may point anywhere.
+            let bytes = match shown {
+                0 => Vec::new(),
+                shown => Store::Memory(addr).bytes(&self.dump.memory, shown)?,
+            };
+            let more = if len > MOST_ELEMENTS { "..." } else { "" };
+            Ok(quoted(&bytes) + more)
+        };
+        Some(text())
+    }
+
+    /// Members between brackets: opening, between name and value (nothing: no names), closing.
+    fn parts(
+        &self,
+        members: &[Member<'_, 'a>],
+        [open, equals, close]: [&str; 3],
+        depth: usize,
+        out: &mut String,
+    ) {
+        out.push_str(open);
+        let fields = members.iter().filter(|member| member.part != Part::Base).count();
+        for (index, member) in members.iter().take(MOST_MEMBERS).enumerate() {
             if index > 0 {
                 out.push_str(", ");
             }
-            if let Some(name) = &member.name {
-                let _ = write!(out, "{name} = ");
+            match (&member.name, member.part) {
+                (Some(_), Part::Base) => {
+                    let _ = write!(out, "<{}> = ", member.kind.path());
+                }
+                (Some(name), Part::Static) => {
+                    let _ = write!(out, "static {name} = ");
+                }
+                (Some(name), Part::Field) if !equals.is_empty() => {
+                    let _ = write!(out, "{name}{equals}");
+                }
+                _ => {}
             }
             self.element(&member.kind, &member.store, member.bits, depth, out);
         }
-        if all > members.len() {
-            out.push_str(", ...");
+        if members.len() > MOST_MEMBERS {
+            out.push_str("...");
+        } else if fields == 0 && open == "{" {
+            out.push_str(if members.is_empty() { "" } else { ", " });
+            out.push_str("<No data fields>");
         }
-        out.push('}');
-        Ok(())
+        out.push_str(close);
     }
 
     /// One part of a larger value: that it can't be told does not hide the others.
     fn element(
         &self,
         kind: &Type<'_, 'a>,
-        store: &Store,
+        store: &Result<Store, Missing>,
         bits: Option<(u64, u64)>,
         depth: usize,
         out: &mut String,
@@ -203,9 +356,10 @@ impl<'p, 'a> Printer<'p, 'a> {
             out.push_str("...");
             return;
         }
-        let written = match bits {
-            Some(bits) => self.bit_field(kind, store, bits, out),
-            None => self.write(kind, store, depth + 1, out),
+        let written = match (store, bits) {
+            (Err(missing), _) => Err(missing.clone()),
+            (Ok(store), Some(bits)) => self.bit_field(kind, store, bits, out),
+            (Ok(store), None) => self.write(kind, store, depth + 1, out),
         };
         if let Err(missing) = written {
             let _ = write!(out, "<{missing}>");
@@ -222,7 +376,7 @@ impl<'p, 'a> Printer<'p, 'a> {
         if !(1..=64).contains(&size) {
             return Err(Missing::Damaged);
         }
-        let part = store.part(offset / 8).ok_or(Missing::Damaged)?;
+        let part = store.part(offset / 8).ok_or(Missing::OptimizedOut)?;
         let len = (offset % 8 + size).div_ceil(8) as usize;
         let bytes = part.bytes(&self.dump.memory, len)?;
         let raw = (word(&bytes, false) as u128) >> (offset % 8);
@@ -232,7 +386,7 @@ impl<'p, 'a> Printer<'p, 'a> {
             false => ((raw << unused) >> unused) as i128,
         };
         match kind.tag() {
-            dw::DW_TAG_enumeration_type => out.push_str(&enumerator(kind, number)),
+            dw::DW_TAG_enumeration_type => out.push_str(&named(kind, number)),
             _ => {
                 let bytes = number.to_le_bytes();
                 let full = kind.size().unwrap_or(8).min(16) as usize;
@@ -252,13 +406,18 @@ impl<'p, 'a> Printer<'p, 'a> {
     ) -> Result<(), Missing> {
         let element = kind.target().ok_or(Missing::Damaged)?;
         let Some((first, rest)) = counts.split_first() else { return Err(Missing::Damaged) };
+        if let (None, Store::Memory(addr)) = (first, store) {
+            // Nobody knows how long it is; GDB shows where it begins.
+            out.push_str(&self.pointer(None, *addr));
+            return Ok(());
+        }
         let count = first.unwrap_or(0);
         if rest.is_empty() && element.is_char() {
-            let len = count.min(MOST_TEXT as u64) as usize;
+            let len = count.min(MOST_ELEMENTS) as usize;
             let bytes = store.bytes(&self.dump.memory, len)?;
-            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            out.push_str(&quoted(bytes.get(..end).unwrap_or_default()));
-            if count > MOST_TEXT as u64 {
+            let end = bytes.iter().position(|byte| *byte == 0);
+            out.push_str(&quoted(bytes.get(..end.unwrap_or(len)).unwrap_or_default()));
+            if count > MOST_ELEMENTS && end.is_none() {
                 out.push_str("...");
             }
             return Ok(());
@@ -266,23 +425,43 @@ impl<'p, 'a> Printer<'p, 'a> {
         let size = element.size().ok_or(Missing::Damaged)?;
         let inner = rest.iter().try_fold(size, |size, n| size.checked_mul((*n)?));
         let inner = inner.ok_or(Missing::Damaged)?;
-        out.push('{');
+        let brackets = match kind.unit.language() {
+            Language::Rust => ['[', ']'],
+            _ => ['{', '}'],
+        };
+        self.list(count, brackets, out, |index, text| {
+            let part = inner.checked_mul(index).and_then(|offset| store.part(offset));
+            let part = part.ok_or(Missing::OptimizedOut);
+            if rest.is_empty() {
+                self.element(&element, &part, None, depth, text);
+            } else if let Err(missing) =
+                part.and_then(|part| self.array(kind, rest, &part, depth + 1, text))
+            {
+                let _ = write!(text, "<{missing}>");
+            }
+        });
+        Ok(())
+    }
+
+    /// `count` elements between brackets, equal ones in a row counted.
+    fn list(
+        &self,
+        count: u64,
+        [open, close]: [char; 2],
+        out: &mut String,
+        element: impl Fn(u64, &mut String),
+    ) {
+        out.push(open);
         let mut last: Option<(String, u64)> = None;
         let mut shown = 0;
         for index in 0..count {
             if shown >= MOST_ELEMENTS || index >= MOST_ELEMENTS * 64 || out.len() > LONGEST {
                 flush(last.take(), out);
-                out.push_str(", ...");
+                out.push_str("...");
                 break;
             }
-            let part = inner.checked_mul(index).and_then(|offset| store.part(offset));
-            let part = part.ok_or(Missing::Damaged)?;
             let mut text = String::new();
-            if rest.is_empty() {
-                self.element(&element, &part, None, depth, &mut text);
-            } else if let Err(missing) = self.array(kind, rest, &part, depth + 1, &mut text) {
-                let _ = write!(text, "<{missing}>");
-            }
+            element(index, &mut text);
             match &mut last {
                 Some((same, times)) if *same == text => *times += 1,
                 _ => {
@@ -296,153 +475,34 @@ impl<'p, 'a> Printer<'p, 'a> {
             }
         }
         flush(last, out);
-        out.push('}');
-        Ok(())
-    }
-
-    /// The members of a structure: of a Rust enum the ones of the variant that it is.
-    pub(super) fn members<'t>(
-        &self,
-        kind: &Type<'t, 'a>,
-        store: &Store,
-    ) -> Result<Vec<Member<'t, 'a>>, Missing> {
-        const TAGS: [gimli::DwTag; 3] =
-            [dw::DW_TAG_member, dw::DW_TAG_inheritance, dw::DW_TAG_variant_part];
-        let mut members = Vec::new();
-        for entry in kind.children(&TAGS) {
-            // A static member lies elsewhere.
-            if entry.has_attr(dw::DW_AT_external) || entry.has_attr(dw::DW_AT_declaration) {
-                continue;
-            }
-            if entry.tag() == dw::DW_TAG_variant_part {
-                members.extend(self.variant(kind, &entry, store));
-            } else if let Some(member) = member(kind, &entry, store) {
-                members.push(member);
-            }
-        }
-        Ok(members)
-    }
-
-    fn variant<'t>(
-        &self,
-        kind: &Type<'t, 'a>,
-        part: &Entry<'a>,
-        store: &Store,
-    ) -> Option<Member<'t, 'a>> {
-        use super::types::{children, reference};
-        let discriminant = reference(part, dw::DW_AT_discr)
-            .and_then(|offset| kind.unit.entry(offset).ok())
-            .and_then(|entry| member(kind, &entry, store))
-            .and_then(|m| Some(word(&self.bytes_of(&m.kind, &m.store).ok()?, false)));
-        let variants = children(kind.unit, part.offset(), &[dw::DW_TAG_variant]);
-        let value = |variant: &Entry<'a>| {
-            variant.attr(dw::DW_AT_discr_value)?.value().udata_value().map(i128::from)
-        };
-        let chosen = variants
-            .iter()
-            .find(|variant| value(variant).is_some() && value(variant) == discriminant)
-            .or_else(|| variants.iter().find(|variant| value(variant).is_none()))?;
-        let inner = children(kind.unit, chosen.offset(), &[dw::DW_TAG_member]);
-        member(kind, inner.first()?, store)
+        out.push(close);
     }
 }
 
-/// A member of a structure that lies at a known place.
-pub(super) struct Member<'t, 'a> {
-    /// `None` for a base class and for an anonymous structure or union.
-    pub name: Option<String>,
-    pub kind: Type<'t, 'a>,
-    pub store: Store,
-    /// Of a bit field: first bit, from the start of `store`, and how many.
-    pub bits: Option<(u64, u64)>,
+/// Whether the members are those of a tuple: `__0`, `__1`.
+fn are_numbered(members: &[Member<'_, '_>]) -> bool {
+    members.iter().enumerate().all(|(index, member)| {
+        member.name.as_ref().is_some_and(|name| *name == format!("__{index}"))
+    })
 }
 
-fn member<'t, 'a>(kind: &Type<'t, 'a>, entry: &Entry<'a>, store: &Store) -> Option<Member<'t, 'a>> {
-    let own = Type::of(kind.unit, entry)?;
-    let offset = number(entry, dw::DW_AT_data_member_location).unwrap_or(0);
-    let bits = number(entry, dw::DW_AT_bit_size).map(|size| {
-        let first = number(entry, dw::DW_AT_data_bit_offset).or_else(|| {
-            // DWARF 2 and 3 count from the most significant bit of the storage unit.
-            let from_top = number(entry, dw::DW_AT_bit_offset)?;
-            let unit_bits = own.size()?.checked_mul(8)?;
-            Some(offset * 8 + unit_bits.checked_sub(from_top)?.checked_sub(size)?)
-        });
-        (first.unwrap_or(offset * 8), size)
-    });
-    let store = match bits {
-        Some(_) => store.clone(),
-        None => store.part(offset)?,
+/// The value of an enumeration, with the scopes that its language wants before a name.
+fn named(kind: &Type<'_, '_>, number: i128) -> String {
+    let scope = match kind.unit.language() {
+        Language::C => String::new(),
+        Language::Rust => kind.path(),
+        Language::CPlusPlus if kind.entry.has_attr(dw::DW_AT_enum_class) => kind.path(),
+        Language::CPlusPlus => kind.scoped("").trim_end_matches("::").to_string(),
     };
-    Some(Member { name: string(kind.unit, entry, dw::DW_AT_name), kind: own, store, bits })
+    enumerator(&kind.enumerators(), number, &scope)
 }
 
 fn flush(element: Option<(String, u64)>, out: &mut String) {
     let Some((text, times)) = element else { return };
-    if times >= REPEATS {
+    if times > REPEATS {
         let _ = write!(out, "{text} <repeats {times} times>");
     } else {
         let all = vec![text.as_str(); times as usize];
         out.push_str(&all.join(", "));
     }
-}
-
-/// The number of up to 16 little-endian bytes.
-pub(super) fn word(bytes: &[u8], signed: bool) -> i128 {
-    let mut buf = [0u8; 16];
-    let len = bytes.len().min(16);
-    if let (Some(to), Some(from)) = (buf.get_mut(..len), bytes.get(..len)) {
-        to.copy_from_slice(from);
-    }
-    let unused = 128 - 8 * len.max(1) as u32;
-    match signed {
-        true => (i128::from_le_bytes(buf) << unused) >> unused,
-        false => i128::from_le_bytes(buf),
-    }
-}
-
-fn enumerator(kind: &Type<'_, '_>, number: i128) -> String {
-    let all = kind.children(&[dw::DW_TAG_enumerator]);
-    let named = |entry: &&Entry<'_>| {
-        let value = entry.attr(dw::DW_AT_const_value).map(gimli::Attribute::value);
-        let value = match value {
-            Some(gimli::AttributeValue::Udata(n)) => Some(i128::from(n)),
-            Some(other) => other.sdata_value().map(i128::from),
-            None => None,
-        };
-        value == Some(number)
-    };
-    let name = all.iter().find(named).and_then(|e| string(kind.unit, e, dw::DW_AT_name));
-    name.unwrap_or_else(|| number.to_string())
-}
-
-fn float<F: std::fmt::Display + Into<f64> + Copy>(value: F) -> String {
-    let wide: f64 = value.into();
-    if wide != 0.0 && wide.is_finite() && !(1e-5..1e17).contains(&wide.abs()) {
-        return format!("{wide:e}");
-    }
-    value.to_string()
-}
-
-/// A byte as C writes it between quotes.
-fn escaped(byte: u8, quote: char) -> String {
-    match byte {
-        b'\n' => "\\n".into(),
-        b'\r' => "\\r".into(),
-        b'\t' => "\\t".into(),
-        b'\\' => "\\\\".into(),
-        b if char::from(b) == quote => format!("\\{quote}"),
-        0x20..=0x7e => char::from(byte).to_string(),
-        _ => format!("\\{byte:03o}"),
-    }
-}
-
-fn quoted(bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && text.chars().all(|c| !c.is_ascii() && !c.is_control() || (' '..='~').contains(&c))
-        && !text.contains(['"', '\\'])
-    {
-        return format!("\"{text}\"");
-    }
-    let inner: String = bytes.iter().map(|byte| escaped(*byte, '"')).collect();
-    format!("\"{inner}\"")
 }

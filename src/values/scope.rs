@@ -3,15 +3,15 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::object::{self, Store};
-use super::types::{Type, children, origin, reference, string};
+use super::types::{Type, children};
 use super::{Entry, Offset, Unit};
 use crate::debug_info::{Env, Missing, Modules, Place, Slice};
 use crate::dump::Dump;
 use crate::unwind::Frame;
 use gimli::constants as dw;
 
-/// Deeper nesting of blocks is not followed.
-const DEEPEST_BLOCK: usize = 32;
+/// Deeper nesting of blocks is not followed. Rust opens one for each `let`.
+const DEEPEST_BLOCK: usize = 256;
 /// More variables of one function are not shown.
 const MOST_VARIABLES: usize = 200;
 
@@ -67,19 +67,19 @@ impl<'a> Scopes<'_, 'a> {
     ) -> Option<Vec<Variable>> {
         let frame = frames.get(at)?;
         let module = self.modules.at(frame.lookup_pc())?;
+        let unit = module.unit_at(frame.lookup_pc())?;
         let pc = module.elf().link_addr(frame.lookup_pc());
-        let unit = module.context()?.find_dwarf_and_unit(pc).skip_all_loads()?;
         let function = places.get(index)?.die?;
         let outermost = places.last()?.die?;
 
         let memory = &self.dump.memory;
-        let at_entry = |expression| self.entry_value(frames, at, expression);
+        let at_entry = |expression| self.entry_value(frames, at, expression, 0);
         let mut env = Env {
             memory,
             registers: &frame.registers,
             cfa: frame.cfa,
             frame_base: None,
-            unit: Some(unit),
+            unit: Some(unit.plain()),
             slide: module.elf().slide,
             at_entry: Some(&at_entry),
         };
@@ -87,20 +87,15 @@ impl<'a> Scopes<'_, 'a> {
         let mut found = Vec::new();
         collect(unit, function, pc, 0, &mut found);
         let printer = super::Printer::new(self.dump, self.modules);
-        let variable = |entry: &Entry<'a>| {
-            let described = origin(unit, entry);
-            let of_both = |read: &dyn Fn(&Entry<'a>) -> Option<String>| {
-                read(entry).or_else(|| read(described.as_ref()?))
-            };
-            let name = of_both(&|entry| string(unit, entry, dw::DW_AT_name))?;
+        let variable = |(unit, entry): &(Unit<'_, 'a>, Entry<'a>)| {
+            let unit = *unit;
+            let name = unit.name_of(entry)?;
             let role = match entry.tag() {
                 dw::DW_TAG_formal_parameter => Role::Argument,
                 _ => Role::Local,
             };
-            let offset = reference(entry, dw::DW_AT_type)
-                .or_else(|| reference(described.as_ref()?, dw::DW_AT_type));
-            let Some(kind) = offset.and_then(|offset| Type::at(unit, offset)) else {
-                let value = Err(Missing::Unsupported("a type in another unit"));
+            let Some(kind) = Type::of(unit, entry) else {
+                let value = Err(Missing::Unsupported("a type that is not in the ELF file"));
                 return Some(Variable { name, role, value, at_entry: false });
             };
             let size = kind.size().unwrap_or_default();
@@ -108,10 +103,10 @@ impl<'a> Scopes<'_, 'a> {
             let lost = now.is_err() && role == Role::Argument && index + 1 == places.len();
             let passed = || self.passed(frames, at, unit, function, entry);
             let (store, at_entry) = match lost.then(passed).flatten() {
-                Some(value) => (Ok(Store::Bytes(value.to_le_bytes().to_vec())), true),
+                Some(value) => (Ok(Store::from(value.to_le_bytes().to_vec())), true),
                 None => (now, false),
             };
-            let value = store.and_then(|store: Store| printer.value(&kind, &store));
+            let value = store.and_then(|store| printer.value(&kind, &store, None));
             Some(Variable { name, role, value, at_entry })
         };
         let mut variables: Vec<Variable> = found.iter().filter_map(variable).collect();
@@ -135,11 +130,8 @@ impl<'a> Scopes<'_, 'a> {
         let start = unit.attr_address(start).ok()??;
         let location = entry.attr_value(dw::DW_AT_location)?;
         let first = object::expression_at(unit, location, start).ok()??;
-        // DW_OP_reg0 to DW_OP_reg31, and nothing else.
-        match first.0.slice() {
-            [0x50..=0x6f] => self.entry_value(frames, at, first).ok(),
-            _ => None,
-        }
+        super::entry::register(first.0.slice())?;
+        self.entry_value(frames, at, first, 0).ok()
     }
 }
 
@@ -157,19 +149,21 @@ pub(super) fn frame_base<'a>(
 }
 
 /// The variables of the function or block at `offset`, and of the blocks in it that hold `pc`.
-fn collect<'a>(
-    unit: Unit<'_, 'a>,
+fn collect<'t, 'a>(
+    unit: Unit<'t, 'a>,
     offset: Offset,
     pc: u64,
     depth: usize,
-    found: &mut Vec<Entry<'a>>,
+    found: &mut Vec<(Unit<'t, 'a>, Entry<'a>)>,
 ) {
     const TAGS: [gimli::DwTag; 3] =
         [dw::DW_TAG_formal_parameter, dw::DW_TAG_variable, dw::DW_TAG_lexical_block];
     if depth > DEEPEST_BLOCK {
         return;
     }
+    let mut completed = Vec::new();
     for entry in children(unit, offset, &TAGS) {
+        completed.extend(unit.reference(&entry, dw::DW_AT_abstract_origin).map(place_of));
         if found.len() >= MOST_VARIABLES {
             return;
         }
@@ -178,9 +172,28 @@ fn collect<'a>(
                 collect(unit, entry.offset(), pc, depth + 1, found);
             }
         } else if entry.attr_value(dw::DW_AT_declaration).is_none() {
-            found.push(entry);
+            found.push((unit, entry));
         }
     }
+    // What the compiler has thrown away is told by the function's abstract form alone.
+    let abstract_form =
+        unit.entry(offset).ok().and_then(|entry| unit.reference(&entry, dw::DW_AT_abstract_origin));
+    let Some((unit, offset)) = abstract_form else { return };
+    for entry in children(unit, offset, &TAGS) {
+        let is_known = completed.contains(&place_of((unit, entry.offset())));
+        if entry.tag() != dw::DW_TAG_lexical_block
+            && !is_known
+            && entry.attr_value(dw::DW_AT_declaration).is_none()
+            && found.len() < MOST_VARIABLES
+        {
+            found.push((unit, entry));
+        }
+    }
+}
+
+/// The offset of an entry in its section.
+fn place_of((unit, offset): (Unit<'_, '_>, Offset)) -> (usize, usize) {
+    (unit.header.offset().0, offset.0)
 }
 
 fn holds<'a>(unit: Unit<'_, 'a>, entry: &Entry<'a>, pc: u64) -> bool {

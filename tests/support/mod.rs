@@ -2,9 +2,12 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 #![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
 
+pub mod cases;
 pub mod esp;
+pub mod machines;
 pub mod oracle;
 pub mod real;
+pub mod zephyr;
 
 use bytes::Bytes;
 use coroner::dump::Severity;

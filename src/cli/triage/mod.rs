@@ -1,14 +1,18 @@
 //! `coroner triage`: thousands of dumps, grouped by what crashed.
 
+mod parquet;
+mod rows;
+
 use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
 use crate::report::{self, Wishes};
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use rows::{Known, Row, Rows, csv_line};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -18,7 +22,8 @@ Examples:
   coroner triage dumps --elf-dir builds --rows all.jsonl    and a row per dump, for DuckDB and others
   coroner triage dumps --elf-dir builds --rows all.jsonl --resume
                                                             only the files that have no row yet
-  duckdb -c \"select signature, count(*) from 'all.jsonl' group by 1 order by 2 desc\"
+  coroner triage dumps --elf-dir builds --rows all.jsonl --rows all.parquet --resume
+  duckdb -c \"select signature, count(*) from 'all.parquet' group by 1 order by 2 desc\"
 
 A file that can't be read is a row with an error, not the end of the work.";
 
@@ -33,11 +38,13 @@ pub struct TriageArgs {
     #[command(flatten)]
     pub open: OpenArgs,
 
-    /// Write a row for each dump to FILE: JSON Lines, or CSV if its name ends in .csv
+    /// Write a row for each dump to FILE, by its name's ending: .csv, .parquet, or else JSON Lines;
+    /// several files may be named
     #[arg(long, value_name = "FILE")]
-    pub rows: Option<PathBuf>,
+    pub rows: Vec<PathBuf>,
 
-    /// Keep the rows that FILE has (JSON Lines) and read only the files that have none
+    /// Go on with the file of JSON Lines: read only the dumps that have no row in it. Other files of
+    /// rows are written anew, with all rows
     #[arg(long, requires = "rows")]
     pub resume: bool,
 
@@ -61,25 +68,6 @@ pub enum Form {
     Csv,
 }
 
-/// What is known of one dump.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Row {
-    file: String,
-    /// Of the file, in seconds since 1970.
-    modified: u64,
-    signature: Option<String>,
-    headline: Option<String>,
-    signal: Option<String>,
-    thread: Option<String>,
-    functions: Vec<String>,
-    format: Option<String>,
-    chip: Option<String>,
-    firmware_id: Option<String>,
-    elf: Option<String>,
-    warnings: usize,
-    error: Option<String>,
-}
-
 /// Dumps of one signature.
 #[derive(Debug, Serialize)]
 struct Group {
@@ -93,35 +81,26 @@ struct Group {
 }
 
 pub(super) fn run(args: &TriageArgs) -> Result<()> {
-    let mut files = Vec::new();
-    for input in &args.open.inputs {
-        if input.is_dir() {
-            list(input, DEEPEST_FOLDER, &mut files);
-        } else {
-            files.push(input.clone());
-        }
-    }
     let mut groups = BTreeMap::new();
     let mut failed = 0u64;
-    if args.resume {
-        let known = resume(args.rows.as_deref(), &mut groups, &mut failed)?;
-        files.retain(|file| !known.contains(&file.display().to_string()));
-    }
-    let mut rows = match &args.rows {
-        Some(path) => Some(Rows::open(path, args.resume)?),
-        None => None,
-    };
+    let (mut rows, known) = Rows::open(&args.rows, args.resume, |row| {
+        failed += u64::from(row.error.is_some());
+        count(&mut groups, row);
+    })?;
     let options = args.open.options();
-    let progress = Progress::new(files.len());
+    // For the bar alone: counting costs a walk of its own.
+    let total = match std::io::stderr().is_terminal() {
+        true => files(&args.open.inputs, &known).count(),
+        false => 0,
+    };
+    let progress = Progress::new(total);
     let mut trouble = None;
     in_parallel(
-        &files,
+        files(&args.open.inputs, &known),
         |file| row(file, &options),
         |_, row| {
             progress.step();
-            if let Some(rows) = &mut rows
-                && let Err(error) = rows.write(&row)
-            {
+            if let Err(error) = rows.write(&row) {
                 trouble.get_or_insert(error);
             }
             failed += u64::from(row.error.is_some());
@@ -129,29 +108,54 @@ pub(super) fn run(args: &TriageArgs) -> Result<()> {
         },
     );
     progress.end();
-    if let Some(rows) = rows {
-        rows.end()?;
-    }
+    rows.end()?;
     if let Some(error) = trouble {
         return Err(error);
     }
     print(args, groups, failed)
 }
 
-/// All files below `folder`. What can't be listed holds nothing for us.
-fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+/// The files that have no row yet: those named, and all below the folders named.
+fn files<'f>(inputs: &'f [PathBuf], known: &'f Known) -> impl Iterator<Item = PathBuf> + Send + 'f {
+    let walk = inputs.iter().flat_map(|input| Walk { open: vec![vec![input.clone()].into_iter()] });
+    walk.filter(|file| !known.has(file))
+}
+
+/// Walks through folders, one listed at a time: the names of millions of files are never all in
+/// memory.
+struct Walk {
+    /// What is left of each folder, the outermost first.
+    open: Vec<std::vec::IntoIter<PathBuf>>,
+}
+
+impl Iterator for Walk {
+    type Item = PathBuf;
+
+    fn next(&mut self) -> Option<PathBuf> {
+        loop {
+            let depth = self.open.len();
+            let Some(path) = self.open.last_mut()?.next() else {
+                self.open.pop();
+                continue;
+            };
+            // A link may lead in circles; the user's own may be followed.
+            if path.is_dir() && (depth == 1 || !path.is_symlink()) {
+                if depth <= DEEPEST_FOLDER {
+                    self.open.push(list(&path).into_iter());
+                }
+            } else if depth == 1 || path.is_file() {
+                return Some(path);
+            }
+        }
+    }
+}
+
+/// What is in a folder, by name. What can't be listed holds nothing for us.
+fn list(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
-    for path in paths {
-        if path.is_dir() && !path.is_symlink() {
-            if depth > 0 {
-                list(&path, depth - 1, files);
-            }
-        } else if path.is_file() {
-            files.push(path);
-        }
-    }
+    paths
 }
 
 fn row(file: &Path, options: &Options) -> Row {
@@ -162,7 +166,7 @@ fn row(file: &Path, options: &Options) -> Row {
         modified: modified.map_or(0, |since| since.as_secs()),
         ..Row::default()
     };
-    let wishes = Wishes { values: false, all_threads: false, ..Wishes::default() };
+    let wishes = Wishes { values: false, all_threads: false, logs: false, ..Wishes::default() };
     let opened = open::open(&[file.to_path_buf()], options);
     match opened.and_then(|opened| report::build(&opened, &wishes)) {
         Err(error) => row.error = Some(error.to_string()),
@@ -201,101 +205,6 @@ fn count(groups: &mut BTreeMap<String, Group>, row: &Row) {
         group.example.clone_from(&row.file);
         group.headline = row.headline.clone().unwrap_or_default();
     }
-}
-
-/// The files that have a row already. A last line that was cut off is done again.
-fn resume(
-    path: Option<&Path>,
-    groups: &mut BTreeMap<String, Group>,
-    failed: &mut u64,
-) -> Result<HashSet<String>> {
-    let mut known = HashSet::new();
-    let Some(path) = path.filter(|path| path.exists()) else { return Ok(known) };
-    if is_csv(path) {
-        return Err(Error::Usage("--resume needs rows in JSON Lines".into()));
-    }
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut whole = 0;
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line.map_err(|e| Error::io(path, e))?;
-        let Ok(row) = serde_json::from_slice::<Row>(&line) else { break };
-        whole += line.len() as u64 + 1;
-        *failed += u64::from(row.error.is_some());
-        count(groups, &row);
-        known.insert(row.file);
-    }
-    let file = std::fs::OpenOptions::new().write(true).open(path);
-    let cut = file.and_then(|file| file.set_len(whole.min(file.metadata()?.len())));
-    cut.map_err(|e| Error::io(path, e))?;
-    Ok(known)
-}
-
-fn is_csv(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
-}
-
-/// The file of rows.
-struct Rows {
-    path: PathBuf,
-    out: BufWriter<std::fs::File>,
-    csv: bool,
-}
-
-impl Rows {
-    fn open(path: &Path, append: bool) -> Result<Rows> {
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).write(true).append(append).truncate(!append);
-        let file = options.open(path).map_err(|e| Error::io(path, e))?;
-        let mut rows = Rows { path: path.into(), out: BufWriter::new(file), csv: is_csv(path) };
-        if rows.csv {
-            rows.line(
-                "file,modified,signature,headline,signal,thread,functions,format,chip,firmware_id,\
-                 elf,warnings,error",
-            )?;
-        }
-        Ok(rows)
-    }
-
-    fn line(&mut self, line: &str) -> Result<()> {
-        writeln!(self.out, "{line}").map_err(|e| Error::io(&self.path, e))
-    }
-
-    fn write(&mut self, row: &Row) -> Result<()> {
-        if !self.csv {
-            // Strings and numbers can always be written.
-            return self.line(&serde_json::to_string(row).unwrap_or_default());
-        }
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let cells = [
-            row.file.clone(),
-            row.modified.to_string(),
-            text(&row.signature),
-            text(&row.headline),
-            text(&row.signal),
-            text(&row.thread),
-            row.functions.join(" < "),
-            text(&row.format),
-            text(&row.chip),
-            text(&row.firmware_id),
-            text(&row.elf),
-            row.warnings.to_string(),
-            text(&row.error),
-        ];
-        self.line(&csv_line(&cells))
-    }
-
-    fn end(mut self) -> Result<()> {
-        self.out.flush().map_err(|e| Error::io(&self.path, e))
-    }
-}
-
-/// RFC 4180.
-fn csv_line(cells: &[String]) -> String {
-    let cell = |cell: &String| match cell.contains(['"', ',', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
-    };
-    cells.iter().map(cell).collect::<Vec<_>>().join(",")
 }
 
 fn print(args: &TriageArgs, groups: BTreeMap<String, Group>, failed: u64) -> Result<()> {
@@ -363,11 +272,5 @@ mod tests {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(951_782_400), "2000-02-29");
         assert_eq!(date(1_774_915_200), "2026-03-31");
-    }
-
-    #[test]
-    fn cells_are_quoted_as_rfc_4180_says() {
-        let cells = ["plain", "with, comma", "with \"quotes\""].map(String::from);
-        assert_eq!(csv_line(&cells), "plain,\"with, comma\",\"with \"\"quotes\"\"\"");
     }
 }

@@ -1,0 +1,150 @@
+//! The parts of structures: members, base classes, static members, the variant of a Rust enum.
+//!
+//! Source: DWARF 5, sections 5.7.3 to 5.7.10.
+
+#![deny(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use super::Entry;
+use super::literal::word;
+use super::object::Store;
+use super::print::Printer;
+use super::types::{Type, children, constant, number};
+use crate::debug_info::Missing;
+use gimli::constants as dw;
+
+/// What a part is to its structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Field,
+    /// C++: what the class inherits from.
+    Base,
+    /// C++: one for all objects of the class.
+    Static,
+}
+
+/// A part of a structure.
+pub(super) struct Member<'t, 'a> {
+    pub part: Part,
+    /// `None` for an anonymous structure or union.
+    pub name: Option<String>,
+    pub kind: Type<'t, 'a>,
+    pub store: Result<Store, Missing>,
+    /// Of a bit field: first bit, from the start of `store`, and how many.
+    pub bits: Option<(u64, u64)>,
+}
+
+/// The variant that a Rust enum is.
+pub(super) struct Variant<'t, 'a> {
+    pub name: String,
+    pub kind: Type<'t, 'a>,
+    pub store: Result<Store, Missing>,
+}
+
+impl<'a> Printer<'_, 'a> {
+    /// The members of a structure, in its order; of a Rust enum, those of all of its variants
+    /// are left out.
+    pub(super) fn members<'t>(&self, kind: &Type<'t, 'a>, store: &Store) -> Vec<Member<'t, 'a>> {
+        const TAGS: [gimli::DwTag; 3] =
+            [dw::DW_TAG_member, dw::DW_TAG_inheritance, dw::DW_TAG_variable];
+        let entries = kind.children(&TAGS);
+        entries.iter().filter_map(|entry| self.member(kind, entry, store)).collect()
+    }
+
+    fn member<'t>(
+        &self,
+        kind: &Type<'t, 'a>,
+        entry: &Entry<'a>,
+        store: &Store,
+    ) -> Option<Member<'t, 'a>> {
+        let own = Type::of(kind.unit, entry)?;
+        let name = kind.unit.string(entry, dw::DW_AT_name);
+        if entry.tag() == dw::DW_TAG_variable
+            || entry.has_attr(dw::DW_AT_external)
+            || entry.has_attr(dw::DW_AT_declaration)
+        {
+            let store = self.static_member(kind, entry);
+            return Some(Member { part: Part::Static, name, kind: own, store, bits: None });
+        }
+        let part = match entry.tag() {
+            dw::DW_TAG_inheritance => Part::Base,
+            _ => Part::Field,
+        };
+        let name = if part == Part::Base { own.name() } else { name };
+        let computed = Missing::Unsupported("a place that is computed (virtual inheritance)");
+        let offset = match entry.attr_value(dw::DW_AT_data_member_location) {
+            None => Some(0),
+            Some(_) => number(entry, dw::DW_AT_data_member_location),
+        };
+        let Some(offset) = offset else {
+            return Some(Member { part, name, kind: own, store: Err(computed), bits: None });
+        };
+        let bits = number(entry, dw::DW_AT_bit_size).map(|size| {
+            let first = number(entry, dw::DW_AT_data_bit_offset).or_else(|| {
+                // DWARF 2 and 3 count from the most significant bit of the storage unit.
+                let from_top = number(entry, dw::DW_AT_bit_offset)?;
+                let unit_bits = own.size()?.checked_mul(8)?;
+                let low = unit_bits.checked_sub(from_top)?.checked_sub(size)?;
+                offset.checked_mul(8)?.checked_add(low)
+            });
+            (first.unwrap_or(offset.saturating_mul(8)), size)
+        });
+        let store = match bits {
+            Some(_) => Ok(store.clone()),
+            // A member without bytes may lie behind the last one.
+            None if own.size() == Some(0) => Ok(Store::from(Vec::new())),
+            None => store.part(offset).ok_or(Missing::OptimizedOut),
+        };
+        Some(Member { part, name, kind: own, store, bits })
+    }
+
+    /// A static member lies where the linker put it.
+    fn static_member(&self, kind: &Type<'_, 'a>, entry: &Entry<'a>) -> Result<Store, Missing> {
+        if let Some(value) = constant(entry, dw::DW_AT_const_value) {
+            return Ok(Store::from(value.to_le_bytes().to_vec()));
+        }
+        let linked = kind.unit.string(entry, dw::DW_AT_linkage_name);
+        let symbol = linked
+            .and_then(|name| self.modules.iter().find_map(|module| module.elf().symbol(&name)));
+        symbol.map(|symbol| Store::Memory(symbol.addr)).ok_or(Missing::OptimizedOut)
+    }
+
+    /// The variant that a Rust enum is; `None` if `kind` is no such enum.
+    pub(super) fn variant<'t>(
+        &self,
+        kind: &Type<'t, 'a>,
+        store: &Store,
+    ) -> Option<Result<Variant<'t, 'a>, Missing>> {
+        let part = kind.children(&[dw::DW_TAG_variant_part]).into_iter().next()?;
+        let discriminant = kind.unit.follow(&part, dw::DW_AT_discr);
+        let discriminant = discriminant.and_then(|(_, entry)| self.member(kind, &entry, store));
+        let wanted = match discriminant {
+            None => None,
+            Some(member) => {
+                let bytes = member.store.and_then(|store| self.bytes_of(&member.kind, &store));
+                match bytes {
+                    Ok(bytes) => Some((word(&bytes, false), bytes.len())),
+                    Err(missing) => return Some(Err(missing)),
+                }
+            }
+        };
+        let variants = children(kind.unit, part.offset(), &[dw::DW_TAG_variant]);
+        let value = |variant: &Entry<'a>| constant(variant, dw::DW_AT_discr_value);
+        // The value is signed or not, as it pleased the compiler: as wide as the discriminant it
+        // is the same.
+        let same = |variant: &&Entry<'a>| {
+            let Some((wanted, len)) = wanted else { return false };
+            value(variant).is_some_and(|value| {
+                let bytes = value.to_le_bytes();
+                word(bytes.get(..len.min(16)).unwrap_or_default(), false) == wanted
+            })
+        };
+        let chosen = variants
+            .iter()
+            .find(same)
+            .or_else(|| variants.iter().find(|variant| value(variant).is_none()))?;
+        let inner = children(kind.unit, chosen.offset(), &[dw::DW_TAG_member]);
+        let member = self.member(kind, inner.first()?, store)?;
+        let name = member.name.clone().unwrap_or_default();
+        Some(Ok(Variant { name, kind: member.kind, store: member.store }))
+    }
+}
