@@ -98,6 +98,13 @@ impl<'a, A: Arch> Plan<'a, A> {
         }
     }
 
+    /// Takes as much of `start..end` as is missing and fits.
+    #[inline(never)]
+    pub(crate) fn add(&mut self, start: usize, end: usize, pieces: Pieces) {
+        let (step, start, end) = pieces.touched(start, end);
+        self.add_inside(&[], start, end, step, pieces);
+    }
+
     /// Takes whole pieces of `step` bytes inside of `start..end`: what is not excluded, missing and
     /// fits.
     fn add_inside(
