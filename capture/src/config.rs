@@ -48,19 +48,13 @@ impl Config<'_> {
     };
 }
 
-/// Bytes of the notes that do not depend on the number of tasks.
-pub(crate) struct FixedNotes {
-    /// Without these there is no dump: head, cause, faults, crashed task, build id, end.
-    pub(crate) vital: usize,
-    /// Tables of regions and strings.
-    pub(crate) tables: usize,
-}
-
 /// Bytes that one task adds to the notes.
 pub(crate) const fn task_notes(class: Class, registers: usize) -> usize {
     note_head(4) + pad4(class.prstatus_len(registers)) + class.task_len()
 }
 
+/// Bytes of all other notes but tables, strings about the device and the build id, for
+/// [`crate::Needs`]: the writer itself measures.
 pub(crate) const fn vital_notes<A: Arch>(strings: usize, faults: usize, floats: usize) -> usize {
     let class = A::CLASS;
     let auxv = if A::FLOATS.hwcap == 0 { 0 } else { note_head(4) + 16 };

@@ -90,3 +90,10 @@ pub struct Crash<'a> {
     /// The capture itself faulted before: only the most valuable things are written.
     pub retry: bool,
 }
+
+impl Crash<'_> {
+    /// A register by its place in `NT_PRSTATUS`.
+    pub(crate) fn register(&self, index: usize) -> usize {
+        self.registers.get(index).copied().unwrap_or(0)
+    }
+}

@@ -1,34 +1,13 @@
 //! CRC-32 as in Ethernet, zip and PNG (reflected polynomial `EDB88320`, start and end inverted).
 //!
-//! A table of 16 words: two look-ups a byte, 64 bytes of flash instead of 1 KiB.
+//! Bit by bit, without a table: 64 instructions a byte on a Cortex-M3, which a flash or a UART takes
+//! longer to store or send, and 70 bytes less of code than with a table of sixteen words.
 
 /// A CRC-32 under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Crc(u32);
 
 const POLYNOMIAL: u32 = 0xedb8_8320;
-
-#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const TABLE: [u32; 16] = {
-    let mut table = [0; 16];
-    let mut index = 0;
-    while index < 16 {
-        let mut value = index as u32;
-        let mut bit = 0;
-        while bit < 4 {
-            value = if value & 1 == 1 { (value >> 1) ^ POLYNOMIAL } else { value >> 1 };
-            bit += 1;
-        }
-        table[index] = value;
-        index += 1;
-    }
-    table
-};
-
-#[allow(clippy::indexing_slicing, reason = "four bits index a table of sixteen")]
-fn nibble(crc: u32) -> u32 {
-    (crc >> 4) ^ TABLE[(crc & 15) as usize]
-}
 
 impl Crc {
     /// The CRC of nothing yet.
@@ -38,12 +17,18 @@ impl Crc {
 
     /// Takes in the bytes that follow.
     pub fn update(&mut self, bytes: &[u8]) {
-        let mut crc = self.0;
         for &byte in bytes {
-            crc ^= u32::from(byte);
-            crc = nibble(nibble(crc));
+            self.push(byte);
         }
-        self.0 = crc;
+    }
+
+    /// Takes in the next byte.
+    pub fn push(&mut self, byte: u8) {
+        self.0 ^= u32::from(byte);
+        for _ in 0..8 {
+            let odd = self.0 & 1;
+            self.0 = (self.0 >> 1) ^ (POLYNOMIAL & odd.wrapping_neg());
+        }
     }
 
     /// The value for the bytes so far; more may follow.

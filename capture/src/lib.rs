@@ -22,6 +22,7 @@ pub mod declared;
 pub mod frames;
 pub mod freertos;
 pub mod layout;
+pub mod lean;
 pub mod list;
 mod macros;
 mod needs;

@@ -1,260 +1,299 @@
-//! The file under way: collects blocks for the sink, and closes with block 0.
+//! The file under way: bytes go in one after the other, blocks go out to the sink, block 0 last.
+//!
+//! Everything that is written passes [`Out::bytes`], the one place that counts, sums up and sends.
+//! That is small rather than fast: about 150 instructions a byte on a Cortex-M3, most of them for CRCs.
 
 use core::marker::PhantomData;
 
-use crate::arch::{Arch, Memory};
-use crate::config::Pace;
+use crate::arch::{self, Arch, Memory};
 use crate::crc::Crc;
-use crate::layout::{self, Class, pad4};
+use crate::layout::{self, Class, flag, pad4};
 use crate::plan::Segment;
-use crate::region::{Access, Area, align_up};
+use crate::region::Access;
 use crate::sink::Sink;
-
-/// What is known about the file before its first byte is written.
-pub(crate) struct Layout {
-    pub(crate) notes_len: usize,
-    pub(crate) stored: usize,
-    pub(crate) tables: bool,
-    pub(crate) build_id: Area,
-    pub(crate) length: u32,
-}
+use crate::write::Outcome;
 
 /// Bytes that are collected before the sink gets them: a multiple of 32, and no less than block 0.
 pub(crate) const BLOCK: usize = 96;
 
-/// The file under way.
-pub(crate) struct Out<'s, A, S> {
-    pub(crate) sink: &'s mut S,
-    pub(crate) pace: fn() -> Pace,
-    pub(crate) block: &'s mut [u8; BLOCK],
-    /// Bytes in `block`.
-    pub(crate) fill: usize,
-    /// File offset of `block`: everything before has got through.
-    pub(crate) at: u32,
-    /// Of everything before `block`.
-    pub(crate) crc: Crc,
-    #[cfg(feature = "sha256")]
-    pub(crate) sha256: crate::sha256::Sha256,
-    pub(crate) stopped: bool,
-    pub(crate) arch: PhantomData<A>,
+/// Bytes of a file beside its notes and segments.
+pub(crate) const fn frame<A: Arch>() -> usize {
+    let sha256 = if cfg!(feature = "sha256") { layout::SHA256_LEN as usize } else { 0 };
+    A::CLASS.phoff() as usize + A::CLASS.phdr_len() + sha256
 }
 
-impl<'s, A: Arch, S: Sink> Out<'s, A, S> {
-    pub(crate) fn new(sink: &'s mut S, block: &'s mut [u8; BLOCK], pace: fn() -> Pace) -> Self {
+/// What would otherwise lie on the stack.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    block: [u8; BLOCK],
+    #[cfg(feature = "sha256")]
+    sha256: crate::sha256::Sha256,
+}
+
+impl Buffer {
+    pub(crate) const EMPTY: Buffer = Buffer {
+        block: [0; BLOCK],
+        #[cfg(feature = "sha256")]
+        sha256: crate::sha256::Sha256::new(),
+    };
+}
+
+/// Writes a record of 32-bit fields and words: `record!(out; u32s [a, b] words [c])`.
+///
+/// In an ELF32 file both are the same, and one call writes all of them. The values are put together
+/// on the stack: on ARM that takes half the code of a call for each.
+macro_rules! record {
+    ($out:expr; $($kind:ident [$($value:expr),+ $(,)?])+) => {
+        match A::CLASS {
+            $crate::layout::Class::Elf32 => $out.u32s(&[$($($value),+),+]),
+            $crate::layout::Class::Elf64 => { $($out.$kind(&[$($value),+]);)+ }
+        }
+    };
+}
+pub(crate) use record;
+
+/// The file under way.
+pub(crate) struct Out<'a, A, S> {
+    pub(crate) sink: &'a mut S,
+    buffer: &'a mut Buffer,
+    /// File offset of the block in `buffer`: everything before has got through.
+    start: usize,
+    /// File offset of the next byte.
+    pub(crate) at: usize,
+    /// Nothing is stored or sent any more; bytes are only counted. That is also the way to find out
+    /// how long something is going to be.
+    pub(crate) stopped: bool,
+    /// Of all bytes so far, and of those of the segment.
+    crcs: [Crc; 2],
+    /// Program headers whose contents are written as a whole: first that of the notes.
+    pub(crate) whole: usize,
+    /// The CRC and `whole` as they were when the last block had got through.
+    sent: (Crc, usize),
+    arch: PhantomData<A>,
+}
+
+impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
+    pub(crate) fn new(sink: &'a mut S, buffer: &'a mut Buffer) -> Self {
+        #[cfg(feature = "sha256")]
+        {
+            buffer.sha256 = crate::sha256::Sha256::new();
+        }
         Out {
             sink,
-            pace,
-            block,
-            fill: 0,
-            at: A::CLASS.phoff(),
-            crc: Crc::new(),
-            #[cfg(feature = "sha256")]
-            sha256: crate::sha256::Sha256::new(),
+            buffer,
+            start: A::CLASS.phoff() as usize,
+            at: A::CLASS.phoff() as usize,
             stopped: false,
+            crcs: [Crc::new(), Crc::new()],
+            whole: 0,
+            sent: (Crc::new(), 0),
             arch: PhantomData,
         }
     }
 
-    /// The CRC of all bytes so far.
-    pub(crate) fn crc(&self) -> Crc {
-        let mut crc = self.crc;
-        crc.update(self.block.get(..self.fill).unwrap_or(&[]));
-        crc
-    }
-
-    /// Sends what has been collected, filled up with FF to a multiple of 32.
-    pub(crate) fn flush(&mut self) {
-        if self.stopped || self.fill == 0 {
-            return;
-        }
-        let end = align_up(self.fill, layout::MARK_LEN as usize);
-        if let Some(rest) = self.block.get_mut(self.fill..end) {
-            rest.fill(0xff);
-        }
-        let bytes = self.block.get(..end).unwrap_or(&[]);
-        // Block 0 is sent whatever the clock says: it makes a dump of all the rest.
-        let stop = self.at != 0 && (self.pace)() == Pace::Stop;
-        if stop || self.sink.put(self.at, bytes).is_err() {
-            self.stopped = true;
-            return;
-        }
-        self.crc = self.crc();
-        #[cfg(feature = "sha256")]
-        self.sha256.update(self.block.get(..self.fill).unwrap_or(&[]));
-        self.at = self.at.wrapping_add(self.fill as u32);
-        self.fill = 0;
-    }
-
-    pub(crate) fn bytes(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && !self.stopped {
-            let room = self.block.get_mut(self.fill..).unwrap_or(&mut []);
-            let mut len = 0;
-            for (to, from) in room.iter_mut().zip(bytes) {
-                *to = *from;
-                len += 1;
+    #[inline(never)]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let index = self.at.wrapping_sub(self.start);
+            self.at = self.at.wrapping_add(1);
+            if self.stopped {
+                continue;
             }
-            bytes = bytes.get(len..).unwrap_or(&[]);
-            self.advance(len);
+            if let Some(slot) = self.buffer.block.get_mut(index) {
+                *slot = byte;
+            }
+            for crc in &mut self.crcs {
+                crc.push(byte);
+            }
+            #[cfg(feature = "sha256")]
+            self.buffer.sha256.update(&[byte]);
+            if index >= BLOCK - 1 {
+                self.flush();
+            }
         }
     }
 
-    pub(crate) fn advance(&mut self, len: usize) {
-        self.fill = self.fill.wrapping_add(len);
-        if self.fill >= self.block.len() {
-            self.flush();
+    /// Sends what has been collected, in whole units of 32: what fills up the last one is left over
+    /// from the block before, and no part of the file.
+    #[inline(never)]
+    fn flush(&mut self) {
+        let len = self.at.wrapping_sub(self.start).next_multiple_of(32);
+        let bytes = self.buffer.block.get(..len).unwrap_or(&[]);
+        if self.stopped || bytes.is_empty() {
+            return;
+        }
+        self.stopped = self.sink.put(self.start as u32, bytes).is_err();
+        if !self.stopped {
+            self.start = self.at;
+            self.sent = (self.crcs[0], self.whole);
         }
     }
 
-    pub(crate) fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_le_bytes());
+    /// Four bytes of each of `values`.
+    #[inline(always)]
+    pub(crate) fn u32s(&mut self, values: &[usize]) {
+        self.lower(values, 4);
     }
 
-    pub(crate) fn u16s(&mut self, low: u16, high: u16) {
-        self.u32(u32::from(low) | (u32::from(high) << 16));
+    /// Words of the file's class.
+    #[inline(always)]
+    pub(crate) fn words(&mut self, values: &[usize]) {
+        self.lower(values, A::CLASS.word());
     }
 
-    pub(crate) fn u8s(&mut self, values: [u8; 4]) {
-        self.bytes(&values);
-    }
-
-    pub(crate) fn word(&mut self, value: usize) {
-        match A::CLASS {
-            Class::Elf32 => self.u32(value as u32),
-            Class::Elf64 => self.bytes(&(value as u64).to_le_bytes()),
+    /// The lower `width` bytes of each of `values`: on most machines just as they lie in memory.
+    #[inline(always)]
+    fn lower(&mut self, values: &[usize], width: usize) {
+        if width == size_of::<usize>() && cfg!(target_endian = "little") {
+            return self.bytes(arch::bytes_of(values));
+        }
+        for value in values {
+            self.bytes((*value as u64).to_le_bytes().get(..width).unwrap_or(&[]));
         }
     }
 
-    pub(crate) fn zeros(&mut self, len: usize) {
-        for _ in 0..len / 4 {
-            self.u32(0);
+    #[inline(never)]
+    pub(crate) fn zeros(&mut self, count: usize) {
+        for _ in 0..count {
+            self.bytes(&[0]);
         }
     }
 
     /// Fills up to a multiple of 4.
     pub(crate) fn pad(&mut self) {
-        while self.fill & 3 != 0 && !self.stopped {
-            self.bytes(&[0]);
-        }
-    }
-
-    pub(crate) fn note(&mut self, owner: &[u8; 8], owner_len: u32, kind: u32, len: usize) {
-        self.u32(owner_len);
-        self.u32(len as u32);
-        self.u32(kind);
-        self.bytes(owner);
-    }
-
-    pub(crate) fn own_note(&mut self, kind: u32, len: usize) {
-        self.note(b"CAPT\0\0\0\0", 5, kind, len);
+        self.zeros(self.at.wrapping_neg() & 3);
     }
 
     /// Writes the program headers; answers the length of the whole file.
-    pub(crate) fn program_headers(&mut self, layout: &Layout, segments: &[Segment]) -> u32 {
+    pub(crate) fn program_headers(&mut self, notes_len: usize, segments: &[Segment]) -> usize {
+        const PT_LOAD: usize = 1;
+        const PT_NOTE: usize = 4;
         let headers = (segments.len() + 1) * A::CLASS.phdr_len();
         let mut at = A::CLASS.phoff() as usize + headers;
-        self.program_header(4, at, 0, layout.notes_len);
-        at += layout.notes_len;
+        self.program_header(PT_NOTE, at, 0, notes_len);
+        at += notes_len;
         for segment in segments {
-            self.program_header(1, at, segment.start, segment.len);
-            at += pad4(segment.len) + 4;
+            let len = segment.len();
+            self.program_header(PT_LOAD, at, segment.start, len);
+            at += pad4(len) + 4;
         }
         if cfg!(feature = "sha256") {
             at += layout::SHA256_LEN as usize;
         }
-        at as u32
+        at
     }
 
-    pub(crate) fn program_header(&mut self, kind: u32, offset: usize, address: usize, len: usize) {
-        const READ_WRITE: u32 = 6;
-        self.u32(kind);
-        if A::CLASS == Class::Elf64 {
-            self.u32(READ_WRITE);
-        }
-        for value in &[offset, address, address, len, len] {
-            self.word(*value);
-        }
-        if A::CLASS == Class::Elf32 {
-            self.u32(READ_WRITE);
-        }
-        self.word(1);
-    }
-
-    /// Copies memory into the file, bytes that can't be read as FF; answers the bytes' CRC.
-    pub(crate) fn memory<M: Memory>(
-        &mut self,
-        memory: &mut M,
-        at: usize,
-        len: usize,
-        access: Access,
-    ) -> u32 {
-        let mut crc = Crc::new();
-        let mut done = 0;
-        while done < len && !self.stopped {
-            let room = self.block.get_mut(self.fill..).unwrap_or(&mut []);
-            let part = room.len().min(len.wrapping_sub(done));
-            if let Some(room) = room.get_mut(..part) {
-                if !memory.read(at.wrapping_add(done), room, access) {
-                    room.fill(0xff);
-                }
-                crc.update(room);
+    #[inline(never)]
+    fn program_header(&mut self, kind: usize, offset: usize, address: usize, len: usize) {
+        const READ_WRITE: usize = 6;
+        match A::CLASS {
+            Class::Elf32 => {
+                self.u32s(&[kind, offset, address, address, len, len, READ_WRITE, 1]);
             }
-            done = done.wrapping_add(part);
-            self.advance(part);
+            Class::Elf64 => {
+                self.u32s(&[kind, READ_WRITE]);
+                self.words(&[offset, address, address, len, len, 1]);
+            }
         }
-        crc.value()
     }
 
-    pub(crate) fn segments<M: Memory>(&mut self, memory: &mut M, segments: &[Segment]) {
+    /// Copies memory into the file, element by element, those that can't be read as FF.
+    pub(crate) fn memory(
+        &mut self,
+        memory: &mut impl Memory,
+        start: usize,
+        end: usize,
+        access: Access,
+    ) {
+        let mut at = start;
+        // No byte is read in vain once all is over.
+        while at < end && !self.stopped {
+            let element = memory.element(at, access).unwrap_or(u32::MAX).to_le_bytes();
+            self.bytes(element.get(..access.width()).unwrap_or(&[]));
+            at = at.wrapping_add(access.width());
+        }
+    }
+
+    /// A CRC, which ends the notes or a segment.
+    ///
+    /// Blocks and all that comes before are multiples of 4 long: no block ends inside of this word,
+    /// and the count is right for the block that ends behind it.
+    fn end(&mut self, crc: Crc) {
+        self.whole = self.whole.wrapping_add(1);
+        self.u32s(&[crc.value() as usize]);
+    }
+
+    /// The CRC of everything so far.
+    pub(crate) fn end_of_notes(&mut self) {
+        self.end(self.crcs[0]);
+    }
+
+    /// Writes the segments, each with its CRC behind it.
+    pub(crate) fn segments(&mut self, memory: &mut impl Memory, segments: &[Segment]) {
         for segment in segments {
-            let crc = self.memory(memory, segment.start, segment.len, segment.access);
+            self.crcs[1] = Crc::new();
+            self.memory(memory, segment.start, segment.end, segment.access());
+            let crc = self.crcs[1];
             self.pad();
-            self.u32(crc);
+            self.end(crc);
         }
         #[cfg(feature = "sha256")]
         {
-            let mut sha256 = self.sha256.clone();
-            sha256.update(self.block.get(..self.fill).unwrap_or(&[]));
-            self.bytes(&sha256.finish());
+            let digest = self.buffer.sha256.finish();
+            self.bytes(&digest);
         }
         self.flush();
     }
 
     /// Writes block 0, with the program headers of those segments that got through as a whole.
-    /// From here on it is a dump.
-    pub(crate) fn commit(&mut self, layout: &Layout, segments: &[Segment], flags: u8) -> bool {
-        let class = A::CLASS;
-        let length = self.at;
-        let headers = (segments.len() + 1) * class.phdr_len();
-        let mut end = class.phoff() as usize + headers + layout.notes_len;
-        if (length as usize) < end {
-            return false;
+    /// From here on it is a dump. `planned` are the flags so far.
+    pub(crate) fn commit(&mut self, planned: usize) -> Outcome {
+        let (length, stopped, (crc, whole)) = (self.start, self.stopped, self.sent);
+        if whole == 0 {
+            return Outcome::Failed;
         }
-        let mut whole = 1;
-        for segment in segments {
-            end += pad4(segment.len) + 4;
-            whole += u16::from(end <= length as usize);
+        let bit = |holds: bool, bit: u8| usize::from(holds) * usize::from(bit);
+        let sha256 = cfg!(feature = "sha256") && !stopped;
+        let flags = planned | bit(stopped, flag::STOPPED) | bit(sha256, flag::SHA256);
+        (self.start, self.at, self.stopped, self.crcs[0]) = (0, 0, false, crc);
+        self.u32s(Self::ELF_HEADER);
+        self.u32s(&[whole, 0]);
+        if A::CLASS == Class::Elf64 {
+            self.u32s(&[0; 5]);
         }
-        (self.at, self.fill, self.stopped) = (0, 0, false);
-        self.bytes(b"\x7fELF");
-        self.u8s([class.ident(), 1, 1, 0]);
-        self.bytes(&[0]);
-        self.bytes(layout::IDENT);
-        self.u16s(4, A::MACHINE);
-        self.u32(1);
-        self.word(0);
-        self.word(class.phoff() as usize);
-        self.word(0);
-        self.u32(A::FLAGS);
-        self.u16s(class.ehdr_len() as u16, class.phdr_len() as u16);
-        self.u16s(whole, 0);
-        self.u32(0);
-        self.zeros(class.block0_len() - class.ehdr_len() - layout::TRAILER_LEN);
-        let sequence = self.sink.sequence();
-        self.u16s(u16::from(layout::VERSION) | (u16::from(flags) << 8), sequence);
-        self.u32(length);
-        let crc = self.crc();
-        self.u32(crc.value());
+        let sequence = usize::from(self.sink.sequence()) << 16;
+        self.u32s(&[usize::from(layout::VERSION) | flags << 8 | sequence, length]);
+        self.end(self.crcs[0]);
         self.flush();
-        !self.stopped
+        match () {
+            () if self.stopped => Outcome::Failed,
+            () if stopped => Outcome::Stopped,
+            () if planned & usize::from(flag::TRUNCATED) != 0 => Outcome::Truncated,
+            () => Outcome::Complete,
+        }
     }
+
+    /// The ELF header up to `e_phnum`, in words of 4 bytes.
+    const ELF_HEADER: &'static [usize] = {
+        const fn word(bytes: [u8; 4]) -> usize {
+            u32::from_le_bytes(bytes) as usize
+        }
+        const ET_CORE: usize = 4;
+        let class = A::CLASS;
+        let [c, o, r, o2, n, e, r2] = *layout::IDENT;
+        let magic = word(*b"\x7fELF");
+        // Little-endian, version 1, no ABI.
+        let ident = word([class.ident(), 1, 1, 0]);
+        let (padding, padding2) = (word([0, c, o, r]), word([o2, n, e, r2]));
+        let kind = ET_CORE | (A::MACHINE as usize) << 16;
+        let (phoff, flags) = (class.phoff() as usize, A::FLAGS as usize);
+        let sizes = class.ehdr_len() | class.phdr_len() << 16;
+        // Behind the version come e_entry, e_phoff and e_shoff.
+        match class {
+            Class::Elf32 => &[magic, ident, padding, padding2, kind, 1, 0, phoff, 0, flags, sizes],
+            Class::Elf64 => {
+                &[magic, ident, padding, padding2, kind, 1, 0, 0, phoff, 0, 0, 0, flags, sizes]
+            }
+        }
+    };
 }

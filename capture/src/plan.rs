@@ -3,130 +3,167 @@
 //! Candidates come in order of priority. Each is clipped to the memory map, cut around exclusions
 //! and around what an earlier candidate took, and taken as far as there is room.
 
-use crate::region::{Access, Area, Region, align_down, align_up};
+use core::marker::PhantomData;
+
+use crate::arch::Arch;
+use crate::config::Config;
+use crate::layout::{STACK_LINE, flag, pad4};
+use crate::region::{Access, Area, align_down, align_up};
 
 /// One PT_LOAD of the dump to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
     pub(crate) start: usize,
-    pub(crate) len: usize,
-    pub(crate) access: Access,
+    pub(crate) end: usize,
+    pieces: Pieces,
 }
 
 impl Segment {
-    /// Room for one.
-    pub const EMPTY: Segment = Segment { start: 0, len: 0, access: Access::Byte };
+    /// Room for one: all zero, so that statics made of it cost no flash.
+    pub const EMPTY: Segment = Segment { start: 0, end: 0, pieces: Pieces::Lines };
 
-    pub(crate) const fn end(&self) -> usize {
-        self.start.saturating_add(self.len)
+    pub(crate) const fn len(&self) -> usize {
+        self.end.wrapping_sub(self.start)
+    }
+
+    pub(crate) const fn access(&self) -> Access {
+        self.pieces.access()
     }
 }
 
-/// What a candidate is cut around.
-#[derive(Clone, Copy)]
-pub(crate) struct Limits<'a> {
-    pub(crate) memory: &'a [Area],
-    pub(crate) exclude: &'a [Area],
+/// In what pieces memory is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// Whole elements inside of the area.
+    Of(Access),
+    /// Of a stack: whole lines, also those that the area only touches.
+    Lines,
 }
 
-pub(crate) struct Plan<'a> {
-    limits: Limits<'a>,
+impl Pieces {
+    /// The length of a piece, and the bounds of all pieces that may be taken for `start..end`: of a
+    /// stack also the rest of the lines that it touches.
+    const fn touched(self, start: usize, end: usize) -> (usize, usize, usize) {
+        match self {
+            Pieces::Of(access) => (access.width(), start, end),
+            Pieces::Lines => {
+                // What is more than whole lines at the end is cut off later.
+                let end = end.saturating_add(STACK_LINE - 1);
+                (STACK_LINE, align_down(start, STACK_LINE), end)
+            }
+        }
+    }
+
+    const fn access(self) -> Access {
+        match self {
+            Pieces::Of(access) => access,
+            Pieces::Lines => Access::Byte,
+        }
+    }
+}
+
+pub(crate) struct Plan<'a, A> {
     segments: &'a mut [Segment],
     count: usize,
     /// Bytes of the file that are not spoken for yet.
     pub(crate) room: usize,
-    /// Bytes that a segment costs beside its contents: program header and CRC.
-    overhead: usize,
-    pub(crate) truncated: bool,
+    /// What the trailer will say: [`flag::TRUNCATED`] once something did not fit.
+    pub(crate) flags: usize,
+    arch: PhantomData<A>,
 }
 
-impl<'a> Plan<'a> {
-    pub(crate) fn new(
-        limits: Limits<'a>,
-        segments: &'a mut [Segment],
-        room: usize,
-        overhead: usize,
-    ) -> Self {
-        Plan { limits, segments, count: 0, room, overhead, truncated: false }
+impl<'a, A: Arch> Plan<'a, A> {
+    /// Bytes that a segment costs beside its contents: program header and CRC.
+    const OVERHEAD: usize = A::CLASS.phdr_len() + 4;
+
+    pub(crate) fn new(segments: &'a mut [Segment], room: usize) -> Self {
+        Plan { segments, count: 0, room, flags: 0, arch: PhantomData }
     }
 
+    #[inline(never)]
     pub(crate) fn segments(&self) -> &[Segment] {
         self.segments.get(..self.count).unwrap_or(&[])
     }
 
-    pub(crate) fn add_region(&mut self, region: &Region) {
-        self.add(region.area.start(), region.area.end(), region.step(), region.access);
+    /// Takes as much of `wanted` as may be read, is not excluded, missing and fits.
+    #[inline(never)]
+    pub(crate) fn add_mapped(&mut self, config: &Config<'_>, wanted: &Area, pieces: Pieces) {
+        let (step, start, end) = pieces.touched(wanted.start(), wanted.end());
+        if config.memory.is_empty() {
+            return self.add_inside(config.exclude, start, end, step, pieces);
+        }
+        for area in config.memory {
+            let (start, end) = (start.max(area.start()), end.min(area.end()));
+            self.add_inside(config.exclude, start, end, step, pieces);
+        }
     }
 
-    /// Takes as much of `start..end` as is allowed, missing and fits, in multiples of `step`.
-    pub(crate) fn add(&mut self, start: usize, end: usize, step: usize, access: Access) {
-        // A stack begins at the line of its pointer, a register at the first whole one.
-        let line = step > access.width();
-        let mut at = if line { align_down(start, step) } else { align_up(start, step) };
-        let end = if line { align_up(end, step) } else { align_down(end, step) };
-        while let Some((from, to)) = self.piece(at, end, step) {
-            if !self.take(from, to, access) {
-                self.truncated = true;
+    /// Takes as much of `start..end` as is missing and fits.
+    #[inline(never)]
+    pub(crate) fn add(&mut self, start: usize, end: usize, pieces: Pieces) {
+        let (step, start, end) = pieces.touched(start, end);
+        self.add_inside(&[], start, end, step, pieces);
+    }
+
+    /// Takes whole pieces of `step` bytes inside of `start..end`: what is not excluded, missing and
+    /// fits.
+    fn add_inside(
+        &mut self,
+        exclude: &[Area],
+        start: usize,
+        end: usize,
+        step: usize,
+        pieces: Pieces,
+    ) {
+        let end = align_down(end, step);
+        let mut at = start;
+        loop {
+            // Not beyond the end, which is a multiple: nothing overflows.
+            at = align_up(at.min(end), step);
+            // Up to the first part that is excluded or in the plan already, then behind it.
+            let (mut stop, mut next) = (end, end);
+            for area in exclude {
+                if area.overlap(at, stop) > 0 {
+                    (stop, next) = (area.start(), area.end());
+                }
+            }
+            for taken in self.segments() {
+                if taken.end > at && taken.start < stop {
+                    (stop, next) = (taken.start, taken.end);
+                }
+            }
+            let stop = align_down(stop, step);
+            if at < stop && !self.take(at, stop, pieces) {
+                self.flags = flag::TRUNCATED as usize;
                 return;
             }
-            at = to;
-        }
-    }
-
-    /// The first stretch of `at..end` that may be read and is not in the plan yet.
-    fn piece(&self, mut at: usize, end: usize, step: usize) -> Option<(usize, usize)> {
-        'again: while at < end {
-            let mut stop = end;
-            if !self.limits.memory.is_empty() {
-                let ahead = self.limits.memory.iter().filter(|area| area.end() > at);
-                let area = ahead.min_by_key(|area| area.start())?;
-                if area.start() > at {
-                    at = align_up(area.start(), step);
-                    continue 'again;
-                }
-                stop = stop.min(align_down(area.end(), step));
-                if stop <= at {
-                    at = align_up(area.end(), step);
-                    continue 'again;
-                }
+            if at >= end {
+                return;
             }
-            let excluded = self.limits.exclude.iter().map(|area| (area.start(), area.end()));
-            let taken = self.segments().iter().map(|taken| (taken.start, taken.end()));
-            for (from, to) in excluded.chain(taken) {
-                if from < to && to > at && from < stop {
-                    let cut = align_down(from, step);
-                    if cut <= at {
-                        at = align_up(to, step);
-                        continue 'again;
-                    }
-                    stop = cut;
-                }
-            }
-            return Some((at, stop));
+            at = next;
         }
-        None
     }
 
     /// Takes `from..to`, or as many whole lines of it as there is room for.
-    fn take(&mut self, from: usize, to: usize, access: Access) -> bool {
-        let available = align_down(self.room.saturating_sub(self.overhead), 4);
-        let cut = align_down(from.saturating_add(available), crate::layout::STACK_LINE);
+    fn take(&mut self, from: usize, to: usize, pieces: Pieces) -> bool {
+        // All of these are multiples of 4.
+        let available = self.room.saturating_sub(Self::OVERHEAD);
         let whole = to.wrapping_sub(from) <= available;
-        let len = if whole { to } else { cut }.saturating_sub(from);
+        let end = if whole { to } else { align_down(from.wrapping_add(available), STACK_LINE) };
         let Some(slot) = self.segments.get_mut(self.count) else { return false };
-        if len == 0 {
+        if end <= from {
             return false;
         }
-        *slot = Segment { start: from, len, access };
+        *slot = Segment { start: from, end, pieces };
         self.count = self.count.wrapping_add(1);
-        let cost = self.overhead.wrapping_add(crate::layout::pad4(len));
-        self.room = self.room.saturating_sub(cost);
+        let cost = Self::OVERHEAD.wrapping_add(pad4(end.wrapping_sub(from)));
+        self.room = self.room.wrapping_sub(cost);
         whole
     }
 
     /// Bytes of `area` that the plan holds.
     pub(crate) fn stored(&self, area: &Area) -> usize {
-        let parts = self.segments().iter().map(|taken| area.overlap(taken.start, taken.end()));
+        let parts = self.segments().iter().map(|taken| area.overlap(taken.start, taken.end));
         parts.fold(0, usize::wrapping_add)
     }
 }

@@ -2,6 +2,7 @@
 //! and the areas that are never taken.
 
 use crate::arch::address::Address;
+use crate::plan::Pieces;
 
 /// A stretch of addresses, `end` exclusive. A `const`, also when both ends are linker symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,11 @@ impl Area {
     /// When `end` lies before `start`; in a `const` that is a compile error.
     pub const fn range(start: usize, end: usize) -> Self {
         assert!(start <= end, "the area ends before it starts");
+        Area { start: Address::new(start), end: Address::new(end) }
+    }
+
+    /// As [`Area::range`]; nothing at all when `end` lies before `start`.
+    pub(crate) const fn between(start: usize, end: usize) -> Self {
         Area { start: Address::new(start), end: Address::new(end) }
     }
 
@@ -55,9 +61,25 @@ impl Area {
         self.len() == 0
     }
 
+    /// Start and end as they were given: an end before the start means nothing, too.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        (self.start.get(), self.end.get())
+    }
+
+    /// The part of a stack from its pointer `sp` on, and up to `below` bytes before that; all of it
+    /// when `sp` lies outside.
+    #[inline(always)]
+    pub(crate) fn used(&self, sp: usize, below: usize) -> Area {
+        let (start, end) = self.bounds();
+        let inside = start <= sp && sp < end;
+        let before = below.min(sp.wrapping_sub(start));
+        Area::between(if inside { sp.wrapping_sub(before) } else { start }, end)
+    }
+
     /// Bytes that both have.
+    #[inline(never)]
     pub(crate) fn overlap(&self, start: usize, end: usize) -> usize {
-        self.end().min(end).saturating_sub(self.start().max(start))
+        self.end.get().min(end).saturating_sub(self.start().max(start))
     }
 }
 
@@ -178,8 +200,8 @@ impl Region {
         name.get(..255).unwrap_or(name)
     }
 
-    pub(crate) fn step(&self) -> usize {
-        if self.kind == Kind::Stack { crate::layout::STACK_LINE } else { self.access.width() }
+    pub(crate) fn pieces(&self) -> Pieces {
+        if self.kind == Kind::Stack { Pieces::Lines } else { Pieces::Of(self.access) }
     }
 }
 
@@ -190,7 +212,7 @@ pub(crate) const fn align_down(at: usize, step: usize) -> usize {
 
 /// `at` rounded up to a multiple of `step`, a power of two; at the end of memory rounded down.
 pub(crate) const fn align_up(at: usize, step: usize) -> usize {
-    align_down(at.saturating_add(step.wrapping_sub(1)), step)
+    align_down(at.wrapping_add(step.wrapping_sub(1)), step)
 }
 
 #[cfg(test)]

@@ -54,8 +54,8 @@ impl Sha256 {
         }
     }
 
-    /// The digest of all bytes.
-    pub fn finish(mut self) -> [u8; 32] {
+    /// The digest of all bytes. More can't follow.
+    pub fn finish(&mut self) -> [u8; 32] {
         let bits = self.len.wrapping_mul(8);
         self.push(0x80);
         while self.fill != 56 {

@@ -57,6 +57,9 @@ pub struct Task {
 }
 
 impl Task {
+    /// Room for one: all zero, so that statics made of it cost no flash.
+    pub(crate) const EMPTY: Task = Task { state: State::Running, rank: 0, ..Task::new(0, "") };
+
     /// How valuable a task is unless its provider says otherwise.
     pub const RANK: u8 = 200;
 
@@ -93,15 +96,8 @@ impl Task {
     /// The part of the stack that is in use: from the stack pointer to the far end. The whole stack
     /// when the pointer lies outside of it (an overflow), nothing when nothing is known. So many bytes
     /// `below` the pointer are in use as well.
-    pub(crate) fn used_stack(&self, below: usize) -> (usize, usize) {
-        let (start, end) = (self.stack.start(), self.stack.end());
-        if self.stack.is_empty() {
-            (0, 0)
-        } else if self.sp < start || self.sp >= end {
-            (start, end)
-        } else {
-            (self.sp.saturating_sub(below).max(start), end)
-        }
+    pub(crate) fn used_stack(&self, below: usize) -> Area {
+        self.stack.used(self.sp, below)
     }
 }
 
@@ -128,6 +124,16 @@ impl<'a> TaskList<'a> {
         }
     }
 
+    /// Adds the only thread there is, on the processor.
+    #[inline(never)]
+    pub(crate) fn push_thread(&mut self, name: &str, stack: Area, sp: usize) {
+        let mut padded = [0; bits::NAME_LEN];
+        for (to, &from) in padded.iter_mut().zip(name.as_bytes()) {
+            *to = from;
+        }
+        self.push(Task { id: 1, name: padded, stack, sp, rank: Task::RANK, ..Task::EMPTY });
+    }
+
     /// A list of tasks could not be followed any further. The first time counts.
     pub fn damaged(&mut self) {
         if self.damaged_after == u16::MAX {
@@ -145,7 +151,7 @@ impl<'a> TaskList<'a> {
         self.room.get(..self.count).unwrap_or(&[])
     }
 
-    pub(crate) fn tasks_mut(&mut self) -> &mut [Task] {
+    pub(crate) fn into_tasks(self) -> &'a mut [Task] {
         self.room.get_mut(..self.count).unwrap_or(&mut [])
     }
 }
@@ -155,11 +161,15 @@ impl<'a> TaskList<'a> {
 /// Called in the fault handler with everything in any state: an implementation reads memory only
 /// through [`Memory`], bounds every walk, and reports a broken list with [`TaskList::damaged`].
 pub trait Tasks<A: Arch> {
+    /// Whether there can be other tasks than the one on the processor. Where there can't, nothing
+    /// that deals with them is linked.
+    const SEVERAL: bool = true;
+
     /// Lists the tasks, the one on the processor first, with [`State::Running`].
     fn list<M: Memory>(&mut self, crash: &Crash<'_>, memory: &mut M, list: &mut TaskList<'_>);
 
-    /// The registers of a task that is not on the processor, in the order of `NT_PRSTATUS`.
-    /// Answers which ones are known: bit n for word n.
+    /// The registers of a task that is not on the processor, in the order of `NT_PRSTATUS`; called
+    /// more than once for each. Answers which ones are known: bit n for word n.
     fn registers<M: Memory>(&mut self, task: &Task, memory: &mut M, registers: &mut [usize])
     -> u64;
 }
@@ -175,9 +185,11 @@ pub struct Single {
 }
 
 impl<A: Arch> Tasks<A> for Single {
+    const SEVERAL: bool = false;
+
     fn list<M: Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
         let sp = crash.registers.get(A::SP).copied().unwrap_or(0);
-        list.push(Task { state: State::Running, stack: self.stack, sp, ..Task::new(1, self.name) });
+        list.push_thread(self.name, self.stack, sp);
     }
 
     fn registers<M: Memory>(&mut self, _: &Task, _: &mut M, _: &mut [usize]) -> u64 {

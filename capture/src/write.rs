@@ -1,15 +1,15 @@
 //! Writes a dump: plans it, then sends it front to back with block 0 last.
 
 use crate::arch::{Arch, MAX_REGISTERS, Memory, Native};
-use crate::config::{self, Config, FixedNotes};
+use crate::config::{Config, task_notes};
 use crate::crash::Crash;
-use crate::layout::{self, STACK_LINE, flag, note_head, pad4};
-use crate::notes::{Facts, Known, info_len, region_at, regions_len};
-use crate::out::{BLOCK, Layout, Out};
-use crate::plan::{Limits, Plan, Segment};
+use crate::layout::{self, flag};
+use crate::notes::region_at;
+use crate::out::{Buffer, Out, frame};
+use crate::plan::{Pieces, Plan, Segment};
 use crate::region::{Access, Area};
-use crate::sink::Sink;
-use crate::task::{State, Task, TaskList, Tasks};
+use crate::sink::{Paced, Sink};
+use crate::task::{Task, TaskList, Tasks};
 
 /// Room that the writer needs, reserved by the user: 12 bytes a segment, 48 bytes a task on a
 /// 32-bit machine, and about 240 bytes for all of them.
@@ -23,7 +23,7 @@ pub struct Workspace<const SEGMENTS: usize, const TASKS: usize> {
 /// What would otherwise lie on the stack of the capture.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    block: [u8; BLOCK],
+    buffer: Buffer,
     /// Registers of a task that is being written.
     registers: [usize; MAX_REGISTERS],
     /// Registers of a caller, when those of the crash are lost.
@@ -31,8 +31,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) const EMPTY: Scratch =
-        Scratch { block: [0; BLOCK], registers: [0; MAX_REGISTERS], recovered: [0; MAX_REGISTERS] };
+    pub(crate) const EMPTY: Scratch = Scratch {
+        buffer: Buffer::EMPTY,
+        registers: [0; MAX_REGISTERS],
+        recovered: [0; MAX_REGISTERS],
+    };
 }
 
 impl<const SEGMENTS: usize, const TASKS: usize> Workspace<SEGMENTS, TASKS> {
@@ -40,7 +43,7 @@ impl<const SEGMENTS: usize, const TASKS: usize> Workspace<SEGMENTS, TASKS> {
     pub const fn new() -> Self {
         Workspace {
             segments: [Segment::EMPTY; SEGMENTS],
-            tasks: [Task::new(0, ""); TASKS],
+            tasks: [Task::EMPTY; TASKS],
             scratch: Scratch::EMPTY,
         }
     }
@@ -71,7 +74,7 @@ impl<const SEGMENTS: usize, const TASKS: usize> Workspace<SEGMENTS, TASKS> {
             tasks: &mut self.tasks,
             scratch: &mut self.scratch,
         };
-        let outcome = write::<A, M>(config, crash, tasks, memory, sink, room);
+        let outcome = write(config, crash, tasks, memory, sink, room);
         sink.finish();
         outcome
     }
@@ -96,109 +99,6 @@ pub enum Outcome {
     Failed,
 }
 
-pub(crate) fn write<A: Arch, M: Memory>(
-    config: &Config<'_>,
-    crash: &Crash<'_>,
-    tasks: &mut impl Tasks<A>,
-    memory: &mut M,
-    sink: &mut impl Sink,
-    room: Room<'_>,
-) -> Outcome {
-    let class = A::CLASS;
-    let Room { segments, tasks: task_room, scratch } = room;
-    let mut list = TaskList::new(task_room);
-    if !crash.retry {
-        tasks.list(crash, memory, &mut list);
-    }
-    mark_crashed::<A>(crash, &mut list);
-    let known = recover::<A, M>(crash, &list, memory, &mut scratch.recovered);
-
-    // Sinks take whole blocks.
-    let capacity = sink.capacity().min(config.limit) as usize & !31;
-    let build_id = readable(memory, &config.build_id);
-    let fixed = fixed_notes::<A>(config, crash, build_id.len());
-    let sha256 = if cfg!(feature = "sha256") { layout::SHA256_LEN as usize } else { 0 };
-    let smallest = (class.phoff() as usize) + class.phdr_len() + fixed.vital + sha256;
-    let Some(mut room) = capacity.checked_sub(smallest) else { return Outcome::Failed };
-    let tables = !crash.retry && room >= fixed.tables;
-    if tables {
-        room -= fixed.tables;
-    }
-
-    let limits = Limits { memory: config.memory, exclude: config.exclude };
-    let mut plan = Plan::new(limits, segments, room, class.phdr_len() + 4);
-    plan.truncated = !tables && !crash.retry;
-    choose::<A>(config, crash, &mut plan, &mut list);
-
-    let stored = list.tasks().iter().filter(|task| task.stored).count();
-    let notes_len = fixed.vital
-        + if tables { fixed.tables } else { 0 }
-        + stored.saturating_sub(1) * config::task_notes(class, A::REGISTERS);
-    let mut out = Out::<A, _>::new(sink, &mut scratch.block, config.pace);
-    let mut layout = Layout { notes_len, stored, tables, build_id, length: 0 };
-    let facts = Facts { crash, known, scratch: &mut scratch.registers };
-    let mut flags = if plan.truncated { flag::TRUNCATED } else { 0 };
-    if crash.retry {
-        flags |= flag::MINIMAL;
-    }
-    layout.length = out.program_headers(&layout, plan.segments());
-    out.notes(config, facts, tasks, memory, &list, &plan, &layout);
-    if out.stopped {
-        return Outcome::Failed;
-    }
-    out.segments(memory, plan.segments());
-    let stopped = out.stopped;
-    if stopped {
-        flags |= flag::STOPPED;
-    } else if cfg!(feature = "sha256") {
-        flags |= flag::SHA256;
-    }
-    match out.commit(&layout, plan.segments(), flags) {
-        false => Outcome::Failed,
-        true if stopped => Outcome::Stopped,
-        true if plan.truncated => Outcome::Truncated,
-        true => Outcome::Complete,
-    }
-}
-
-/// Puts the crashed context first, with a task of its own if no provider names one.
-fn mark_crashed<A: Arch>(crash: &Crash<'_>, list: &mut TaskList<'_>) {
-    const UNNAMED: Task = Task { state: State::Running, ..Task::new(1, "crashed") };
-    if list.tasks().is_empty() {
-        list.push(UNNAMED);
-    }
-    if let Some(first) = list.tasks_mut().first_mut() {
-        first.sp = crash.registers.get(A::SP).copied().unwrap_or(0);
-        first.bits |= layout::task::CRASHED;
-        first.stored = true;
-    }
-}
-
-/// The area, if its first word can be read, and nothing otherwise.
-fn readable<M: Memory>(memory: &mut M, area: &Area) -> Area {
-    let mut word = [0; 4];
-    let whole = area.len() > word.len() && memory.read(area.start(), &mut word, Access::Word);
-    if whole { *area } else { Area::EMPTY }
-}
-
-fn recover<'a, A: Arch, M: Memory>(
-    crash: &Crash<'a>,
-    list: &TaskList<'_>,
-    memory: &mut M,
-    room: &'a mut [usize; MAX_REGISTERS],
-) -> Known<'a> {
-    let own = Known { registers: crash.registers, known: crash.known, recovered: false };
-    let (true, Some(task)) = (crash.cause.frame_lost, list.tasks().first()) else { return own };
-    for (to, from) in room.iter_mut().zip(crash.registers) {
-        *to = *from;
-    }
-    let registers = room.get_mut(..A::REGISTERS).unwrap_or(&mut []);
-    match A::recover(registers, &task.stack, memory) {
-        Some(known) => Known { registers, known, recovered: true },
-        None => own,
-    }
-}
-
 /// A [`Workspace`] whose sizes are forgotten.
 pub(crate) struct Room<'a> {
     pub(crate) segments: &'a mut [Segment],
@@ -206,58 +106,179 @@ pub(crate) struct Room<'a> {
     pub(crate) scratch: &'a mut Scratch,
 }
 
-fn fixed_notes<A: Arch>(config: &Config<'_>, crash: &Crash<'_>, build_id: usize) -> FixedNotes {
-    let strings = crash.cause.place.map_or(0, |(file, _)| file.len()) + crash.cause.message.len();
-    FixedNotes {
-        vital: config::vital_notes::<A>(strings, crash.faults.len(), crash.floats.len())
-            + pad4(build_id),
-        tables: 2 * note_head(4) + regions_len(A::CLASS, config) + info_len(config),
+/// A dump under way.
+///
+/// The configuration is not kept in here but passed along: where it is a constant, the compiler
+/// sees it in each function, and drops what it does not ask for.
+pub(crate) struct Writer<'a, A, M, S, T> {
+    pub(crate) out: Out<'a, A, S>,
+    pub(crate) plan: Plan<'a, A>,
+    pub(crate) memory: &'a mut M,
+    pub(crate) tasks: &'a mut T,
+    pub(crate) crash: &'a Crash<'a>,
+    pub(crate) crashed: &'a Task,
+    pub(crate) others: &'a mut [Task],
+    /// How many tasks the dump holds, and how many there were.
+    pub(crate) stored: usize,
+    pub(crate) seen: u16,
+    pub(crate) damaged_after: u16,
+    /// Whether there is room for the tables of regions and strings.
+    pub(crate) tables: bool,
+    pub(crate) known: Known<'a>,
+    /// Registers of a task that is being written.
+    pub(crate) registers: &'a mut [usize; MAX_REGISTERS],
+}
+
+/// The registers of the crash, and which of them are known.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) registers: &'a [usize],
+    pub(crate) known: u64,
+    /// They are those of a caller, since those of the crash are lost.
+    pub(crate) recovered: bool,
+}
+
+pub(crate) fn write<A: Arch, M: Memory, T: Tasks<A>>(
+    config: &Config<'_>,
+    crash: &Crash<'_>,
+    tasks: &mut T,
+    memory: &mut M,
+    sink: &mut impl Sink,
+    room: Room<'_>,
+) -> Outcome {
+    let Room { segments, tasks: task_room, scratch } = room;
+    let mut list = TaskList::new(task_room);
+    if !crash.retry {
+        tasks.list(crash, memory, &mut list);
+    }
+    let sp = crash.register(A::SP);
+    if list.tasks().is_empty() {
+        list.push_thread("crashed", Area::EMPTY, sp);
+    }
+    let (seen, damaged_after) = (list.seen, list.damaged_after);
+    let Some((crashed, others)) = list.into_tasks().split_first_mut() else {
+        return Outcome::Failed;
+    };
+    // The one on the processor: it crashed.
+    crashed.sp = sp;
+    crashed.bits |= layout::task::CRASHED;
+
+    // Sinks take whole blocks.
+    let capacity = sink.capacity().min(config.limit) as usize & !31;
+    let mut sink = Paced(sink, config.pace);
+    let mut writer = Writer {
+        out: Out::new(&mut sink, &mut scratch.buffer),
+        plan: Plan::new(segments, 0),
+        memory,
+        tasks,
+        crash,
+        crashed,
+        others,
+        stored: 1,
+        seen,
+        damaged_after,
+        tables: !crash.retry,
+        known: Known { registers: crash.registers, known: crash.known, recovered: false },
+        registers: &mut scratch.registers,
+    };
+    if crash.cause.frame_lost {
+        let stack = &writer.crashed.stack;
+        recover::<A>(&mut writer.known, stack, writer.memory, &mut scratch.recovered);
+    }
+    writer.write(config, capacity)
+}
+
+/// Puts the registers of a caller in place of lost ones, if there is a way to find them.
+#[inline(never)]
+fn recover<'a, A: Arch>(
+    known: &mut Known<'a>,
+    stack: &Area,
+    memory: &mut impl Memory,
+    room: &'a mut [usize; MAX_REGISTERS],
+) {
+    for (to, from) in room.iter_mut().zip(known.registers) {
+        *to = *from;
+    }
+    let registers = room.get_mut(..A::REGISTERS).unwrap_or(&mut []);
+    if let Some(found) = A::recover(registers, stack, memory) {
+        *known = Known { registers, known: found, recovered: true };
     }
 }
 
-/// Bytes of stack in the smaller record of a second attempt.
-const RETRY_STACK: usize = 512;
+/// How many priorities there are, from 0 on.
+pub(crate) const PRIORITIES: usize = 256;
 
-/// Hands the candidates to the plan, most valuable first.
-fn choose<A: Arch>(
-    config: &Config<'_>,
-    crash: &Crash<'_>,
-    plan: &mut Plan<'_>,
-    list: &mut TaskList<'_>,
-) {
-    let task_cost = config::task_notes(A::CLASS, A::REGISTERS);
-    if let Some(crashed) = list.tasks_mut().first() {
-        let (start, end) = crashed.used_stack(A::BELOW_SP);
-        plan.add(start, end, STACK_LINE, Access::Byte);
-        plan.add(crashed.tcb.start(), crashed.tcb.end(), 1, Access::Byte);
-    }
-    if crash.retry {
-        // No list of tasks was asked for, so no bounds are known: a little from the pointer on.
-        let sp = crash.registers.get(A::SP).copied().unwrap_or(0);
-        plan.add(sp, sp.saturating_add(RETRY_STACK), STACK_LINE, Access::Byte);
-        return;
-    }
-    for level in (0..=u8::MAX).rev() {
-        let mut index = 0;
-        while let Some(region) = region_at(config, index) {
-            if region.priority == level {
-                plan.add_region(region);
-            }
-            index += 1;
+/// Bytes of stack in the smaller record of a second attempt.
+pub(crate) const RETRY_STACK: usize = 512;
+
+impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
+    fn write(&mut self, config: &Config<'_>, capacity: usize) -> Outcome {
+        let Some(capacity) = capacity.checked_sub(frame::<A>()) else { return Outcome::Failed };
+        let mut room = capacity.checked_sub(self.notes_len(config));
+        if room.is_none() && self.tables {
+            self.tables = false;
+            self.plan.flags = flag::TRUNCATED.into();
+            room = capacity.checked_sub(self.notes_len(config));
         }
-        for task in list.tasks_mut() {
-            if task.rank != level || task.stored {
-                continue;
+        let Some(room) = room else { return Outcome::Failed };
+        self.plan.room = room;
+        self.choose(config);
+
+        let notes_len = self.notes_len(config);
+        let length = self.out.program_headers(notes_len, self.plan.segments());
+        self.notes(config, length);
+        self.out.segments(self.memory, self.plan.segments());
+        let minimal = usize::from(flag::MINIMAL) * usize::from(self.crash.retry);
+        self.out.commit(self.plan.flags | minimal)
+    }
+
+    /// The length of the notes: writes them without an effect, so that it can't differ from what is
+    /// written later.
+    fn notes_len(&mut self, config: &Config<'_>) -> usize {
+        let at = self.out.at;
+        self.out.stopped = true;
+        self.notes(config, 0);
+        let len = self.out.at.wrapping_sub(at);
+        (self.out.at, self.out.stopped, self.out.whole) = (at, false, 0);
+        len
+    }
+
+    /// Hands the candidates to the plan, most valuable first.
+    #[inline(never)]
+    fn choose(&mut self, config: &Config<'_>) {
+        let plan = &mut self.plan;
+        if self.crash.retry {
+            // What can be had without asking anybody: a little from the stack pointer on.
+            let sp = self.crashed.sp;
+            let stack = Area::between(sp, sp.wrapping_add(RETRY_STACK));
+            return plan.add_mapped(config, &stack, Pieces::Lines);
+        }
+        add_task(plan, config, self.crashed);
+        for level in (0..PRIORITIES).rev() {
+            let mut index = 0;
+            while let Some(region) = region_at(config, index) {
+                if usize::from(region.priority) == level {
+                    plan.add_mapped(config, &region.area, region.pieces());
+                }
+                index += 1;
             }
-            let Some(room) = plan.room.checked_sub(task_cost) else {
-                plan.truncated = true;
-                continue;
-            };
-            plan.room = room;
-            task.stored = true;
-            let (start, end) = task.used_stack(A::BELOW_SP);
-            plan.add(start, end, STACK_LINE, Access::Byte);
-            plan.add(task.tcb.start(), task.tcb.end(), 1, Access::Byte);
+            let others: &mut [Task] = if T::SEVERAL { self.others } else { &mut [] };
+            for task in others.iter_mut().filter(|task| usize::from(task.rank) == level) {
+                match plan.room.checked_sub(task_notes(A::CLASS, A::REGISTERS)) {
+                    None => plan.flags |= usize::from(flag::TRUNCATED),
+                    Some(room) => {
+                        plan.room = room;
+                        task.stored = true;
+                        self.stored += 1;
+                        add_task(plan, config, task);
+                    }
+                }
+            }
         }
     }
+}
+
+fn add_task<A: Arch>(plan: &mut Plan<'_, A>, config: &Config<'_>, task: &Task) {
+    plan.add_mapped(config, &task.used_stack(A::BELOW_SP), Pieces::Lines);
+    plan.add_mapped(config, &task.tcb, Pieces::Of(Access::Byte));
 }

@@ -2,9 +2,9 @@
 
 mod support;
 
-use coroner_capture::arch::{Arch, Arm, RiscV64};
-use coroner_capture::layout::{Trailer, flag};
-use coroner_capture::{Area, Config, Kind, Outcome, Region, Sink, SinkError};
+use coroner_capture::arch::{Arch, Arm, Memory, RiscV64};
+use coroner_capture::layout::{self, Cause, Class, Trailer, flag, note};
+use coroner_capture::{Access, Area, Config, Kind, Outcome, Region, Sink, SinkError};
 
 /// An erased flash of some size.
 struct Flash {
@@ -131,4 +131,44 @@ fn a_sink_that_fails_leaves_what_got_through() {
             other => panic!("{other:?} at {fail_at}"),
         }
     }
+}
+
+/// Made-up memory with a program's build id at `0000_1000`.
+struct WithBuildId;
+
+const BUILD_ID: &[u8; 36] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0twenty bytes of hash";
+
+impl Memory for WithBuildId {
+    fn read(&mut self, at: usize, bytes: &mut [u8], access: Access) -> bool {
+        match at.checked_sub(0x1000).and_then(|from| BUILD_ID.get(from..from + bytes.len())) {
+            Some(found) => bytes.copy_from_slice(found),
+            None => return support::Pattern.read(at, bytes, access),
+        }
+        true
+    }
+}
+
+#[test]
+fn the_program_s_build_id_and_strings_and_words_are_notes() {
+    let info = [("serial", "0815"), ("version", "1.2")];
+    let build_id = Area::range(0x1000, 0x1024);
+    let regions = [Region::new(Kind::Bss, Area::range(0x2000_4000, 0x2000_4100)).named("odd")];
+    let config = Config { build_id, info: &info, regions: &regions, ..Config::MINIMAL };
+    let mut flash = Flash::new(8192);
+    let outcome = support::write_from::<Arm>(&config, &mut WithBuildId, &mut flash);
+    assert_eq!(outcome, Outcome::Complete);
+    checked(&flash.bytes);
+    let word = |at: usize| u32::from_le_bytes(flash.bytes[at..at + 4].try_into().unwrap()) as usize;
+    let notes: Vec<_> = layout::notes(&flash.bytes[word(100)..][..word(112)]).collect();
+    let of = |owner: &[u8], kind| {
+        notes.iter().find(|found| found.owner == owner && found.kind == kind).expect("a note").desc
+    };
+    assert_eq!(of(b"GNU", note::BUILD_ID), &BUILD_ID[16..]);
+    let told: Vec<_> = layout::info(of(b"CAPT", note::INFO)).collect();
+    assert_eq!(told, [(&b"serial"[..], &b"0815"[..]), (b"version", b"1.2")]);
+    let cause = Cause::decode(Class::Elf32, of(b"CAPT", note::CAUSE)).expect("a cause");
+    assert_eq!((cause.message, cause.pc), (&b"pressure"[..], 0x0800_1234));
+    let entry = layout::regions(Class::Elf32, of(b"CAPT", note::REGIONS)).next().expect("one");
+    assert_eq!((entry.name, entry.wanted, entry.stored), (&b"odd"[..], 0x100, 0x100));
+    assert_eq!(notes.last().expect("some").kind, note::END);
 }

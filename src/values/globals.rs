@@ -494,12 +494,7 @@ fn each<'a, T>(
 
 /// The variables called `name` in a unit, with their paths: those with a place, not mere
 /// declarations.
-fn collect<'t, 'a>(
-    unit: Unit<'t, 'a>,
-    slide: u64,
-    name: &str,
-    found: &mut Vec<Candidate<'t, 'a>>,
-) {
+fn collect<'t, 'a>(unit: Unit<'t, 'a>, slide: u64, name: &str, found: &mut Vec<Candidate<'t, 'a>>) {
     let (last, _) = last_and_path(name);
     each(unit, &[dw::DW_TAG_variable], |entry| {
         // Locals have a place that depends on the frame; a variable's is one address.

@@ -20,7 +20,7 @@ use crate::layout::task as task_bits;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
 use crate::sink::text::Text;
-use crate::sink::{Callback, Sink, SinkError};
+use crate::sink::{Callback, Paced, Sink, SinkError};
 #[cfg(cortex_m)]
 use crate::table::{Entry, Table};
 #[cfg(cortex_m)]
@@ -371,29 +371,9 @@ impl Run<'_> {
     fn write<A: super::Arch>(&mut self, tasks: &mut impl Tasks<A>, mut sink: impl Sink) -> Outcome {
         let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
         let (config, crash) = (self.config, self.crash);
-        let outcome = write::<A, _>(config, crash, tasks, self.live, &mut sink, room);
+        let outcome = write::<A, _, _>(config, crash, tasks, self.live, &mut sink, room);
         sink.finish();
         outcome
-    }
-}
-
-/// A sink that asks a C function between blocks whether to go on.
-struct Paced<S, P>(S, P);
-
-impl<S: Sink, P: Fn() -> Pace> Sink for Paced<S, P> {
-    fn capacity(&self) -> u32 {
-        self.0.capacity()
-    }
-
-    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        if at != 0 && (self.1)() == Pace::Stop {
-            return Err(SinkError);
-        }
-        self.0.put(at, bytes)
-    }
-
-    fn finish(&mut self) {
-        self.0.finish();
     }
 }
 

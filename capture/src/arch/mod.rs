@@ -106,16 +106,12 @@ impl Arch for Arm {
         if frame & 3 != 0 || stack.overlap(frame, frame.saturating_add(8)) != 8 {
             return None;
         }
-        let mut bytes = [0; 8];
-        if !memory.read(frame, &mut bytes, Access::Word) {
-            return None;
-        }
-        let ([r7, lr], []) = bytes.as_chunks::<4>() else { return None };
-        let lr = u32::from_le_bytes(*lr) as usize;
+        let mut word = |at| memory.element(at, Access::Word).map(|word| word as usize);
+        let (r7, lr) = (word(frame)?, word(frame.wrapping_add(4))?);
         if lr & 1 == 0 {
             return None;
         }
-        *registers.get_mut(7)? = u32::from_le_bytes(*r7) as usize;
+        *registers.get_mut(7)? = r7;
         *registers.get_mut(13)? = frame.wrapping_add(8);
         *registers.get_mut(15)? = lr & !1;
         *registers.get_mut(16)? = THUMB;
@@ -243,11 +239,24 @@ pub trait Memory {
     /// Reads `bytes.len()` bytes from `at` on. `false` when they can't be read.
     fn read(&mut self, at: usize, bytes: &mut [u8], access: Access) -> bool;
 
+    /// Reads one element from an address that is a multiple of its width.
+    fn element(&mut self, at: usize, access: Access) -> Option<u32> {
+        let mut bytes = [0; 4];
+        let read = self.read(at, bytes.get_mut(..access.width())?, access);
+        read.then_some(u32::from_le_bytes(bytes))
+    }
+
     /// Reads a word of the machine.
     fn word(&mut self, at: usize) -> Option<usize> {
         let mut bytes = [0; size_of::<usize>()];
         self.read(at, &mut bytes, Access::Word).then(|| usize::from_le_bytes(bytes))
     }
+}
+
+/// Words as they lie in memory.
+pub(crate) fn bytes_of(words: &[usize]) -> &[u8] {
+    // SAFETY: the same memory; every byte of a word is initialised, and a byte needs no alignment.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }
 
 /// Keeps the words for the handler and raises a fault.

@@ -8,6 +8,8 @@ pub mod rtt;
 pub mod semihosting;
 pub mod text;
 
+use crate::config::Pace;
+
 /// The sink could not take the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SinkError;
@@ -97,6 +99,31 @@ impl<A: Sink, B: Sink> Sink for Tee<A, B> {
     fn finish(&mut self) {
         self.first.finish();
         self.second.finish();
+    }
+}
+
+/// A sink that asks between blocks whether there is time left.
+pub(crate) struct Paced<S, P>(pub(crate) S, pub(crate) P);
+
+impl<S: Sink, P: Fn() -> Pace> Sink for Paced<S, P> {
+    fn capacity(&self) -> u32 {
+        self.0.capacity()
+    }
+
+    fn sequence(&self) -> u16 {
+        self.0.sequence()
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        // Block 0 is sent whatever the clock says: it makes a dump of all the rest.
+        if at != 0 && (self.1)() == Pace::Stop {
+            return Err(SinkError);
+        }
+        self.0.put(at, bytes)
+    }
+
+    fn finish(&mut self) {
+        self.0.finish();
     }
 }
 

@@ -27,6 +27,15 @@ pub(crate) const STACK: Area = Area::range(0x2000_1000, 0x2000_2000);
 
 /// Writes a dump of one thread, whose stack is in use from `2000_1e10` on.
 pub(crate) fn write<A: Arch>(config: &Config<'_>, sink: &mut impl Sink) -> Outcome {
+    write_from::<A>(config, &mut Pattern, sink)
+}
+
+/// The same with other memory.
+pub(crate) fn write_from<A: Arch>(
+    config: &Config<'_>,
+    memory: &mut impl Memory,
+    sink: &mut impl Sink,
+) -> Outcome {
     let mut registers = vec![0; A::REGISTERS];
     registers[A::SP] = 0x2000_1e10;
     registers[A::PC] = 0x0800_1234;
@@ -41,7 +50,7 @@ pub(crate) fn write<A: Arch>(config: &Config<'_>, sink: &mut impl Sink) -> Outco
         retry: false,
     };
     let mut tasks = Single { name: "main", stack: STACK };
-    Workspace::<24, 4>::new().write_as::<A, _>(config, &crash, &mut tasks, &mut Pattern, sink)
+    Workspace::<24, 4>::new().write_as::<A, _>(config, &crash, &mut tasks, memory, sink)
 }
 
 /// One PT_LOAD.

@@ -113,7 +113,7 @@ fn whole(
         let found = format!("{:#010x} in the dump", trailer.crc);
         complain(Fault::new(NAME, "CRC-32 of the dump", at + 8, expected, found))?;
     } else if trailer.flags & flag::SHA256 != 0 {
-        check_sha256(&core, class, start).or_else(complain)?;
+        check_sha256(&core, start).or_else(complain)?;
     }
     if trailer.flags & flag::STOPPED != 0 {
         found.push(Note::warning(
@@ -133,7 +133,7 @@ fn layout_start(class: Class) -> usize {
     class.phoff() as usize
 }
 
-fn check_sha256(core: &[u8], class: Class, start: usize) -> std::result::Result<(), Fault> {
+fn check_sha256(core: &[u8], start: usize) -> std::result::Result<(), Fault> {
     let Some(sum_at) =
         core.len().checked_sub(layout::SHA256_LEN as usize).filter(|at| *at >= start)
     else {
@@ -141,7 +141,6 @@ fn check_sha256(core: &[u8], class: Class, start: usize) -> std::result::Result<
     };
     let mut sha = Sha256::new();
     sha.update(&core[start..sum_at]);
-    sha.update(&core[..class.block0_len() - layout::TRAILER_LEN]);
     if sha.finalize()[..] == core[sum_at..] {
         return Ok(());
     }

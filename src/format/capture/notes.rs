@@ -20,6 +20,7 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
             _ => {}
         }
     }
+    let mut told = false;
     for own in &core.notes {
         if own.name == "GNU" && own.kind == note::BUILD_ID {
             dump.identity.firmware.push(FirmwareId::BuildId(own.desc.to_vec()));
@@ -42,6 +43,7 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
             }
             _ => Some(()),
         };
+        told |= own.kind == note::CAUSE && readable.is_some();
         if readable.is_none() {
             dump.notes.push(Note::warning(format!(
                 "{NAME}: note {:#x} at offset {:#x}: {} bytes that can't be read",
@@ -50,6 +52,10 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
                 own.desc.len()
             )));
         }
+    }
+    // The smallest writer leaves the cause to its registers.
+    if !told && let Some(words) = fault_words(None, dump) {
+        dump.reason.words = words;
     }
 }
 
@@ -77,7 +83,7 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         cause::PANIC => said("panic"),
         cause::ABORT => said("abort"),
         cause::WATCHDOG => said("the watchdog was about to reset the device"),
-        _ => fault_words(cause, dump).unwrap_or_else(|| said("fault")),
+        _ => fault_words(Some(cause), dump).unwrap_or_else(|| said("fault")),
     };
     if !message.is_empty() {
         dump.texts.push(message);
@@ -101,7 +107,8 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
 }
 
 /// What the fault registers of the crashed thread say, with the words that say so as evidence.
-fn fault_words(cause: &Cause<'_>, dump: &mut Dump) -> Option<String> {
+fn fault_words(cause: Option<&Cause<'_>>, dump: &mut Dump) -> Option<String> {
+    let address = cause.and_then(|cause| cause.address);
     let registers = &dump.crashed()?.registers;
     let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
     if cortex_m::is_m_profile(&dump.arch) {
@@ -109,12 +116,16 @@ fn fault_words(cause: &Cause<'_>, dump: &mut Dump) -> Option<String> {
         return Some(format!("{}{at}", told.words));
     }
     if dump.arch.elf_machine == goblin::elf::header::EM_XTENSA {
+        let code = match cause {
+            Some(cause) => cause.code,
+            None => u32::try_from(registers.by_name("exccause")?).ok()?,
+        };
         let code = FaultWord {
             name: "EXCCAUSE".into(),
-            value: cause.code.into(),
-            words: xtensa::cause_words(cause.code),
+            value: code.into(),
+            words: xtensa::cause_words(code),
         };
-        let words = match cause.address {
+        let words = match address {
             Some(address) => format!("{}: {address:#x}{at}", code.words),
             None => format!("{}{at}", code.words),
         };
@@ -127,10 +138,10 @@ fn fault_words(cause: &Cause<'_>, dump: &mut Dump) -> Option<String> {
     let mtval = registers.by_name("mtval").map(|value| FaultWord {
         name: "mtval".into(),
         value,
-        words: if cause.address.is_some() { "the address that could not be used" } else { "" }
+        words: if address.is_some() { "the address that could not be used" } else { "" }
             .to_string(),
     });
-    let words = match cause.address {
+    let words = match address {
         Some(address) => format!("{words}: {address:#x}{at}"),
         None => format!("{words}{at}"),
     };

@@ -15,6 +15,8 @@ unsafe extern "C" {
 }
 
 fn crashed(crash: &Crash<'_>) -> ! {
+    // Reserved by the user: not counted.
+    #[unsafe(link_section = ".uninit.room")]
     static ROOM: HandlerOnly<Workspace<16, 4>> = HandlerOnly::new(Workspace::new());
     const CONFIG: Config<'static> = Config::MINIMAL;
     // SAFETY: this is only linked, never run.
