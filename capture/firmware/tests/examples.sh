@@ -15,7 +15,7 @@ examples_tests() {
   elf=$(built $m0 demo)/smallest scene='example smallest' sink=retained
   rm -f "$work/core.elf"
   (cd "$work" && emulate 20 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" >console.txt)
-  opened $'bt\np STROKES' '#0 .*pump \(stroke=17\)' '__cortex_m_rt_main' '17'
+  opened $'bt\np smallest::STROKES' 'smallest::pump \(' '__cortex_m_rt_main' '= .*17'
   build "$rv32" demo -p firmware-riscv
   machine='RV32 (virt)' scene='example uart' sink=uart
   elf=$(built "$rv32" demo)/uart

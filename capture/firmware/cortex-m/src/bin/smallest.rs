@@ -29,6 +29,8 @@ const REGIONS: [Region; 2] = [
     Region::new(Kind::Bss, Area::symbols(&raw const __sbss, &raw const __ebss)),
 ];
 
+// Kept, though nobody reads it but the one who opens the dump.
+#[used]
 static STROKES: AtomicU32 = AtomicU32::new(0);
 
 fn crashed(crash: &Crash<'_>) -> ! {
