@@ -231,11 +231,14 @@ fn compared(case: &Case, column: &str, gdb: &PathBuf, scratch: &Path) -> (usize,
     // The plain GDB with Espressif's register map, which tests build, reads no a0 to a15 from any
     // core, the vendor's own among them, and so no frames.
     let is_xtensa = opened.dump.arch.elf_machine == EM_XTENSA;
-    let is_alias =
-        |name: &str| is_xtensa && name.strip_prefix('a').is_some_and(|n| n.parse::<u8>().is_ok());
+    // Nor does any GDB take threadptr out of a core (xtensa_supply_gregset in 13.1).
+    let is_left_out = |name: &str| {
+        let is_alias = name.strip_prefix('a').is_some_and(|n| n.parse::<u8>().is_ok());
+        is_xtensa && (is_alias || name == "threadptr")
+    };
     for (thread, (wanted, got)) in wanted.registers.iter().zip(&got.registers).enumerate() {
         let known =
-            wanted.iter().filter(|(name, value)| value.starts_with("0x") && !is_alias(name));
+            wanted.iter().filter(|(name, value)| value.starts_with("0x") && !is_left_out(name));
         for (name, value) in known {
             match got.get(name) {
                 Some(own) if own == value => same += 1,
