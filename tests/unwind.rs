@@ -248,26 +248,35 @@ fn nested_handlers_on_both_stacks_are_walked_through() {
             "nRF52833_xxAA_hardfault_in_systick",
             2,
             &[
-                ("HardFault", 93),
+                ("nRF52833_xxAA::__cortex_m_rt_HardFault", 93),
                 ("core::ptr::read_volatile", 1678),
                 ("nRF52833_xxAA::trigger_hardfault_from_busfault", 49),
                 ("nRF52833_xxAA::__cortex_m_rt_SysTick", 83),
-                ("SysTick", 80),
+                ("nRF52833_xxAA::__cortex_m_rt_SysTick_trampoline", 80),
                 ("cortex_m::asm::delay", 29),
                 ("nRF52833_xxAA::enable_systick", 76),
                 ("nRF52833_xxAA::__cortex_m_rt_main", 26),
-                ("main", 18),
+                ("nRF52833_xxAA::__cortex_m_rt_main_trampoline", 18),
             ][..],
         ),
         (
             "stm32u585_psp_exception",
             1,
-            &[("psp_handler_inner", 59), ("SVCall", 48), ("psp_b", 45), ("psp_a", 36)][..],
+            &[
+                ("psp_exception::psp_handler_inner", 59),
+                ("psp_exception::__cortex_m_rt_SVCall_trampoline", 48),
+                ("psp_exception::psp_b", 45),
+                ("psp_exception::psp_a", 36),
+            ][..],
         ),
         (
             "RP2040_svcall",
             1,
-            &[("SVCall", 114), ("RP2040::trigger_supervisor_call", 80), ("main", 21)][..],
+            &[
+                ("RP2040::__cortex_m_rt_SVCall_trampoline", 114),
+                ("RP2040::trigger_supervisor_call", 80),
+                ("RP2040::__cortex_m_rt_main_trampoline", 21),
+            ][..],
         ),
     ] {
         let dump = root.join(format!("{name}.coredump"));

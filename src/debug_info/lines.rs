@@ -1,6 +1,6 @@
 //! From an address to function, file and line, inlined calls included.
 
-use super::{Module, Modules};
+use super::{Language, Module, Modules};
 
 /// Deeper inlining is not followed.
 const DEEPEST_INLINING: usize = 64;
@@ -31,10 +31,17 @@ impl Module<'_> {
         let link_addr = self.elf().link_addr(addr);
         let Ok(mut frames) = context.find_frames(link_addr).skip_all_loads() else { return places };
         while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.as_ref().and_then(|name| Some(name.demangle().ok()?.into()));
             let at = frame.location;
+            let function = frame.function.as_ref().and_then(|name| {
+                let (raw, shown) = (name.raw_name().ok()?, name.demangle().ok()?);
+                // What the panic runtime calls a program's panic handler says more than its path.
+                let exported = raw == shown && !raw.starts_with("rust_");
+                let exported = frame.dw_die_offset.filter(|_| exported);
+                let own = exported.and_then(|die| self.path_in_rust(addr, die));
+                Some(own.unwrap_or_else(|| shown.into()))
+            });
             places.push(Place {
-                function: name,
+                function,
                 file: at.as_ref().and_then(|at| at.file).map(str::to_string),
                 line: at.as_ref().and_then(|at| at.line).filter(|line| *line > 0),
                 column: at.as_ref().and_then(|at| at.column).filter(|column| *column > 0),
@@ -53,6 +60,20 @@ impl Module<'_> {
             places.clear();
         }
         places
+    }
+
+    /// The path in the source of a Rust function that is exported under another name, as GDB shows
+    /// it: `main` is `app::__cortex_m_rt_main_trampoline`. `None` in other languages.
+    fn path_in_rust(&self, addr: u64, die: gimli::UnitOffset<usize>) -> Option<String> {
+        let unit = self.unit_at(addr).filter(|unit| unit.language() == Language::Rust)?;
+        unit.described(&unit.entry(die).ok()?, |unit, entry| {
+            let name = unit.string(entry, gimli::DW_AT_name)?;
+            let mut path = unit.scopes_of(entry.offset()).join("::");
+            if !path.is_empty() {
+                path.push_str("::");
+            }
+            Some(path + &name)
+        })
     }
 
     /// Whether what DWARF tells of `addr` is of a function that the linker threw away: such a one
