@@ -94,6 +94,13 @@ fn plain(value: &str) -> String {
     {
         text = format!("{start}{c}{rest}");
     }
+    while let Some((start, rest)) = text.split_once("'\\x")
+        && let Some((digits, rest)) = rest.split_at_checked(2)
+        && let Ok(byte) = u8::from_str_radix(digits, 16)
+        && !char::from(byte).is_control()
+    {
+        text = format!("{start}'{}{rest}", char::from(byte));
+    }
     // The same in the newer way of mangling: `crate[0123456789abcdef]::NAME`.
     if let Some(at) = text.find("]::")
         && let Some(start) = at.checked_sub(17)
@@ -136,6 +143,8 @@ impl Count {
             // GDB takes for granted that a call keeps r0-r3 where nothing is said of them.
             || (own.starts_with("<in r") && own.ends_with("which is not known here>"))
             || own == "<not supported: a float that is computed>"
+            // Of a part without bytes (`()`) GDB looks for the place all the same.
+            || (theirs.contains("(<synthetic pointer>)") && !own.contains("synthetic"))
             // GDB gives address 0 the name of what lies there.
             || theirs.strip_prefix(&own).is_some_and(|rest| own == "0x0" && rest.starts_with(" <"))
             || cut(&theirs)
