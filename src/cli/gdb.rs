@@ -21,8 +21,8 @@ Examples:
   coroner gdb crash.bin --elf app.elf --strict -- -batch -x checks.gdb
                                                                a CI job that fails on an error
 
-The exit status is GDB's. In a batch, GDB's own tells of its last command only; --strict stops at the
-first command that fails and makes it 1.";
+The exit status is GDB's. In a batch, GDB's own tells of its last command only; --strict stops
+at the first command that fails and makes it 1.";
 
 /// Commands for GDB's users: `crash`, `regions`, `tasks` and others.
 const GDBINIT: &str = include_str!("../../gdbinit");

@@ -69,7 +69,9 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
             writeln!(out, "  {:<10} {:#010x}  {}", word.name, word.value, word.words)?;
         }
     }
-    writeln!(out, "\nThreads:")?;
+    if !dump.threads.is_empty() {
+        writeln!(out, "\nThreads:")?;
+    }
     for thread in &dump.threads {
         writeln!(out, "{}", thread_line(thread))?;
         for remark in &thread.remarks {
@@ -96,7 +98,8 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
             let name = region.name.as_deref().unwrap_or("");
             let (len, access, origin) = (range.len(), region.access, region.origin);
             let range = range.to_string();
-            writeln!(out, "  {range:<22}  {len:>9}  {access}  {origin:<8} {name}")?;
+            let row = format!("  {range:<22}  {len:>9}  {access}  {origin:<8} {name}");
+            writeln!(out, "{}", row.trim_end())?;
         }
     }
     for (range, why) in dump.memory.missing() {
