@@ -55,11 +55,14 @@ fn regions_are_named_by_symbols_with_their_usual_priorities() {
         found.unwrap_or_else(|| panic!("no region {kind} {name}"))
     };
     let data = find("data", "");
-    assert_eq!((data["start"].as_str(), data["len"].as_u64()), (Some("0x20000000"), Some(0xeb8)));
+    assert_eq!((data["start"].as_str(), data["len"].as_u64()), (Some("0x20000000"), Some(0xac8)));
     assert_eq!((data["priority"].as_u64(), data["taken"].as_bool()), (Some(128), Some(true)));
-    assert_eq!(find("tagged", "dram")["from"], "__coroner_dram_start and __coroner_dram_end");
+    assert_eq!(
+        find("tagged", "dram")["from"],
+        "declared, __coroner_dram_start and __coroner_dram_end"
+    );
     assert_eq!(find("tagged", "noinit")["len"], 8);
-    assert_eq!(find("bss", "")["len"], 176);
+    assert_eq!(find("bss", "")["len"], 1184);
     assert_eq!(find("stack", "main")["taken"], false);
 }
 
@@ -78,7 +81,7 @@ fn what_does_not_fit_is_cut_by_priority() {
         assert_eq!(stored(partition, "tagged dram"), 8);
     }
     assert!(stored(0, "data") < stored(1, "data") && stored(1, "data") < stored(2, "data"));
-    assert!(stored(1, "bss") < 64 && stored(2, "bss") == 176);
+    assert!(stored(1, "bss") < 64 && stored(2, "bss") == 1184);
     assert_eq!((&partitions[1]["whole"], &partitions[2]["whole"]), (&false.into(), &true.into()));
 }
 
@@ -90,7 +93,7 @@ fn a_priority_of_one_s_own_changes_what_is_cut() {
     let regions = needs["partitions"][0]["regions"].as_array().unwrap();
     assert_eq!(
         (regions[0]["region"].as_str(), regions[0]["stored"].as_u64()),
-        (Some("bss"), Some(176))
+        (Some("bss"), Some(1184))
     );
     assert!(regions[1]["stored"].as_u64() < regions[1]["wanted"].as_u64());
 }

@@ -8,7 +8,7 @@ use crate::out::{Out, record};
 use crate::region::{Access, Area, Region};
 use crate::sink::Sink;
 use crate::task::{Task, Tasks};
-use crate::write::Writer;
+use crate::write::{FLOATS, TABLES, Writer};
 
 /// The configured regions, then those added at run time.
 #[inline(never)]
@@ -155,7 +155,7 @@ impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
     pub(crate) fn notes(&mut self, config: &Config<'_>, length: usize) {
         self.facts(length);
         self.threads();
-        if self.tables {
+        if self.detail >= TABLES {
             self.regions(config);
             self.info(config);
         }
@@ -188,7 +188,9 @@ impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
         self.out.task(self.crashed, self.known.known);
         self.others(|out, task, known, _| out.task(task, known));
         self.out.status(self.crashed.id, self.crash.cause.signal, self.known.registers);
-        self.out.floats(self.crash);
+        if self.detail >= FLOATS {
+            self.out.floats(self.crash);
+        }
         self.others(|out, task, _, registers| out.status(task.id, 0, registers));
     }
 

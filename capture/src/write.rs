@@ -122,8 +122,8 @@ pub(crate) struct Writer<'a, A, M, S, T> {
     pub(crate) stored: usize,
     pub(crate) seen: u16,
     pub(crate) damaged_after: u16,
-    /// Whether there is room for the tables of regions and strings.
-    pub(crate) tables: bool,
+    /// How much the notes tell: [`TABLES`], [`FLOATS`], or 0 for the threads alone.
+    pub(crate) detail: usize,
     pub(crate) known: Known<'a>,
     /// Registers of a task that is being written.
     pub(crate) registers: &'a mut [usize; MAX_REGISTERS],
@@ -177,7 +177,7 @@ pub(crate) fn write<A: Arch, M: Memory, T: Tasks<A>>(
         stored: 1,
         seen,
         damaged_after,
-        tables: !crash.retry,
+        detail: if crash.retry { FLOATS } else { TABLES },
         known: Known { registers: crash.registers, known: crash.known, recovered: false },
         registers: &mut scratch.registers,
     };
@@ -205,6 +205,11 @@ fn recover<'a, A: Arch>(
     }
 }
 
+/// The notes tell everything: also the tables of regions and strings.
+pub(crate) const TABLES: usize = 2;
+/// The notes tell of the threads, and the floating point registers of the crashed one.
+pub(crate) const FLOATS: usize = 1;
+
 /// How many priorities there are, from 0 on.
 pub(crate) const PRIORITIES: usize = 256;
 
@@ -214,14 +219,14 @@ pub(crate) const RETRY_STACK: usize = 512;
 impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
     fn write(&mut self, config: &Config<'_>, capacity: usize) -> Outcome {
         let Some(capacity) = capacity.checked_sub(frame::<A>()) else { return Outcome::Failed };
-        let mut room = capacity.checked_sub(self.notes_len(config));
-        if room.is_none() && self.tables {
-            self.tables = false;
+        self.plan.room = loop {
+            if let Some(room) = capacity.checked_sub(self.notes_len(config)) {
+                break room;
+            }
+            let Some(less) = self.detail.checked_sub(1) else { return Outcome::Failed };
+            self.detail = less;
             self.plan.flags = flag::TRUNCATED.into();
-            room = capacity.checked_sub(self.notes_len(config));
-        }
-        let Some(room) = room else { return Outcome::Failed };
-        self.plan.room = room;
+        };
         self.choose(config);
 
         let notes_len = self.notes_len(config);

@@ -90,6 +90,34 @@ fn what_does_not_fit_is_cut_and_said_so() {
     assert!(trailer.length as usize <= 2048);
 }
 
+/// Tables go first, then the registers of the FPU: threads and stack are worth more than both.
+#[test]
+fn where_there_is_hardly_room_the_crashed_thread_is_what_stays() {
+    let has = |flash: &Flash, kind: u32| {
+        let (_, trailer) = Trailer::decode(&flash.bytes).expect("block 0");
+        let file = &flash.bytes[..trailer.length as usize];
+        let at =
+            Class::Elf32.phoff() as usize + Class::Elf32.phdr_len() * (1 + checked(file).1.len());
+        layout::notes(&file[at..]).take_while(|note| note.kind != 0).any(|note| note.kind == kind)
+    };
+    let mut seen = Vec::new();
+    for size in (512..2048).step_by(32) {
+        let mut flash = Flash::new(size);
+        if support::write_with_floats::<Arm>(&Config::MINIMAL, &mut flash) == Outcome::Failed {
+            continue;
+        }
+        let (_, segments) = checked(&flash.bytes);
+        let told = (has(&flash, note::ARM_VFP), has(&flash, note::REGIONS));
+        if seen.last().is_none_or(|(_, last)| *last != told) {
+            seen.push((size, told));
+        }
+        assert!(size < 1024 || segments[0].1 >= 64, "of {size} bytes none is stack");
+    }
+    let (sizes, told): (Vec<usize>, Vec<(bool, bool)>) = seen.into_iter().unzip();
+    assert_eq!(told, [(false, false), (true, false), (true, true)]);
+    assert!(sizes[0] < 800, "the smallest dump takes {} bytes", sizes[0]);
+}
+
 #[test]
 fn exclusions_leave_holes() {
     let regions = [Region::new(Kind::Data, Area::range(0x2000_0000, 0x2000_0100))];

@@ -30,9 +30,23 @@ pub(crate) fn write<A: Arch>(config: &Config<'_>, sink: &mut impl Sink) -> Outco
     write_from::<A>(config, &mut Pattern, sink)
 }
 
+/// The same of a thread that used floating point registers.
+pub(crate) fn write_with_floats<A: Arch>(config: &Config<'_>, sink: &mut impl Sink) -> Outcome {
+    write_crash::<A>(config, &[0x5a; 128], &mut Pattern, sink)
+}
+
 /// The same with other memory.
 pub(crate) fn write_from<A: Arch>(
     config: &Config<'_>,
+    memory: &mut impl Memory,
+    sink: &mut impl Sink,
+) -> Outcome {
+    write_crash::<A>(config, &[], memory, sink)
+}
+
+fn write_crash<A: Arch>(
+    config: &Config<'_>,
+    floats: &[u8],
     memory: &mut impl Memory,
     sink: &mut impl Sink,
 ) -> Outcome {
@@ -43,7 +57,7 @@ pub(crate) fn write_from<A: Arch>(
         cause: Cause { message: "pressure", ..Cause::new(crash::Kind::Fault, signal::SEGV) },
         registers: &registers,
         known: 0x3ffff,
-        floats: &[],
+        floats,
         float_status: 0,
         faults: &[(0xe000_ed28, 0x8200)],
         interrupted_sp: None,

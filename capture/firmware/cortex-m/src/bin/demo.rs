@@ -37,6 +37,7 @@ const CONFIG: Config<'static> = Config {
     info: &[("device", "weather-station"), ("firmware", "1.4.2")],
     ..Config::MINIMAL
 };
+coroner_capture::declare!(CONFIG, segments: 32, tasks: 8);
 
 fn crashed(crash: &Crash<'_>) -> ! {
     static ROOM: HandlerOnly<Workspace<32, 8>> = HandlerOnly::new(Workspace::new());
