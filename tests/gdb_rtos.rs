@@ -25,23 +25,10 @@ fn ask(gdb: &PathBuf, crash: &Crash, commands: &[&str]) -> String {
     gdb::run(gdb, 60, &all)
 }
 
-/// The functions of the backtrace of the task called `name`.
-fn chain(text: &str, name: &str) -> Vec<String> {
-    let title = format!("\"{name}\"");
-    let lines = text.lines().skip_while(|l| !(l.starts_with("Thread ") && l.contains(&title)));
-    let frames = lines.skip(1).take_while(|line| !line.starts_with("Thread "));
-    let function = |line: &str| {
-        let rest = line.strip_prefix('#')?.split_once(' ')?.1.trim();
-        let rest = rest.split_once(" in ").map_or(rest, |(_, rest)| rest);
-        rest.split_whitespace().next().map(str::to_string)
-    };
-    frames.filter_map(function).collect()
-}
-
 /// What a kernel's own functions are called is its own business; these must follow on each other.
 #[track_caller]
 fn assert_follow(text: &str, name: &str, wanted: &[&str]) {
-    let chain = chain(text, name);
+    let chain = gdb::chain(text, name);
     let found = chain.windows(wanted.len()).any(|part| part == wanted);
     assert!(found, "task {name}: {chain:?} lacks {wanted:?}:\n{text}");
 }
@@ -121,7 +108,7 @@ fn look(gdb: &PathBuf, kernel: &Kernel, machine: &Machine, crash: &Crash) {
     has("logger", kernel.waiting, 2);
     has("parked", kernel.suspended, 4);
     assert!(listed.iter().any(|line| line.contains(kernel.idle)), "{what}");
-    assert_eq!(chain(&text, "motor")[..3], ["drive", "open_door", "motor_task"], "{what}");
+    assert_eq!(gdb::chain(&text, "motor")[..3], ["drive", "open_door", "motor_task"], "{what}");
     assert_follow(&text, "sensor", &["kernel_sleep", "sample", "sensor_task"]);
     assert_follow(&text, "filter", &["kernel_sleep", "filter", "filter_task"]);
     assert_follow(&text, "logger", &["kernel_wait_for_ever", "logger_task"]);

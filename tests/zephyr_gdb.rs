@@ -37,22 +37,9 @@ fn ask(gdb: &PathBuf, dump: &Path, elf: &Path, commands: &[&str]) -> String {
     gdb::run(gdb, 60, &all)
 }
 
-/// The functions of the backtrace of the thread called `name`.
-fn chain(text: &str, name: &str) -> Vec<String> {
-    let title = format!("\"{name}\"");
-    let lines = text.lines().skip_while(|l| !(l.starts_with("Thread ") && l.contains(&title)));
-    let frames = lines.skip(1).take_while(|line| !line.starts_with("Thread "));
-    let function = |line: &str| {
-        let rest = line.strip_prefix('#')?.split_once(' ')?.1.trim();
-        let rest = rest.split_once(" in ").map_or(rest, |(_, rest)| rest);
-        rest.split_whitespace().next().map(str::to_string)
-    };
-    frames.filter_map(function).collect()
-}
-
 #[track_caller]
 fn assert_chain(text: &str, name: &str, wanted: &[&str]) {
-    let chain = chain(text, name);
+    let chain = gdb::chain(text, name);
     let end = chain.len().min(wanted.len());
     assert_eq!(chain[..end], *wanted, "thread {name}:\n{text}");
 }
@@ -219,7 +206,11 @@ fn arm64_dumps_without_a_stack_pointer_are_mended_from_the_frame() {
     for gdb in gdb::gdbs() {
         let text = ask(&gdb, &dump, &machine.elf, &["thread apply 1 bt", "print $sp"]);
         // The frame is longer than the 22 words of the block, by two that nobody told of.
-        assert_eq!(chain(&text, "main").first().map(String::as_str), Some("crash_here"), "{text}");
+        assert_eq!(
+            gdb::chain(&text, "main").first().map(String::as_str),
+            Some("crash_here"),
+            "{text}"
+        );
         let sp = machine.words[23] - 16;
         assert!(text.contains(&format!("{sp:#x}")), "{text}");
     }

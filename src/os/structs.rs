@@ -2,7 +2,9 @@
 //!
 //! Source: DWARF 5 (dwarfstd.org, 2017-02-13), 5.7 "Structure, union, class", read through gimli.
 
+use super::words::{read_sized, word_len};
 use crate::debug_info::Slice;
+use crate::dump::Dump;
 use gimli::{AttributeValue, UnitOffset};
 use std::collections::HashMap;
 
@@ -102,6 +104,14 @@ impl<'d, 'a> Structs<'d, 'a> {
         let element = self.target(kind.unit, &entry)?;
         let count = self.count(kind)?;
         self.size(element)?.checked_mul(count)
+    }
+
+    /// The value of the first of `paths` that the structure `kind` has, in the one at `at`, of
+    /// whatever size.
+    pub(super) fn value(&self, dump: &Dump, kind: Type, at: u64, paths: &[&str]) -> Option<u64> {
+        let member = paths.iter().find_map(|path| self.member(kind, path))?;
+        let len = self.size(member.kind).unwrap_or_else(|| word_len(&dump.arch));
+        read_sized(&dump.memory, at.checked_add(member.offset)?, len, &dump.arch)
     }
 
     /// The member at `path`, its parts set apart by dots, through members without a name.

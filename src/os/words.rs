@@ -21,6 +21,11 @@ pub(super) fn read_sized(memory: &Memory, addr: u64, len: u64, arch: &Arch) -> O
     join(&memory.bytes(addr, len)?, arch.endian)
 }
 
+/// Bytes of a word.
+pub(super) fn word_len(arch: &Arch) -> u64 {
+    u64::from(arch.word_bits / 8)
+}
+
 /// The word that `bytes`, at most eight, are.
 pub(super) fn join(bytes: &[u8], endian: Endian) -> Option<u64> {
     let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);

@@ -37,3 +37,16 @@ pub(crate) fn run(gdb: &PathBuf, seconds: u32, commands: &[&str]) -> String {
     assert_ne!(output.status.code(), Some(124), "GDB took more than {seconds} s:\n{text}");
     text
 }
+
+/// The functions of the backtrace of the thread called `name`.
+pub(crate) fn chain(text: &str, name: &str) -> Vec<String> {
+    let title = format!("\"{name}\"");
+    let lines = text.lines().skip_while(|l| !(l.starts_with("Thread ") && l.contains(&title)));
+    let frames = lines.skip(1).take_while(|line| !line.starts_with("Thread "));
+    let function = |line: &str| {
+        let rest = line.strip_prefix('#')?.split_once(' ')?.1.trim();
+        let rest = rest.split_once(" in ").map_or(rest, |(_, rest)| rest);
+        rest.split_whitespace().next().map(str::to_string)
+    };
+    frames.filter_map(function).collect()
+}

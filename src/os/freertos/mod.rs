@@ -16,7 +16,7 @@ mod lists;
 mod port;
 
 use super::task::{self, Task, name_at, stack_of};
-use super::words::{Variables, read_sized, read_word};
+use super::words::{Variables, read_sized, read_word, word_len};
 use crate::debug_info::Images;
 use crate::dump::{Dump, Note, Stack};
 use crate::firmware::Firmware;
@@ -94,7 +94,7 @@ impl Kernel<'_> {
     }
 
     fn word_len(&self) -> u64 {
-        u64::from(self.dump.arch.word_bits / 8)
+        word_len(&self.dump.arch)
     }
 
     /// The number that a variable of the type UBaseType_t holds.

@@ -12,7 +12,7 @@ mod registers;
 
 use super::structs::{Structs, Type};
 use super::task::{self, MOST_TASKS, Task, name_at, stack_of};
-use super::words::{Variables, read_sized, read_word};
+use super::words::{Variables, read_sized, read_word, word_len};
 use crate::debug_info::Images;
 use crate::dump::{Dump, Note, Stack};
 use crate::firmware::Firmware;
@@ -59,12 +59,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
     let kernel = Kernel { dump, firmware, variables: &variables, structs: &structs, tcb };
     let mut notes = Vec::new();
     let cpus = kernel.cpus();
-    let mut all = kernel.tasks(table, &mut notes);
-    for at in cpus.iter().copied().filter(|at| *at != 0) {
-        if !all.contains(&at) {
-            all.push(at);
-        }
-    }
+    let all = task::with_running(kernel.tasks(table, &mut notes), &cpus);
     let tasks: Vec<Task> = all.iter().map(|at| kernel.task(*at, &cpus)).collect();
     dump.notes.extend(notes);
     task::merge(dump, tasks, cpus.len());
@@ -86,14 +81,12 @@ impl Kernel<'_, '_, '_> {
     }
 
     fn word_len(&self) -> u64 {
-        u64::from(self.dump.arch.word_bits / 8)
+        word_len(&self.dump.arch)
     }
 
     /// The value of the first of `paths` that a control block has, of whatever size.
     fn value(&self, at: u64, paths: &[&str]) -> Option<u64> {
-        let member = paths.iter().find_map(|path| self.structs.member(self.tcb, path))?;
-        let len = self.structs.size(member.kind).unwrap_or(self.word_len());
-        read_sized(&self.dump.memory, at.checked_add(member.offset)?, len, &self.dump.arch)
+        self.structs.value(self.dump, self.tcb, at, paths)
     }
 
     /// `count` words from `addr` on, as far as they can be read.

@@ -16,7 +16,7 @@
 use super::pushed;
 use super::structs::{Structs, Type};
 use super::task::{self, MOST_TASKS, Task, name_at, stack_of};
-use super::words::{Variables, read_sized, read_u32, read_word};
+use super::words::{Variables, read_u32, read_word, word_len};
 use crate::arch::cortex_m;
 use crate::debug_info::Images;
 use crate::dump::{Dump, Note};
@@ -75,12 +75,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
         Kernel { dump, firmware, variables: &variables, structs: &structs, thread, three_kinds };
     let mut notes = Vec::new();
     let cpus = kernel.cpus();
-    let mut all = kernel.threads(addr, variables.len(container), &mut notes);
-    for at in cpus.iter().copied().filter(|at| *at != 0) {
-        if !all.contains(&at) {
-            all.push(at);
-        }
-    }
+    let all = task::with_running(kernel.threads(addr, variables.len(container), &mut notes), &cpus);
     let tasks: Vec<Task> = all.iter().map(|at| kernel.task(*at, &cpus)).collect();
     dump.notes.extend(notes);
     task::merge(dump, tasks, cpus.len());
@@ -104,7 +99,7 @@ impl Kernel<'_, '_, '_> {
     }
 
     fn word_len(&self) -> u64 {
-        u64::from(self.dump.arch.word_bits / 8)
+        word_len(&self.dump.arch)
     }
 
     /// The offset of the first of `paths` that a thread has.
@@ -115,9 +110,7 @@ impl Kernel<'_, '_, '_> {
 
     /// The value of the first of `paths` that a thread has, of whatever size.
     fn value(&self, at: u64, paths: &[&str]) -> Option<u64> {
-        let member = paths.iter().find_map(|path| self.structs.member(self.thread, path))?;
-        let len = self.structs.size(member.kind).unwrap_or(self.word_len());
-        read_sized(&self.dump.memory, at.checked_add(member.offset)?, len, &self.dump.arch)
+        self.structs.value(self.dump, self.thread, at, paths)
     }
 
     /// The control blocks of the threads that run, by core.
