@@ -85,7 +85,7 @@ global_asm!(
 );
 
 static SCENARIO: AtomicU8 = AtomicU8::new(0);
-/// The second hart is where it should be when the crash comes.
+/// The hart that does not crash is where it should be when the crash comes.
 static BUSY: AtomicU8 = AtomicU8::new(0);
 
 #[inline(never)]
@@ -116,7 +116,10 @@ fn filter(samples: u32, window: u32) -> u32 {
 #[inline(never)]
 fn second(scenario: u8) -> u32 {
     match scenario {
-        b's' => sample(0xf000_0000, 22),
+        b's' => {
+            while BUSY.load(SeqCst) == 0 {}
+            sample(0xf000_0000, 22)
+        }
         b'b' => {
             BUSY.store(1, SeqCst);
             while !is_called() {}
@@ -139,7 +142,9 @@ fn first(scenario: u8) -> u32 {
 /// What the first hart does while the second one crashes.
 #[inline(never)]
 fn wait(ticks: u32) -> u32 {
-    while black_box(ticks) != 0 {}
+    while black_box(ticks) != 0 {
+        BUSY.store(1, SeqCst);
+    }
     ticks
 }
 
