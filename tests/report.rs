@@ -75,7 +75,7 @@ fn the_demo_is_told_from_the_headline_to_the_memory() {
     let pc = opened.dump.crashed().and_then(|thread| thread.registers.pc()).unwrap();
     let headline = format!(
         "sensor: bus fault: precise data access: 0xdeadbee0 at pc {pc:#x}, in demo::read_offset at \
-         demo.rs:101"
+         demo.rs:102"
     );
     assert_eq!(report.headline, headline);
     let crashed = report.crashed().expect("one crashed");

@@ -35,7 +35,7 @@ def a_bare_gdb_shows_symbols_lines_and_threads():
                 "frame 1",
                 "info locals",
             )
-        has(output, "Reading /demo/firmware.elf from remote target", "demo.rs:101", "calibrate (raw=2121")
+        has(output, "Reading /demo/firmware.elf from remote target", "demo.rs:102", "calibrate (raw=2121")
         has(output, '"sensor" (crashed (SIGSEGV)', '"radio"', '"watch"')
         expect("No executable has been specified" not in output, "the ELF comes by itself", output)
 

@@ -81,6 +81,10 @@ struct Group {
 }
 
 pub(super) fn run(args: &TriageArgs) -> Result<()> {
+    // A damaged file is a row; a name that was mistyped is a mistake.
+    for input in &args.open.inputs {
+        std::fs::metadata(input).map_err(|error| Error::io(input, error))?;
+    }
     let mut groups = BTreeMap::new();
     let mut failed = 0u64;
     let (mut rows, known) = Rows::open(&args.rows, args.resume, |row| {
@@ -243,7 +247,12 @@ fn print(args: &TriageArgs, groups: BTreeMap<String, Group>, failed: u64) -> Res
     }
     let stdout = |e| Error::io("standard output", e);
     std::io::stdout().lock().write_all(out.as_bytes()).map_err(stdout)?;
-    eprintln!("coroner: {dumps} dumps in {all} groups, {failed} files could not be read");
+    let unread = match failed {
+        0 => String::new(),
+        _ if args.rows.is_empty() => format!(", unread files: {failed} (--rows FILE tells why)"),
+        _ => format!(", unread files: {failed}"),
+    };
+    eprintln!("coroner: dumps: {dumps}, groups: {all}{unread}");
     Ok(())
 }
 
