@@ -16,6 +16,9 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "tests/data/demo/firmware.elf"
 FIXTURES = ROOT.parent / "shared/fixtures"
+DEMO_SOURCE = ROOT / "capture/firmware/cortex-m/src/bin/demo.rs"
+# Where the demo crashes.
+CRASH_LINE = 1 + DEMO_SOURCE.read_text().splitlines().index("    table.offset * table.gain_percent / 100")
 
 
 class Failure(Exception):

@@ -6,7 +6,7 @@ import re
 
 import session
 from dap import Adapter
-from session import FIRMWARE, ROOT, Server, expect, has, tool
+from session import CRASH_LINE, FIRMWARE, ROOT, Server, expect, has, tool
 
 
 def configuration(name, port):
@@ -33,7 +33,7 @@ def walk(adapter, resumes):
     frames = adapter.ask("stackTrace", threadId=crashed, startFrame=0, levels=20)["stackFrames"]
     has(frames[0]["name"], "read_offset")
     expect(
-        frames[0]["line"] == 101 and frames[0]["source"]["path"].endswith("demo.rs"),
+        frames[0]["line"] == CRASH_LINE and frames[0]["source"]["path"].endswith("demo.rs"),
         "the line is known",
         str(frames),
     )

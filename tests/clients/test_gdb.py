@@ -3,7 +3,19 @@
 import concurrent.futures
 
 import session
-from session import FIRMWARE, ROOT, Server, coroner, end_of_data, expect, fixture, has, output_of, tool
+from session import (
+    CRASH_LINE,
+    FIRMWARE,
+    ROOT,
+    Server,
+    coroner,
+    end_of_data,
+    expect,
+    fixture,
+    has,
+    output_of,
+    tool,
+)
 
 LIMIT = 30
 GDBINIT = ROOT / "gdbinit"
@@ -35,7 +47,7 @@ def a_bare_gdb_shows_symbols_lines_and_threads():
                 "frame 1",
                 "info locals",
             )
-        has(output, "Reading /demo/firmware.elf from remote target", "demo.rs:102", "calibrate (raw=2121")
+        has(output, "Reading /demo/firmware.elf from remote target", f"demo.rs:{CRASH_LINE}", "calibrate (raw=2121")
         has(output, '"sensor" (crashed (SIGSEGV)', '"radio"', '"watch"')
         expect("No executable has been specified" not in output, "the ELF comes by itself", output)
 
@@ -87,7 +99,7 @@ def everything_that_resumes_comes_back():
             "stepi",
             "nexti",
             "continue",
-            "jump 101",
+            f"jump {CRASH_LINE}",
             "call 1",
             "return",
         ):
