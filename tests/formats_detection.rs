@@ -141,13 +141,12 @@ fn is_all(found: &[String], wanted: &[&str]) -> bool {
 }
 
 /// Binary forms that do not tell where they end: all that follows is theirs.
-const NO_END: [&str; 6] = [
+const NO_END: [&str; 5] = [
     "zephyr stream",
     "zephyr flash",
     "zephyr in memory",
     "crashcatcher-v3-truncated-region.dmp",
     "mcoredump-noinit.bin",
-    "crashcatcher-v3-hexdump-clean.txt",
 ];
 
 /// Whether a sample is what a device printed.
@@ -156,7 +155,7 @@ fn is_log(name: &str, bytes: &[u8]) -> bool {
 }
 
 /// One row of the table: what came out of each way to find the sample.
-fn row(name: &str, bytes: &[u8], format: &'static str, noise: &[u8]) -> [String; 5] {
+fn row(name: &str, bytes: &[u8], format: &'static str, noise: &[u8]) -> [String; 6] {
     let told = |what: &str, result: Result<Vec<String>, Error>, wanted: &[&str]| match result {
         Ok(found) if is_all(&found, wanted) => "as itself".to_string(),
         Ok(found) => format!("WRONG: {found:?}"),
@@ -171,14 +170,16 @@ fn row(name: &str, bytes: &[u8], format: &'static str, noise: &[u8]) -> [String;
         Err(error) => format!("WRONG: {error}"),
     };
     let cut = bytes[..bytes.len() - bytes.len() / 8].to_vec();
-    // An image or a register text beside a whole dump is a part of it. A log is a log to its end:
-    // what one is followed by is another crash in the same log.
+    // An image or a register text beside a whole dump is a part of it.
     let mynewt = mynewt();
     let (behind, both): (&[u8], &[&str]) = match () {
         () if is_part(format) => (&mynewt, &["mynewt"]),
-        () if is_log(name, bytes) => (bytes, &[format, format]),
         () if NO_END.contains(&name) => (&mynewt, &[format]),
         () => (&mynewt, &[format, "mynewt"]),
+    };
+    let twice = match is_log(name, bytes) && !is_part(format) {
+        true => told("twice", detected([bytes, b"\n", bytes].concat(), format), &[format, format]),
+        false => "no log".to_string(),
     };
     let turned: &[&str] = if is_part(format) { &["mynewt"] } else { &["mynewt", format] };
     [
@@ -187,6 +188,7 @@ fn row(name: &str, bytes: &[u8], format: &'static str, noise: &[u8]) -> [String;
         told("cut", detected(cut, format), &[format]),
         told("before", detected([bytes, b"\n", behind].concat(), format), both),
         told("behind", detected([&mynewt[..], bytes].concat(), format), turned),
+        twice,
     ]
 }
 
@@ -209,8 +211,14 @@ fn mynewt() -> Vec<u8> {
 #[test]
 fn every_sample_of_every_format_is_detected_as_itself_and_nothing_else() {
     let noise = log_noise(1 << 20);
-    let heads =
-        ["as it is", "behind 1 MiB of log", "without its tail", "before another", "behind another"];
+    let heads = [
+        "as it is",
+        "behind 1 MiB of log",
+        "without its tail",
+        "before another",
+        "behind another",
+        "twice in a log",
+    ];
     println!("| sample | format | {} |", heads.join(" | "));
     let mut wrong = Vec::new();
     for (name, bytes, format) in all() {

@@ -1,12 +1,14 @@
 //! Peels off carriers until a format recognises what is inside.
 
 use super::elsewhere;
+use crate::carrier::text::looks_like_text;
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
 use crate::format::parts::{PARTS, Part, PartContents, vendor_names};
 use crate::format::{self, FORMATS, Format};
 use crate::input::Input;
+use memchr::memchr;
 use std::ops::Range;
 
 /// All carriers; those with an unmistakable head first.
@@ -160,6 +162,7 @@ impl Search<'_> {
                     let before = self.found.len();
                     inner.into_iter().for_each(|piece| self.dig(piece));
                     if self.found.len() > before {
+                        self.find_behind_text(&piece);
                         return;
                     }
                 }
@@ -218,6 +221,18 @@ impl Search<'_> {
         contents.notes.extend(piece.notes.iter().cloned());
         self.parts.push(contents);
         true
+    }
+
+    /// Looks for binary dumps in a log that something was found in already: a file that collects
+    /// what comes over a port may get one appended.
+    fn find_behind_text(&mut self, piece: &Piece) {
+        // No binary dump is without a zero byte, and next to no log has one.
+        let Some(text) = memchr(0, &piece.bytes).and_then(|end| piece.bytes.get(..end)) else {
+            return;
+        };
+        if memchr(b'\n', text).is_some() && looks_like_text(text) {
+            self.find_inside(piece);
+        }
     }
 
     /// Looks for dumps in the middle of bytes that begin with something else.
