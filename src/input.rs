@@ -1,8 +1,9 @@
-//! Where bytes come from: files (memory mapped), standard input.
+//! Where bytes come from: files (memory mapped), folders and archives of them, standard input.
 //!
 //! The only room of the host program with `unsafe` in it.
 
-use crate::error::{Error, Result};
+use crate::archive::{self, Contents};
+use crate::error::{Error, Fault, Result};
 use bytes::Bytes;
 use memmap2::Mmap;
 use std::fs::File;
@@ -20,50 +21,103 @@ pub struct Input {
     pub addr: Option<u64>,
 }
 
-/// Folders hold a handful of images and a log; one with more files was named by mistake.
+/// Folders and archives hold a handful of images and a log; one with more was named by mistake.
 const MOST_FILES: usize = 64;
+/// An archive in an archive in an archive is enough.
+const DEEPEST: usize = 3;
 
-impl Input {
-    /// Opens `path`, or all files of the folder `path`, by name. `FILE@ADDR` and `FILE:ADDR` say
-    /// the address of an image whose name does not.
+/// All that the user's paths lead to.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// What may be dumps or parts of one.
+    pub dumps: Vec<Input>,
+    /// ELF files of programs that lay beside them in a folder or an archive.
+    pub programs: Vec<Input>,
+    /// What could not be taken out of an archive, with the archive's name.
+    pub faults: Vec<(String, Fault)>,
+}
+
+impl Inputs {
+    /// Adds what is at `path`: a file, all files of a folder or an archive, by name. `FILE@ADDR`
+    /// and `FILE:ADDR` say the address of an image whose name does not.
     ///
     /// # Errors
-    /// As [`Input::open`]; [`Error::Usage`] for an empty folder or one with very many files.
-    pub fn open_all(path: &Path, map: bool) -> Result<Vec<Input>> {
+    /// As [`Input::open`]; [`Error::Usage`] for a folder or an archive that is empty or holds very
+    /// many files.
+    pub fn add(&mut self, path: &Path, map: bool) -> Result<()> {
         if let Some((file, addr)) = with_address(path) {
-            return Ok(vec![Input { addr: Some(addr), ..Input::open(&file, map)? }]);
+            self.dumps.push(Input { addr: Some(addr), ..Input::open(&file, map)? });
+            return Ok(());
         }
         if !path.is_dir() {
-            return Ok(vec![Input::open(path, map)?]);
+            let input = Input::open(path, map)?;
+            return match archive::contents(&input.bytes) {
+                Some(contents) => self.add_archive(&input.name, contents, DEEPEST),
+                None => {
+                    self.dumps.push(input);
+                    Ok(())
+                }
+            };
         }
         let io = |e| Error::io(path, e);
-        let entries = std::fs::read_dir(path).map_err(io)?;
         let mut files = Vec::new();
-        for entry in entries {
+        for entry in std::fs::read_dir(path).map_err(io)? {
             let entry = entry.map_err(io)?.path();
             if entry.is_file() {
                 files.push(entry);
             }
         }
-        if files.is_empty() || files.len() > MOST_FILES {
-            let (name, count) = (path.display(), files.len());
-            return Err(Error::Usage(format!(
-                "{name}: a folder with {count} files; expected one with the files of one crash (at \
-                 most {MOST_FILES})"
-            )));
-        }
+        check_count(&path.display().to_string(), "folder", files.len())?;
         files.sort();
-        let mut inputs = Vec::new();
         for file in files {
-            let input = Input::open(&file, map)?;
-            // The firmware may lie beside the dump: it goes to --elf, not in here.
-            if !is_program(&input.bytes) && !input.bytes.is_empty() {
-                inputs.push(input);
-            }
+            self.add_one(Input::open(&file, map)?, DEEPEST)?;
         }
-        Ok(inputs)
+        Ok(())
     }
 
+    fn add_archive(&mut self, name: &str, contents: Contents, deepest: usize) -> Result<()> {
+        let Contents { files, faults } = contents;
+        if faults.is_empty() || !files.is_empty() {
+            check_count(name, "archive", files.len())?;
+        }
+        self.faults.extend(faults.into_iter().map(|fault| (name.to_string(), fault)));
+        for (file, bytes) in files {
+            let addr = address_in_name(Path::new(&file), bytes.len() as u64);
+            self.add_one(Input { name: format!("{name}/{file}"), bytes, addr }, deepest - 1)?;
+        }
+        Ok(())
+    }
+
+    /// Adds one of several files that lie together.
+    fn add_one(&mut self, input: Input, deepest: usize) -> Result<()> {
+        if input.bytes.is_empty() {
+            return Ok(());
+        }
+        if is_program(&input.bytes) {
+            self.programs.push(input);
+        } else if let Some(contents) =
+            Some(&input).filter(|_| deepest > 0).and_then(|input| archive::contents(&input.bytes))
+        {
+            self.add_archive(&input.name, contents, deepest)?;
+        } else {
+            self.dumps.push(input);
+        }
+        Ok(())
+    }
+}
+
+fn check_count(name: &str, what: &str, count: usize) -> Result<()> {
+    if (1..=MOST_FILES).contains(&count) {
+        return Ok(());
+    }
+    let article = if what == "archive" { "an" } else { "a" };
+    Err(Error::Usage(format!(
+        "{name}: {article} {what} with {count} files; expected one with the files of one crash (at most \
+         {MOST_FILES})"
+    )))
+}
+
+impl Input {
     /// Opens `path`; `-` is standard input. With `map` false a file is read instead of mapped.
     ///
     /// # Errors

@@ -18,7 +18,7 @@
 //! Where to look:
 //!
 //! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`].
-//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`carrier`], [`format`](mod@format),
+//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`format`](mod@format),
 //!   [`firmware`].
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
@@ -39,6 +39,7 @@
 //! ```
 
 pub mod arch;
+pub mod archive;
 pub mod carrier;
 pub mod cli;
 pub mod convert;

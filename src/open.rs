@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::format::Context;
 use crate::format::parts::assemble as parts;
-use crate::input::Input;
+use crate::input::{Input, Inputs};
 use crate::os;
 use crate::targets::Targets;
 use std::path::PathBuf;
@@ -56,6 +56,9 @@ pub struct Options {
     pub elf: Vec<PathBuf>,
     /// The same, of files that are open already.
     pub elf_open: Vec<Input>,
+    /// ELF files that lay beside the dump, in its folder or archive. One of another build is not
+    /// taken, and that is no error.
+    pub elf_beside: Vec<Input>,
     /// Folders to look for the matching ELF file in.
     pub elf_dir: Vec<PathBuf>,
     /// ELF files of the ROM.
@@ -106,11 +109,34 @@ impl Opened {
 /// Any [`Error`]: inputs that can't be read, hold no dump or only broken ones; an ELF file of
 /// another build; wrong options.
 pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
-    let mut all = Vec::new();
+    let mut all = Inputs::default();
     for path in inputs {
-        all.extend(Input::open_all(path, !options.no_mmap)?);
+        all.add(path, !options.no_mmap)?;
     }
-    open_inputs(&all, options)
+    if all.dumps.is_empty() {
+        return Err(nothing_but_programs(inputs, all));
+    }
+    let mut options = options.clone();
+    options.elf_beside.extend(all.programs);
+    let mut opened = open_inputs(&all.dumps, &options)?;
+    let faults = all.faults.into_iter().map(|(name, fault)| format!("{name}: {fault}"));
+    opened.dump.notes.extend(faults.map(Note::warning));
+    Ok(opened)
+}
+
+/// Why there is nothing to look for a dump in.
+fn nothing_but_programs(inputs: &[PathBuf], mut all: Inputs) -> Error {
+    if !all.faults.is_empty() {
+        let (file, fault) = all.faults.swap_remove(0);
+        return Error::Input { file, fault: Box::new(fault) };
+    }
+    let names = inputs.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let programs =
+        all.programs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ");
+    Error::Usage(match programs.is_empty() {
+        true => format!("{names}: all files in it are empty: nothing was saved"),
+        false => format!("{names}: holds no dump, only programs ({programs})"),
+    })
 }
 
 /// The same for inputs that are open already.
@@ -135,7 +161,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         targets: &targets,
         force: options.force,
         target: options.target.as_deref(),
-        elf: elf_hint::of_files(&options.elf),
+        elf: elf_hint::of_files(&options.elf, &options.elf_beside),
         frame: options.frame,
     };
     let (whole, parts) = (&dug.whole, &dug.parts);

@@ -11,6 +11,7 @@ fuzz_target!(|data: &[u8]| {
     if data.starts_with(&[0x1f, 0x8b])
         || data.starts_with(&[0x28, 0xb5])
         || data.starts_with(&[0xfd, b'7'])
+        || data.starts_with(b"BZh")
     {
         return;
     }

@@ -1,7 +1,7 @@
-//! gzip, zstd and xz around any dump, recognised by their magic numbers.
+//! gzip, zstd, xz and bzip2 around any dump, recognised by their magic numbers.
 //!
 //! Sources of the magic numbers: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1, the .xz file
-//! format 1.2.0 section 2.1.1.1.
+//! format 1.2.0 section 2.1.1.1, bzip2 1.0.8's `compress.c`.
 
 use super::{Carrier, CarrierOptions, Piece};
 use crate::dump::Note;
@@ -11,51 +11,43 @@ use std::io::Read;
 /// More than this is taken for a decompression bomb: no device has so much memory to leave.
 const MOST: u64 = 4 << 30;
 
-/// RFC 1952.
-pub struct Gzip;
-/// RFC 8878.
-pub struct Zstd;
-/// The .xz file format.
-pub struct Xz;
+/// Anything that [`decoder`] knows.
+pub struct Compressed;
 
-impl Carrier for Gzip {
+impl Carrier for Compressed {
     fn name(&self) -> &'static str {
-        "gzip"
+        "compressed"
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        piece
-            .bytes
-            .starts_with(&[0x1f, 0x8b, 0x08])
-            .then(|| unpack("gzip", piece, flate2::read::MultiGzDecoder::new(&piece.bytes[..])))
+        let (name, decoder) = decoder(&piece.bytes)?;
+        Some(decoder.and_then(|decoder| unpack(name, piece, decoder)))
     }
 }
 
-impl Carrier for Zstd {
-    fn name(&self) -> &'static str {
-        "zstd"
-    }
+/// Gives the bytes as they were before the compression.
+pub type Decoder<'a> = Box<dyn Read + 'a>;
 
-    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        piece.bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]).then(|| {
-            match ruzstd::decoding::StreamingDecoder::new(&piece.bytes[..]) {
-                Ok(decoder) => unpack("zstd", piece, decoder),
-                Err(e) => Err(Fault::new("zstd", "frame header", 0, "a zstd frame", e.to_string())),
-            }
-        })
-    }
+/// The name of the compression that `bytes` begin with, and what undoes it.
+pub fn decoder(bytes: &[u8]) -> Option<(&'static str, Result<Decoder<'_>, Fault>)> {
+    Some(match bytes {
+        [0x1f, 0x8b, 0x08, ..] => ("gzip", Ok(Box::new(flate2::read::MultiGzDecoder::new(bytes)))),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zstd", zstd(bytes)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            ("xz", Ok(Box::new(lzma_rust2::XzReader::new(bytes, true))))
+        }
+        // Behind the level stands the first block's mark, the digits of pi.
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, ..] => {
+            ("bzip2", Ok(Box::new(bzip2::read::MultiBzDecoder::new(bytes))))
+        }
+        _ => return None,
+    })
 }
 
-impl Carrier for Xz {
-    fn name(&self) -> &'static str {
-        "xz"
-    }
-
-    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        piece
-            .bytes
-            .starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0])
-            .then(|| unpack("xz", piece, lzma_rust2::XzReader::new(&piece.bytes[..], true)))
+fn zstd(bytes: &[u8]) -> Result<Decoder<'_>, Fault> {
+    match ruzstd::decoding::StreamingDecoder::new(bytes) {
+        Ok(decoder) => Ok(Box::new(decoder)),
+        Err(e) => Err(Fault::new("zstd", "frame header", 0, "a zstd frame", e.to_string())),
     }
 }
 

@@ -105,8 +105,8 @@ impl Command {
 /// What every command that opens a dump takes.
 #[derive(Clone, Debug, Args)]
 pub struct OpenArgs {
-    /// The dump: raw image, console log, flash image, ELF core, also compressed; `-` is standard
-    /// input
+    /// The dump: raw image, console log, flash image, ELF core, also compressed; a folder or an
+    /// archive (zip, tar) with its files, the ELF file among them; `-` is standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
@@ -208,6 +208,7 @@ impl OpenArgs {
             no_mmap: self.no_mmap,
             elf: self.elf.clone(),
             elf_open: Vec::new(),
+            elf_beside: Vec::new(),
             elf_dir: self.elf_dir.clone(),
             rom_elf: self.rom_elf.clone(),
             rom_elf_dir: self.rom_elf_dir.clone(),

@@ -13,9 +13,7 @@ use std::ops::Range;
 
 /// All carriers; those with an unmistakable head first.
 pub static CARRIERS: &[&dyn Carrier] = &[
-    &carrier::compressed::Gzip,
-    &carrier::compressed::Zstd,
-    &carrier::compressed::Xz,
+    &carrier::compressed::Compressed,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,

@@ -9,6 +9,7 @@
 
 use crate::firmware::Firmware;
 use crate::format::machine::{ArmHint, ElfHint};
+use crate::input::Input;
 use crate::targets::Endian;
 use goblin::elf::header::EM_ARM;
 use std::path::PathBuf;
@@ -18,9 +19,13 @@ const TAG_CPU_ARCH: u64 = 6;
 const TAG_CPU_ARCH_PROFILE: u64 = 7;
 const TAG_FP_ARCH: u64 = 10;
 
-/// What the first readable one of `paths` says. Errors are told when the file is needed.
-pub(super) fn of_files(paths: &[PathBuf]) -> Option<ElfHint> {
-    paths.iter().find_map(|path| Firmware::open(path, true).ok()).map(|elf| of_firmware(&elf))
+/// What the first readable one of `paths`, or else of `beside`, says. Errors are told when the
+/// file is needed.
+pub(super) fn of_files(paths: &[PathBuf], beside: &[Input]) -> Option<ElfHint> {
+    let mut named = paths.iter().filter_map(|path| Firmware::open(path, true).ok());
+    let mut beside =
+        beside.iter().filter_map(|i| Firmware::parse(i.name.clone(), i.bytes.clone()).ok());
+    named.next().or_else(|| beside.next()).map(|elf| of_firmware(&elf))
 }
 
 /// What `elf` says.

@@ -47,7 +47,6 @@ const HEADS: &[(&[u8], &str)] = &[
     (b"<html", "it is a web page, perhaps one about the file: download the file itself"),
     (b"SQLite format 3", "it is an SQLite database, not a dump"),
     (b"Rar!", "it is a RAR archive: unpack it and name the dump in it"),
-    (b"BZh", "it is packed with bzip2: unpack it first"),
 ];
 
 /// Texts that tell a script of a debugger, which names dumps but holds none.

@@ -19,7 +19,11 @@ pub(super) struct Beside {
 
 pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
     let mut embedded = Vec::new();
-    let firmware = match chosen(dump, options)? {
+    let chosen = match chosen(dump, options)? {
+        Some(firmware) => Some(firmware),
+        None => beside(dump, options),
+    };
+    let firmware = match chosen {
         Some(firmware) => Some(firmware),
         None => match in_folders(dump, options)? {
             Some(firmware) => Some(firmware),
@@ -122,6 +126,34 @@ fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
         first.path
     )));
     Ok(Some(all.swap_remove(0)))
+}
+
+/// The one of the ELF files beside the dump that is the dump's.
+fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
+    let mut all = Vec::new();
+    for file in &options.elf_beside {
+        match Firmware::parse(file.name.clone(), file.bytes.clone()) {
+            Ok(elf) if elf.machine == dump.arch.elf_machine => all.push(Arc::new(elf)),
+            Ok(_) => {}
+            Err(error) => dump.warn(error.to_string()),
+        }
+    }
+    let (first, more) = (all.first()?.path.clone(), all.len() > 1);
+    let ids = dump.identity.firmware.clone();
+    if let Some(index) = all.iter().position(|elf| !ids.is_empty() && matches(elf, &ids)) {
+        return Some(all.swap_remove(index));
+    }
+    let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
+    dump.notes.push(Note::info(match ids.first() {
+        Some(id) => format!("{names}: beside the dump, but not its {id}: not taken"),
+        None if more => format!(
+            "{names} lie beside the dump, which does not say which build it is of: --elf names one"
+        ),
+        None => format!(
+            "the dump does not say which build it is of: {first}, beside it, is taken on trust"
+        ),
+    }));
+    (ids.is_empty() && !more).then(|| all.swap_remove(0))
 }
 
 fn matches(elf: &Firmware, ids: &[FirmwareId]) -> bool {

@@ -7,20 +7,20 @@
 //! |            | 17 msp, 18 psp, 20 CONTROL and masks, 33 fpscr, 64.. s0..) and value |
 //! | 0x1de00003 | a dump of one task, without registers                               |
 //!
-//! All are owned by "Oxide Computer Company". `archive.rs` reads the zip, `tasks.rs` the kernel's
-//! table of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
+//! All are owned by "Oxide Computer Company". `tasks.rs` reads the kernel's table
+//! of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
 //!
 //! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs`; seen in 3 shipped cores.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-mod archive;
 pub mod areas;
 mod tasks;
 
 use super::elf::{self, CoreFile};
 use super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
 use super::{Context, Format, add_region, find_heads, in_input};
+use crate::archive::zip::Zip;
 use crate::carrier::Piece;
 use crate::dump::{Dump, Embedded, Note, Thread};
 use crate::error::{Fault, Result};
@@ -140,36 +140,37 @@ fn registers(core: &CoreFile, dump: &Dump) -> Option<Registers> {
 
 /// Takes the ELF files out of the archive; the one that was running comes first.
 fn read_archive(zip: &Bytes, registers: Option<&Registers>, dump: &mut Dump) {
-    let members = match archive::members(zip) {
-        Ok(members) => members,
+    let mut zip = match Zip::open(zip.clone()) {
+        Ok(zip) => zip,
         Err(fault) => {
-            dump.warn(format!("{fault}: the ELF files in the dump can't be read"));
+            dump.warn(format!("{NAME}: build archive: {fault}: its ELF files can't be read"));
             return;
         }
     };
-    if let Some(comment) = archive::comment(zip) {
+    let comment = zip.comment();
+    if !comment.is_empty() {
         dump.identity.facts.push(("archive".into(), comment));
     }
     let pc = registers.and_then(Registers::pc);
-    for member in members {
-        let wanted = member.name.starts_with("elf/") || member.name == "git-rev";
+    for (index, name) in zip.files() {
+        let wanted = name.starts_with("elf/") || name == "git-rev";
         if !wanted {
             continue;
         }
-        let bytes = match member.unpack() {
+        let bytes = match zip.unpack(index) {
             Ok(bytes) => bytes,
             Err(fault) => {
-                dump.warn(format!("{fault}: {} can't be read", member.name));
+                dump.warn(format!("{NAME}: build archive: {fault}"));
                 continue;
             }
         };
-        if member.name == "git-rev" {
+        if name == "git-rev" {
             let text = String::from_utf8_lossy(&bytes).trim().to_string();
             dump.identity.facts.push(("git".into(), text));
             continue;
         }
         let running = pc.is_some_and(|pc| tasks::holds_code_at(&bytes, pc));
-        let file = Embedded { name: member.name, bytes: bytes.into() };
+        let file = Embedded { name, bytes };
         let at = if running { 0 } else { dump.embedded.len() };
         dump.embedded.insert(at, file);
     }
