@@ -21,7 +21,9 @@ pub mod nuttx;
 pub mod parts;
 pub mod pebble;
 pub mod probe_rs;
+pub mod px4_context;
 pub mod px4_log;
+pub mod px4_stream;
 pub mod sifli;
 pub mod stackdump;
 pub mod zephyr;
@@ -104,6 +106,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
     &px4_log::Px4Log,
+    &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
     &sifli::Sifli,

@@ -27,6 +27,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::mcoredump::MCoreDumpRam,
     &format::mcoredump::MCoreDumpConsole,
     &format::esp_rs::EspRsConsole,
+    &format::px4_stream::HardfaultStream,
     &carrier::plain_text::HexText,
     &format::capture::text::CaptureText,
     &format::esp_idf::console::EspConsole,
