@@ -151,6 +151,9 @@ fn a_watchdog_of_a_core_is_told_in_words_and_both_cores_are_there() {
     assert_eq!(register(&opened, 1, "ar15"), Some(0x211));
     assert_eq!(register(&opened, 1, "pc"), Some(0x4008_3bcd), "not that of the backtrace");
     assert_eq!(register(&opened, 1, "lcount"), Some(0x217));
+    let cache = "Cache disabled but cached memory region accessed";
+    let opened = open(&text.replace("Interrupt wdt timeout on CPU1", cache));
+    assert_eq!(opened.dump.reason.words, format!("{cache} at pc 0x400d2a17"));
     let debug = "Debug exception reason: Stack canary watchpoint triggered (uart_task) \r\n";
     let text = text
         .replace(

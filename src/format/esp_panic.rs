@@ -67,15 +67,14 @@ const LINES_BEFORE: usize = 12;
 const TRAP_ROWS: [&str; 5] = ["MSTATUS", "MTVEC", "MCAUSE", "MTVAL", "MHARTID"];
 const FILLER: u64 = 0xdead_c0de;
 /// Panics that no instruction caused: EXCCAUSE or MCAUSE then hold ESP-IDF's own number.
-const PSEUDO: [&str; 10] = [
+const PSEUDO: [&str; 9] = [
     "Unknown reason",
     "debug exception",
     "Double exception",
     "kernel exception",
     "Coprocessor exception",
     "wdt timeout",
-    "Cache error",
-    "Cache exception",
+    "Cache ",
     "Stack protection fault",
     "Memory protection fault",
 ];

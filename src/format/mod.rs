@@ -6,6 +6,7 @@ pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
+pub mod esp8266_rtos;
 pub mod esp_idf;
 pub mod esp_panic;
 pub mod esp_rs;
@@ -105,6 +106,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &nuttx::NuttxLog,
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
+    &esp8266_rtos::Esp8266Rtos,
     &px4_log::Px4Log,
     &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,

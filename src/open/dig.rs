@@ -37,6 +37,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::ESP_PANIC_BLOCKS,
     &format::esp8266::ESP8266_BLOCKS,
+    &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,
