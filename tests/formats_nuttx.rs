@@ -390,3 +390,48 @@ fn damaged_texts_and_cores_make_a_dump_or_a_clear_error() {
         try_bit_flips(name, &bytes, &Options::default());
     }
 }
+
+/// 64-bit ARM: `%-16` fills numbers up on the right, and the syndrome comes before.
+#[test]
+fn the_text_of_64_bit_arm_has_its_syndrome_and_the_stack_pointer_of_its_level() {
+    let (sp, el0, top) = (0x4084_1140u64, 0x4085_0780u64, 0x4084_1780u64);
+    for (spsr, wanted) in [(0x2000_0245u64, sp), (0x2000_0000, el0)] {
+        let mut lines = vec!["stack = 0x40840e00".to_string()];
+        let x = |n: u64| (0xffff_0000_0000_0000 / (n + 1)) ^ n;
+        for n in (0..30).step_by(2) {
+            let names = [format!("x{n}:"), format!("x{}:", n + 1)];
+            let first = format!("{:x}", x(n));
+            lines.push(format!("{:<5} 0x{first:<16}  {:<5} 0x{:x}", names[0], names[1], x(n + 1)));
+        }
+        lines.push(format!("x30:  0x{:<16x}", 0x4082_749cu64));
+        lines.push(String::new());
+        lines.push("STATUS Registers:".into());
+        let status = [
+            ("SPSR:", spsr),
+            ("ELR:", 0x4082_74a4),
+            ("SP_EL0:", el0),
+            ("SP_ELX:", sp),
+            ("EXE_DEPTH:", 0xffff_ffff_ffff_ffe6),
+        ];
+        lines.extend(status.map(|(name, value)| format!("{name:<10} 0x{value:<16x}")));
+        let head = "default_fatal_handler: (IFSC/DFSC) for Data/Instruction aborts: level 2 \
+                    translation fault\n\
+                    arm64_exception_handler: CurrentEL: MODE_EL1\n\
+                    arm64_exception_handler: ESR_ELn: 0x96000006\n\
+                    arm64_exception_handler: FAR_ELn: 0x8800cafe\n\
+                    arm64_exception_handler: ELR_ELn: 0x408274a4\n\
+                    print_ec_cause: DABT (current EL)\n";
+        let opened = open(new_text(&lines, None, sp, top, 0x2000, head));
+        assert_eq!(opened.dump.arch.name, "aarch64");
+        assert_eq!(register(&opened, "pc"), Some(0x4082_74a4));
+        assert_eq!(register(&opened, "sp"), Some(wanted));
+        assert_eq!(register(&opened, "x30"), Some(0x4082_749c));
+        assert_eq!(register(&opened, "cpsr"), Some(spsr));
+        for n in 0..30 {
+            assert_eq!(register(&opened, &format!("x{n}")), Some(x(n)), "x{n}");
+        }
+        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.words, "data abort: 0x8800cafe at pc 0x408274a4");
+        check_rows(&opened, sp, top);
+    }
+}

@@ -20,15 +20,20 @@
 //! What failed is said before: `Assertion failed ...`, on RISC-V `EXCEPTION: ... MCAUSE: ...`, on a
 //! Cortex-M `PANIC!!! ...` with the fault status as `CFAULTS: ... HFAULTS: ...`, later as `CFSR: ...`.
 //!
+//! On 64-bit ARM the rows are `x0:   0x0 ...`, then `SPSR:`, `ELR:`, `SP_EL0:`, `SP_ELX:`; a fault
+//! says `ESR_ELn: 0x...` and `FAR_ELn: 0x...` before.
+//!
 //! In Thumb code the frame pointer is r7 and printed as FP; otherwise it is r11.
 //!
 //! Source: NuttX 4ebc8a7291d (2026-08) and 717bb04cb7c, `sched/misc/assert.c`; 0dccc8ba21e and
 //! 4da300158ce, `arch/arm/src/common/arm_registerdump.c`; 05b71d74fc0,
 //! `arch/risc-v/src/common/riscv_registerdump.c`; 1ce6d267648,
-//! `arch/xtensa/src/common/xtensa_registerdump.c`; aef92e370cd, `arch/arm/src/armv7-m/arm_assert.c`.
+//! `arch/xtensa/src/common/xtensa_registerdump.c`; aef92e370cd, `arch/arm/src/armv7-m/arm_assert.c`;
+//! 0a6131545a4, `arch/arm64/src/common/arm64_registerdump.c`; 02c329a19dc, `arm64_fatal.c` there.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod arm64;
 pub mod console;
 pub mod lzf;
 
@@ -56,7 +61,9 @@ const OLD_REGISTERS: &str = "R0: ";
 /// How far before its registers a crash may say that it is one, with its stacks in between.
 const MOST_STACK_LINES: usize = 600;
 /// How fault status words are printed, and what the manual calls them.
-const STATUS: [(&str, &str); 11] = [
+const STATUS: [(&str, &str); 13] = [
+    ("ESR_ELn", "ESR_EL1"),
+    ("FAR_ELn", "FAR_EL1"),
     ("CFAULTS", "CFSR"),
     ("HFAULTS", "HFSR"),
     ("DFAULTS", "DFSR"),
@@ -141,7 +148,7 @@ impl Format for NuttxLog {
         thread.stack = stack.bounds();
         thread.name = texts.iter().find_map(|text| task_name(text));
         dump.threads.push(thread);
-        if let Some(reason) = trap_reason(&dump) {
+        if let Some(reason) = trap_reason(&dump).or_else(|| arm64::reason(&dump)) {
             dump.reason = reason;
         } else if let Some(text) = texts.first() {
             dump.reason.words = text.trim_end_matches(':').to_string();
@@ -185,7 +192,16 @@ fn block_starts(all: &[Line]) -> Vec<usize> {
 }
 
 fn is_title(text: &str) -> bool {
-    let marks = ["panic", "PANIC!!!", "EXCEPTION: ", "CFAULTS: ", "CFSR: "];
+    let marks = [
+        "panic",
+        "PANIC!!!",
+        "EXCEPTION: ",
+        "CFAULTS: ",
+        "CFSR: ",
+        "(IFSC/DFSC)",
+        "ESR_ELn: ",
+        "FAR_ELn: ",
+    ];
     text.to_ascii_lowercase().contains("assert") || marks.iter().any(|mark| text.contains(mark))
 }
 
@@ -252,6 +268,7 @@ fn family(named: &[(String, u64)], wide: bool) -> Option<Family> {
     // LM32 and MIPS, whose registers are others.
     let foreign = ["X0", "MFLO", "T8"].iter().any(|name| has(name));
     Some(match () {
+        () if has("ELR") && has("SPSR") => Family::Aarch64,
         () if has("EPC") && foreign => return None,
         () if has("EPC") && wide => Family::RiscV64,
         () if has("EPC") => Family::RiscV32,
@@ -263,7 +280,10 @@ fn family(named: &[(String, u64)], wide: bool) -> Option<Family> {
 }
 
 /// ARM's frame pointer is the register that is not printed by its own name.
-fn rename(named: &mut [(String, u64)], family: Family) {
+fn rename(named: &mut Vec<(String, u64)>, family: Family) {
+    if family == Family::Aarch64 {
+        return arm64::rename(named);
+    }
     if !matches!(family, Family::CortexM | Family::Arm) {
         return;
     }
