@@ -87,6 +87,16 @@ fn after_abort_the_first_of_the_backtrace_is_pc_and_stack_pointer() {
     assert_eq!(register(&open(&cut), 0, "pc"), Some(0x4008_1a99));
 }
 
+/// `putEntry` took nothing off the first program counter, and there was no hash.
+#[test]
+fn release_3_prints_the_program_counter_of_abort_as_it_is() {
+    let text = "abort() was called at PC 0x400d5c3b on core 0\r\n\r\n\
+                Backtrace: 0x40081a99:0x3ffb7c10 0x400d5c3b:0x3ffb7ca0\r\n\r\n";
+    let opened = open_before(text, "ets Jun  8 2016 00:22:57");
+    assert_eq!(register(&opened, 0, "pc"), Some(0x4008_1a99));
+    assert_eq!(register(&opened, 0, "ar1"), Some(0x3ffb_7c10));
+}
+
 #[test]
 fn release_4_prints_the_hash_before_and_no_blank_in_its_backtrace() {
     let text = "***ERROR*** A stack overflow in task mqtt_rx has been detected.\r\n\r\n\

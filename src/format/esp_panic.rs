@@ -10,15 +10,16 @@
 //! The texts name no chip, but its ROM does when it boots again.
 //!
 //! A chip with two cores prints a register dump of each. After abort, a failed assertion or an
-//! overflowed stack, releases from 4.3 on print no registers where they can print a backtrace: PC
-//! and SP of its first entry are then all that is known. Of that PC, Xtensa prints the address of
-//! the call, three below the register. ESP32 Arduino prints the same, in 1.x with one blank before
-//! the core's number and a hash of zeros.
+//! overflowed stack most releases print no registers where they can print a backtrace: PC and SP of
+//! its first entry are then all that is known. From 4.0 on, Xtensa prints there the address of the
+//! call, three below the register; those releases print the hash as well. ESP32 Arduino prints the
+//! same, in 1.x with one blank before the core's number and a hash of zeros.
 //!
 //! ESP8266_RTOS_SDK 3.3 and newer print their registers under the same titles, but only PC PS
 //! A0-A15 SAR EXCCAUSE: the ESP8266 has no windows and no loops.
 //!
-//! Sources: espressif/esp-idf v4.1 to v6.0, `components/esp_system/panic.c` (00a7ecb5a31),
+//! Sources: espressif/esp-idf, `panic.c` as it was up to 3.3 (in a copy for the ESP32-S2), and of
+//! v4.1 to v6.0 `components/esp_system/panic.c` (00a7ecb5a31),
 //! `port/panic_handler.c` (04987ac201f), `port/arch/riscv/panic_arch.c` (09487761cff),
 //! `port/arch/xtensa/panic_arch.c` (002cd296e1a) and `debug_helpers.c`; `ulp/lp_core/lp_core_panic.c`;
 //! espressif/ESP8266_RTOS_SDK `components/freertos/port/esp8266/panic.c` (2a65b024e7c); what
@@ -116,10 +117,11 @@ impl Format for EspPanic {
             return Err(in_input(Fault::new(NAME, "register dump", 0, expected, "none")));
         };
         let mut notes = piece.notes.clone();
-        let machine = machine(first, text.chip, context, &mut notes)?;
+        let machine = machine(first, text.chip.as_deref(), context, &mut notes)?;
         let mut dump = Dump::new("ESP-IDF panic text", machine.arch);
         dump.chip = machine.chip;
         dump.notes = notes;
+        let old = text.is_old();
         add_stack(&mut dump, NAME, text.memory);
         let crashed = text.titles.iter().find_map(|title| crashed_core(title));
         let windowed = dump.arch.register("windowbase").is_some();
@@ -127,7 +129,7 @@ impl Format for EspPanic {
             let id = (index as u64).saturating_add(1);
             let mut named = core.named.clone();
             if let (None, Some((pc, sp))) = (core.pc(), core.backtrace) {
-                let call = if windowed { 3 } else { 0 };
+                let call = if windowed && !old { 3 } else { 0 };
                 let name = if windowed { "A1" } else { "SP" };
                 named.push(("PC".into(), pc.saturating_add(call)));
                 named.push((name.into(), sp));
@@ -183,6 +185,8 @@ struct Text {
     memory: Vec<(u64, Vec<u8>)>,
     titles: Vec<String>,
     sha256: Option<String>,
+    /// Whether a line says whose backtrace comes.
+    announced: bool,
     /// What the chip's ROM calls itself when it boots again.
     chip: Option<String>,
 }
@@ -205,6 +209,7 @@ impl Text {
             } else if let Some(chip) = chip_that_boots(text) {
                 read.chip = read.chip.or(Some(chip));
             } else if let Some((_, number)) = text.split_once("Print CPU ") {
+                read.announced = true;
                 next = number.split(' ').next().and_then(|number| number.parse().ok());
             } else if let Some(pair) = first_of_backtrace(text) {
                 read.titles.push(text.to_string());
@@ -235,16 +240,28 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Whether it is of a release before 4.0, which printed the program counter as it was: nothing
+    /// that newer ones have is there.
+    fn is_old(&self) -> bool {
+        let assertion = |title: &String| title.contains("assert failed");
+        // Up to 4.4 newer ones left out the blank.
+        let unspaced = |title: &String| title.contains("Backtrace:0x");
+        let newer = |title: &String| assertion(title) || unspaced(title);
+        self.sha256.is_none() && !self.announced && !self.titles.iter().any(newer)
+    }
+}
+
 /// Which chip printed the registers of `core`; `rom` is what its ROM calls it.
 fn machine(
     core: &Core,
-    rom: Option<String>,
+    rom: Option<&str>,
     context: &Context<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Machine> {
     let riscv = core.value("MEPC").is_some();
     let chip = rom.filter(|_| context.target.is_none());
-    if let Some(chip) = chip.and_then(|name| context.targets.chip(&name).ok()) {
+    if let Some(chip) = chip.and_then(|name| context.targets.chip(name).ok()) {
         let arch = context.targets.arch(&chip.arch)?;
         let family = Family::of_arch(&arch);
         let fits = match family {
@@ -335,7 +352,7 @@ fn block_starts(all: &[Line]) -> Vec<usize> {
                 seen.clear();
                 (open, free) = (true, index.saturating_add(1));
             }
-        } else if is_title(text) || text.contains("Rebooting...") {
+        } else if is_title(text) || text.contains("Rebooting...") || text.contains("CPU halted") {
             open = false;
         }
     }
