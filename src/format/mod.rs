@@ -6,6 +6,7 @@ pub mod crash_catcher;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
+pub mod esp8266_rtos;
 pub mod esp_idf;
 pub mod esp_panic;
 pub mod esp_rs;
@@ -21,7 +22,9 @@ pub mod nuttx;
 pub mod parts;
 pub mod pebble;
 pub mod probe_rs;
+pub mod px4_context;
 pub mod px4_log;
+pub mod px4_stream;
 pub mod sifli;
 pub mod stackdump;
 pub mod zephyr;
@@ -103,7 +106,9 @@ pub static FORMATS: &[&dyn Format] = &[
     &nuttx::NuttxLog,
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
+    &esp8266_rtos::Esp8266Rtos,
     &px4_log::Px4Log,
+    &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
     &sifli::Sifli,

@@ -4,17 +4,28 @@
 //! `{"arch": "STM32", "REGS": {"addr": N, "data": "base64", "crc32": N}, "NAME": {...}, ...}`:
 //! `REGS` are the registers in the order of GDB's `g` packet, every other object with `addr` and
 //! `data` is memory. `freertos` has `cur` and `tasks`, each with h (handle), n (name), st, cpri,
-//! sb (stack base), sp and maybe `regs`. Lines break anywhere, and a log may put `[...]` in front
-//! of each; all blanks are taken out.
+//! sb (stack base), sp and, but for the one that ran, `regs`, whose address is of the device's own
+//! buffer and no memory of the crash. Lines break anywhere, and a log may put `[...]` in front
+//! of each; all blanks are taken out but those in tasks' names.
 //!
-//! Registers: Cortex-M r0-r12 sp lr pc xpsr, with an FPU d0-d15 and fpscr, in newer releases msp
-//! and psp; ESP32 as its GDB numbers them; ESP8266 a0-a15 pc sar litbase sr176 sr208 ps.
+//! Registers:
 //!
-//! Source: cesanta/mongoose-os 2.20, `platforms/common/*core_dump*`, `arm_exc.h`;
-//! `tools/serve_core/serve_core.py`. Written from the producer's source.
+//! * Cortex-M: r0-r12 sp lr pc xpsr, with an FPU d0-d15 and fpscr, since 2.9 msp and psp; before, the
+//!   words of an FPU are there (zeros) if there is none;
+//! * ESP32: pc ar0-ar63 lbeg lend lcount sar windowbase windowstart configid0 configid1 ps, then what
+//!   its coprocessors have. Windows are spilled: of ar16 and up there are fillers, 0xdeadbeef or 0, as
+//!   for all that was not saved, which is next to everything of a task that waited on its own
+//!   account. Up to IDF 3 the word of expstate has EXCCAUSE;
+//! * ESP32-C3: x0-x31 pc; ESP8266: a0-a15 pc sar litbase sr176 sr208 ps.
+//!
+//! Source: cesanta/mongoose-os 2.20 (`mgos_core_dump.c`, `mgos_freertos.c`, `arm_exc.{c,h}`,
+//! `esp_exc.{c,h}`, `esp_coredump.c`), its ESP-IDF (`core_dump_uart.c`, `gdbstub.c`,
+//! `esp_gdbstub/src/xtensa/gdbstub_xtensa.c`) and its reader, 75b05d8b519,
+//! `tools/serve_core/serve_core.py`. No real dump was seen.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use super::fault_text::trap_reason;
 use super::machine::{CORTEX_M, Family, Machine, machine_of, machine_told, set_words};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
@@ -24,12 +35,18 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
+use goblin::elf::header::EM_XTENSA;
 use serde_json::Value;
+use std::ops::Range;
 
 const NAME: &str = "mongoose-os";
 const BEGIN: &str = "--- BEGIN CORE DUMP ---";
 const END: &str = "---- END CORE DUMP ----";
 const REGISTERS: &str = "REGS";
+/// Registers of a task, in its own object.
+const TASK_REGISTERS: &str = "regs";
+/// What the ESP32's code puts where it knows no value.
+const FILLER: u32 = 0xdead_beef;
 
 /// Mongoose OS core dumps.
 pub struct Mongoose;
@@ -65,16 +82,17 @@ impl Format for Mongoose {
         let sections = sections(&json);
         let value: Option<Value> = serde_json::from_str(&json).ok();
         let arch = text_field(&json, "arch").unwrap_or_default();
-        let mut notes = piece.notes.clone();
-        let machine = machine(&arch, context, &mut notes)?;
+        let notes = piece.notes.clone();
+        let machine = machine(&arch, context)?;
         let mut dump = Dump::new(format!("Mongoose OS core dump, {arch}"), machine.arch);
         dump.chip = machine.chip;
         dump.notes = notes;
         if !ended {
             dump.warn(format!("{NAME}: the log ends before '{END}': the dump is cut off"));
         }
-        for key in ["app", "version", "build_id"] {
-            dump.identity.facts.extend(text_field(&json, key).map(|text| (key.into(), text)));
+        let facts = ["app", "version", "build_id"].map(|key| (key, key));
+        for (key, name) in facts.into_iter().chain([("build_ts", "build time")]) {
+            dump.identity.facts.extend(text_field(&json, key).map(|text| (name.into(), text)));
         }
         let mut registers = None;
         for section in sections {
@@ -91,7 +109,7 @@ impl Format for Mongoose {
             }
             if section.name == REGISTERS {
                 registers = Some(section.bytes);
-            } else {
+            } else if section.name != TASK_REGISTERS {
                 let region = Region::dumped(section.addr, section.bytes.into());
                 for conflict in dump.memory.insert(region.named(section.name)) {
                     let range = conflict.range;
@@ -109,9 +127,18 @@ impl Format for Mongoose {
             dump.warn(format!("{NAME}: there is no {REGISTERS}: memory only"));
             return Ok(dump);
         };
-        let mut thread = Thread::new(1, read_registers(&bytes, &arch, &dump));
+        let mut thread = Thread::new(1, read_registers(&bytes, &arch, &dump, false));
         thread.crashed = true;
+        if let Some(cause) = number_field(&json, "cause") {
+            // Beyond the manual's numbers are the device's own, for its watchdogs.
+            if cause < 64 {
+                thread.registers.set_by_name("exccause", cause);
+            }
+        }
         dump.threads.push(thread);
+        if let Some(reason) = trap_reason(&dump) {
+            dump.reason = reason;
+        }
         if let Some(value) = value {
             add_tasks(&value, &arch, &mut dump);
         }
@@ -134,11 +161,20 @@ fn json(piece: &Piece) -> (String, bool) {
         }
         // `[timestamp] ` in front; JSON of a dump has no array at the start of a line but this.
         if text.starts_with('[')
-            && let Some((_, behind)) = text.split_once("] ")
+            && let Some((_, behind)) = text.split_once(']')
         {
             text = behind;
         }
-        json.extend(text.chars().filter(|c| !c.is_whitespace()));
+        // A task is on one line, and its name may have blanks in it.
+        let mut in_name = false;
+        let has_name = text.contains("\"n\":\"");
+        for c in text.chars() {
+            in_name &= c != '"';
+            if in_name || !c.is_whitespace() {
+                json.push(c);
+            }
+            in_name |= has_name && c == '"' && json.ends_with("\"n\":\"");
+        }
     }
     (json, false)
 }
@@ -168,16 +204,20 @@ fn text_field(json: &str, key: &str) -> Option<String> {
     Some(behind.split('"').next()?.to_string())
 }
 
-fn machine(arch: &str, context: &Context<'_>, notes: &mut Vec<Note>) -> Result<Machine> {
-    match arch.to_ascii_uppercase().as_str() {
-        "ESP32" => machine_of(context, Family::Xtensa),
-        "ESP8266" => {
-            notes.push(Note::doubt(format!(
-                "{NAME}: there is no register set of the ESP8266 here: its registers are shown with \
-                 the names of the ESP32's, and no GDB but Espressif's for the ESP8266 can unwind them"
-            )));
-            machine_of(context, Family::Xtensa)
+fn number_field(json: &str, key: &str) -> Option<u32> {
+    let (_, behind) = json.split_once(&format!("\"{key}\":"))?;
+    behind.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// `arch` is the name of the platform that the firmware was built for.
+fn machine(arch: &str, context: &Context<'_>) -> Result<Machine> {
+    match arch.to_ascii_lowercase().as_str() {
+        name @ ("esp32" | "esp32c3" | "esp8266") if context.target.is_none() => {
+            let chip = context.targets.chip(name)?;
+            Ok(Machine { arch: context.targets.arch(&chip.arch)?, chip: Some(chip) })
         }
+        "esp32" => machine_of(context, Family::Xtensa),
+        "esp32c3" => machine_of(context, Family::RiscV32),
         _ => match machine_told(context)? {
             Some(told) => Ok(told),
             None => machine_of(context, Family::CortexM),
@@ -185,32 +225,21 @@ fn machine(arch: &str, context: &Context<'_>, notes: &mut Vec<Note>) -> Result<M
     }
 }
 
-fn read_registers(bytes: &[u8], arch: &str, dump: &Dump) -> Registers {
+fn read_registers(bytes: &[u8], arch: &str, dump: &Dump, task: bool) -> Registers {
     let mut registers = Registers::unknown(dump.arch.clone());
     registers.set_why_missing("register not in the dump");
     let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|w| u32::from_le_bytes(*w)).collect();
-    let values = |from: usize| words.iter().skip(from).map(|word| u64::from(*word));
     if dump.arch.register("xpsr").is_some() {
-        set_words(&mut registers, &CORTEX_M, values(0));
-        // With an FPU: sixteen doubles and fpscr.
-        let behind = if words.len() >= 50 { 50 } else { 17 };
-        for (n, pair) in words.get(17..49).unwrap_or_default().as_chunks::<2>().0.iter().enumerate()
-        {
-            let [low, high] = *pair;
-            registers.set_by_name(&format!("d{n}"), u64::from(low) | u64::from(high) << 32);
-        }
-        if let Some(fpscr) = words.get(49) {
-            registers.set_by_name("fpscr", *fpscr);
-        }
-        set_words(&mut registers, &["msp", "psp"], values(behind));
-    } else if arch.eq_ignore_ascii_case("ESP8266") {
-        let mut names: Vec<String> = (0..16).map(|n| format!("ar{n}")).collect();
-        names.extend(["pc", "sar", "", "", "", "ps"].map(String::from));
+        cortex_m(&words, arch, task, &mut registers);
+    } else if dump.arch.register("windowbase").is_some() {
+        windowed(&words, &mut registers);
+    } else if dump.arch.elf_machine == EM_XTENSA {
+        let mut names: Vec<String> = (0..16).map(|n| format!("a{n}")).collect();
+        // sr176 and sr208 are not read by the device.
+        names.extend(["pc", "sar", "litbase", "", "", "ps"].map(String::from));
         for (name, word) in names.iter().zip(&words) {
             registers.set_by_name(name, *word);
         }
-        registers.set_by_name("windowbase", 0u32);
-        registers.set_by_name("windowstart", 1u32);
     } else {
         let count = dump.arch.g_registers.unwrap_or(u32::MAX);
         for (regnum, word) in (0..count).zip(&words) {
@@ -220,6 +249,68 @@ fn read_registers(bytes: &[u8], arch: &str, dump: &Dump) -> Registers {
         }
     }
     registers
+}
+
+fn cortex_m(words: &[u32], arch: &str, task: bool, registers: &mut Registers) {
+    let values = |from: usize| words.iter().skip(from).map(|word| u64::from(*word));
+    set_words(registers, &CORTEX_M, values(0));
+    // A task's stack pointer leaves out the word that the core may have padded its frame with.
+    let padded = registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
+    let padding = if padded { 4 } else { 0 };
+    if let Some(sp) = registers.sp().filter(|_| task) {
+        registers.set_by_name("sp", sp.saturating_add(padding));
+    }
+    // With an FPU: sixteen doubles and fpscr. CC3200 and CC3220 have none and the words all the same;
+    // of a task that never used it all are zeros.
+    let floats = words.get(17..50).unwrap_or_default();
+    let none = arch.to_ascii_lowercase().starts_with("cc32");
+    let behind = if floats.is_empty() { 17 } else { 50 };
+    if let Some((fpscr, doubles)) = floats.split_last()
+        && !none
+        && !(task && floats.iter().all(|word| *word == 0))
+    {
+        for (n, pair) in doubles.as_chunks::<2>().0.iter().enumerate() {
+            let [low, high] = *pair;
+            registers.set_by_name(&format!("d{n}"), u64::from(low) | u64::from(high) << 32);
+        }
+        registers.set_by_name("fpscr", *fpscr);
+    }
+    match registers.sp().filter(|_| task) {
+        // There is no msp of a task.
+        Some(sp) => {
+            registers.set_by_name("psp", sp);
+        }
+        None => set_words(registers, &["msp", "psp"], values(behind)),
+    }
+}
+
+fn windowed(words: &[u32], registers: &mut Registers) {
+    let arch = registers.arch().clone();
+    let group = |range: Range<usize>| words.get(range).unwrap_or_default();
+    let is_filler = |words: &[u32]| words.iter().all(|word| matches!(*word, 0 | FILLER));
+    // A task that waited on its own account has a0-a3 alone, and no loop.
+    let solicited = is_filler(group(5..17));
+    let loops = !solicited || !is_filler(group(65..69));
+    let coprocessors = !is_filler(group(74..83));
+    let floats = !is_filler(group(84..105));
+    let count = arch.g_registers.unwrap_or(u32::MAX);
+    for (regnum, word) in (0..count).zip(words) {
+        let known = match regnum {
+            0..=4 | 69 | 70 | 73 => *word != FILLER,
+            5..=16 => !solicited && *word != FILLER,
+            65..=68 => loops && *word != FILLER,
+            74..=82 => coprocessors && *word != FILLER,
+            84.. => floats,
+            // ar16 and up are spilled, the configuration is not read or no register of the crash.
+            _ => false,
+        };
+        if let Some(index) = arch.register_by_regnum(regnum).filter(|_| known) {
+            registers.set(index, (*word).into());
+        }
+    }
+    if let Some(cause) = words.get(83).filter(|cause| (1..64).contains(*cause)) {
+        registers.set_by_name("exccause", *cause);
+    }
 }
 
 /// The tasks of FreeRTOS; the one that ran is the crashed one.
@@ -245,7 +336,7 @@ fn add_tasks(json: &Value, arch: &str, dump: &mut Dump) {
         }
         let data = task.get("regs").and_then(|regs| regs.get("data")).and_then(Value::as_str);
         let mut registers = match data.and_then(decode_base64) {
-            Some(bytes) => read_registers(&bytes, arch, dump),
+            Some(bytes) => read_registers(&bytes, arch, dump, true),
             None => Registers::unknown(dump.arch.clone()),
         };
         if registers.sp().is_none()

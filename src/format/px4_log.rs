@@ -7,10 +7,15 @@
 //! Folklore:
 //! 1. Printed stack addresses step by 1 instead of 4 in many releases. They count words from
 //!    the stack pointer.
-//! 2. Some releases print `0x` and then a *decimal* number, for all but the stacks' bounds.
+//! 2. Some releases print `0x` and then a *decimal* number: all registers, stacks and stacks'
+//!    bounds (173e5c75542), but not where the registers were. Bounds are taken as they look.
 //! 3. Some print `name:[0x...]` and `0xADDR 0xA -> [0xB]`: the number in brackets counts.
+//! 4. An assertion that fails in a task has no registers: the kernel keeps them in interrupts only.
+//!    Its stack is printed from the stack pointer on, which is then the one register known.
 //!
-//! Source: PX4-Autopilot `src/systemcmds/hardfault_log/hardfault_log.c` (1.8 to 1.15).
+//! Source: `src/systemcmds/hardfault_log/hardfault_log.c` of PX4-Autopilot 018112025fe (hexadecimal,
+//! by 1) and 173e5c75542 (decimal, by 1), and of tiiuae/px4-firmware 67d9085231d (hexadecimal, by 4);
+//! when what is saved: PX4-Autopilot 0104bf82ac8, `platforms/nuttx/src/px4/common/board_crashdump.c`.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -46,9 +51,11 @@ struct Log {
     /// Which stack each line of memory is of, its address, its word.
     stack: Vec<(String, Digits, Digits)>,
     /// Bounds as printed, by stack: `user`, `irq`.
-    bounds: Vec<(String, String, u64)>,
+    bounds: Vec<(String, String, Digits)>,
     facts: Vec<(String, String)>,
     kind: Option<String>,
+    /// File and line that the kernel gave up in.
+    place: Option<String>,
     task: Option<String>,
     ended: bool,
 }
@@ -75,12 +82,20 @@ impl Format for Px4Log {
         };
         let mut named: Vec<(String, u64)> = Vec::new();
         for (name, digits) in &log.values {
-            named.push((register_name(name), number(digits).unwrap_or_default()));
+            named.extend(number(digits).map(|value| (register_name(name), value)));
         }
-        if !named.iter().any(|(name, _)| name == "pc") {
-            let found = format!("{} others", named.len());
-            let fault = Fault::new(NAME, "registers", 0, "registers with pc", found);
-            return Err(in_input(fault));
+        // An assertion that failed in a task: there are no registers but where its stack is.
+        let asserted = log.kind.as_deref().is_some_and(|kind| kind.starts_with("Assertion"));
+        let sp = log.bound("user", "sp").filter(|_| asserted);
+        let has = |wanted: &str| named.iter().any(|(name, _)| name == wanted);
+        match sp {
+            Some(sp) if !has("pc") && !has("sp") => named.push(("sp".into(), sp)),
+            _ if has("pc") => {}
+            _ => {
+                let found = format!("{} others", named.len());
+                let fault = Fault::new(NAME, "registers", 0, "registers with pc", found);
+                return Err(in_input(fault));
+            }
         }
         let machine = machine_of(context, Family::CortexM)?;
         let mut dump = Dump::new("PX4 hardfault log", machine.arch);
@@ -99,11 +114,20 @@ impl Format for Px4Log {
         thread.stack = log.user_stack();
         dump.threads.push(thread);
         if let Some(kind) = &log.kind {
-            dump.reason.words.clone_from(kind);
+            dump.reason.words = match &log.place {
+                Some(place) if asserted => format!("{kind} in {place}"),
+                _ => kind.clone(),
+            };
             let fault = kind.to_ascii_lowercase().contains("fault");
             dump.reason.signal = if fault { Signal::Segv } else { Signal::Abrt };
         }
         dump.identity.facts = log.facts;
+        if dump.crashed().is_none_or(|thread| thread.registers.pc().is_none()) {
+            dump.notes.push(Note::info(format!(
+                "{NAME}: of an assertion that fails in a task no registers are saved but the stack \
+                 pointer"
+            )));
+        }
         if !log.ended {
             dump.warn(format!("{NAME}: the log ends before its last line: it may be cut"));
         }
@@ -152,12 +176,17 @@ fn parse(piece: &Piece) -> Log {
             let value = value.trim();
             match key.trim() {
                 key @ ("top" | "sp" | "bottom") => {
-                    if let Some(value) = value.split(' ').next().and_then(hex) {
-                        log.bounds.push((stack.clone(), key.to_string(), value));
+                    let digits = value.split(' ').next().and_then(|value| value.strip_prefix("0x"));
+                    if let Some(digits) = digits {
+                        log.bounds.push((stack.clone(), key.to_string(), digits.to_string()));
                     }
                 }
                 "Type" => {
-                    log.kind = value.split(" in file").next().map(str::to_string);
+                    let (kind, place) = value.split_once(" in file:").unwrap_or((value, ""));
+                    log.kind = Some(kind.to_string());
+                    log.place = place.split_once(" at line: ").and_then(|(file, line)| {
+                        Some(format!("{file}:{}", line.split(' ').next()?))
+                    });
                     log.task = text.split_once("running task: ").map(|(_, name)| name.to_string());
                 }
                 "FW git-hash" => log.facts.push(("version".into(), value.into())),
@@ -181,7 +210,17 @@ impl Log {
 
     fn bound(&self, stack: &str, key: &str) -> Option<u64> {
         let found = self.bounds.iter().find(|(s, k, _)| s == stack && k == key)?;
-        Some(found.2)
+        match self.bounds_are_decimal() {
+            true => found.2.parse().ok(),
+            false => hex(&found.2),
+        }
+    }
+
+    /// Addresses of RAM have nine digits in decimal and eight in hexadecimal.
+    fn bounds_are_decimal(&self) -> bool {
+        let mut all = self.bounds.iter().map(|(_, _, digits)| digits);
+        all.clone().any(|digits| digits.len() > 8)
+            && all.all(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
     }
 
     fn user_stack(&self) -> Option<Stack> {

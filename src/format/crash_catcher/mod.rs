@@ -19,9 +19,11 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod ardupilot;
 pub mod console;
 mod quirks;
 
+use self::ardupilot::ArduPilotTrailer;
 use super::machine::{CORTEX_M, Family, machine_of, set_single_floats, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::arch::cortex_m::fault::exception_name;
@@ -71,8 +73,7 @@ impl Format for CrashCatcher {
     }
 
     fn extent(&self, piece: &Piece) -> Option<u64> {
-        let (offset, _) = stream(&piece.bytes);
-        let mut cursor = Cursor::new(NAME, piece.bytes.slice(offset..), offset as u64);
+        let (mut cursor, _) = cursor(piece);
         Header::read(&mut cursor).ok()?;
         regions(&mut cursor, &mut Vec::new());
         Some(cursor.offset())
@@ -86,14 +87,14 @@ impl Format for CrashCatcher {
     }
 
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
-        let (offset, _) = stream(&piece.bytes);
-        let mut cursor = Cursor::new(NAME, piece.bytes.slice(offset..), offset as u64);
+        let (mut cursor, trailer) = cursor(piece);
         let header = Header::read(&mut cursor).map_err(in_input)?;
         let machine = machine_of(context, Family::CortexM)?;
         let title = format!("CrashCatcher {}.{}", header.major, header.minor);
         let mut dump = Dump::new(title, machine.arch);
         dump.chip = machine.chip;
         dump.notes.extend(piece.notes.iter().cloned());
+        dump.notes.extend(trailer.map(|trailer| trailer.note()));
 
         let mut stored = regions(&mut cursor, &mut dump.notes);
         dump.reason = header.reason();
@@ -114,6 +115,15 @@ impl Format for CrashCatcher {
         dump.threads.push(thread);
         Ok(dump)
     }
+}
+
+/// The stream of a piece, as long as its writer says that it is.
+fn cursor(piece: &Piece) -> (Cursor, Option<ArduPilotTrailer>) {
+    let (offset, _) = stream(&piece.bytes);
+    let trailer = ArduPilotTrailer::find(&piece.bytes);
+    let len = piece.bytes.len();
+    let end = trailer.as_ref().map_or(len, |trailer| trailer.len.clamp(offset, len));
+    (Cursor::new(NAME, piece.bytes.slice(offset..end), offset as u64), trailer)
 }
 
 /// Where the stream starts, behind the header of a Prusa printer's flash, and the stream.
@@ -221,6 +231,9 @@ fn regions(cursor: &mut Cursor, notes: &mut Vec<Note>) -> Vec<Stored> {
             // Erased flash behind the stream.
             break;
         }
+        if ardupilot::is_padding(cursor) {
+            break;
+        }
         let mut ahead = cursor.clone();
         let (Ok(start), Ok(end)) = (ahead.u32("region start"), ahead.u32("region end")) else {
             notes.push(Note::warning(format!(
@@ -241,7 +254,10 @@ fn regions(cursor: &mut Cursor, notes: &mut Vec<Note>) -> Vec<Stored> {
         };
         *cursor = ahead;
         let offset = cursor.offset();
-        let bytes = cursor.take_up_to(len as usize);
+        let mut bytes = cursor.take_up_to(len as usize);
+        if bytes.len() < len as usize && ardupilot::is_full_page(&bytes, cursor.offset()) {
+            bytes.truncate(bytes.len().saturating_sub(4));
+        }
         let cut = len.saturating_sub(bytes.len() as u32);
         if cut > 0 {
             notes.push(Note::warning(format!(

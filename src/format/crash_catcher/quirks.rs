@@ -7,8 +7,9 @@
 //! * ArduPilot writes each word of such a region as the lowest byte of the *first* word and
 //!   three zeros: of the fault status, bits 0-7 of CFSR are left.
 //!
-//! Sources: Prusa-Firmware-Buddy `src/common/crash_dump/dump.cpp`; ArduPilot
-//! `libraries/AP_HAL_ChibiOS/hwdef/common/crashdump.c`.
+//! Sources: prusa3d/Prusa-Firmware-Buddy `src/common/crash_dump/dump.cpp` (7002eeadea9,
+//! 005e66b016f); ArduPilot/ardupilot `libraries/AP_HAL_ChibiOS/hwdef/common/crashdump.c`
+//! (240eed572f3), mended in `CrashDump_flash.cpp` of 2026.
 
 use super::{NAME, Stored};
 use crate::arch::cortex_m::fault::cfsr_words;

@@ -2,7 +2,10 @@
 //!
 //! * NuttX: notes are owned by the *task's name*; NT_PRPSINFO comes before the task's
 //!   NT_PRSTATUS; a note of type 0x434f5245 says which release it is. In a 64-bit one user and
-//!   group have 16 bits, so the name is 4 bytes earlier than on Linux.
+//!   group have 16 bits, so the name is 4 bytes earlier than on Linux. Notes and stacks come in the
+//!   order of its table of tasks (2aaf6641a2d, 13dd25ec243: the idle task first), later with the task
+//!   that ran first (4ebc8a7291d). Of the one that ran the whole stack was saved, of the others what
+//!   lies from their stack pointer on, rounded down to 64 (all: `sched/misc/coredump.c`).
 //! * MCoreDump: threads come in the order of the kernel's object list, the crashed one has no
 //!   mark. The one that ran has 1024 bytes of stack saved (both ends aligned to 64).
 //! * Linux: one NT_PRPSINFO for the process, NT_SIGINFO tells the address that faulted.
@@ -104,8 +107,17 @@ impl Producer {
         Some(name).filter(|name| !name.is_empty())
     }
 
-    /// Writers put the crashed thread first, but for MCoreDump.
+    /// Writers put the crashed thread first, but for MCoreDump and most releases of NuttX.
     pub(super) fn put_crashed_first(self, dump: &mut Dump, core: &CoreFile) {
+        if self == Producer::NuttX
+            && let Some(index) = nuttx_runner(dump, core)
+        {
+            dump.threads.iter_mut().for_each(|thread| thread.crashed = false);
+            let mut thread = dump.threads.remove(index);
+            thread.crashed = true;
+            dump.threads.insert(0, thread);
+            return;
+        }
         if self != Producer::MCoreDump || dump.threads.len() < 2 {
             return;
         }
@@ -140,6 +152,24 @@ impl Producer {
         )));
         dump.threads.insert(0, thread);
     }
+}
+
+/// The thread of a NuttX core that ran, if the first one did certainly not: all others' stacks begin
+/// at their stack pointers.
+fn nuttx_runner(dump: &Dump, core: &CoreFile) -> Option<usize> {
+    const ALIGNMENT: u64 = 64;
+    let switched_out = |(thread, segment): (&Thread, &Segment)| {
+        let sp = thread.registers.sp()?;
+        let held = sp.checked_sub(segment.addr)? < segment.file_len;
+        held.then(|| {
+            sp.checked_rem(ALIGNMENT).and_then(|odd| sp.checked_sub(odd)) == Some(segment.addr)
+        })
+    };
+    let all: Vec<bool> =
+        dump.threads.iter().zip(&core.segments).map(switched_out).collect::<Option<_>>()?;
+    let mut ran = all.iter().enumerate().filter(|(_, out)| !**out).map(|(index, _)| index);
+    let index = ran.next().filter(|_| all.len() == dump.threads.len())?;
+    (all.first() == Some(&true) && ran.next().is_none()).then_some(index)
 }
 
 /// The reason as far as a core tells it: a signal, and the address that faulted.

@@ -4,23 +4,40 @@
 //! `lzf.rs` undoes the compression that is on by default there; this file reads the text that is
 //! printed when no core dump is configured.
 //!
-//! The text, in lines with any prefix:
+//! The text, in lines with any prefix, of releases from 10.3 on:
 //!
-//! * `up_dump_register: R0: 00000000 R1: ...` (older: `arm_registerdump: R0: 00000000 ...` of
-//!   eight bare words), names by architecture;
-//! * `dump_stackinfo: User Stack:` and lines `base:`, `size:` (decimal), `sp:`;
+//! * `up_dump_register: R0: 00000000 R1: ...` (10: `arm_registerdump:`), names by architecture;
+//! * `dump_stack: User Stack:` and lines `base:` (the low end), `size:` (decimal), `sp:`;
 //! * `stack_dump: 0x20001f80: ` and eight words, rising.
+//!
+//! Before (PX4 drops even the names of functions in front):
+//!
+//! * `up_registerdump: R0: 00000000 ...`, eight words a line, and `R8: ...`;
+//! * `up_dumpstate: sp:     20003f90`, `IRQ stack:` or `User stack:`, `base:` (the high end, but for
+//!   a few releases in between), `size:` (hexadecimal); without an interrupt stack `stack base:`;
+//! * `up_stackdump: 20003f80: ` and eight words; it may come before the registers.
+//!
+//! What failed is said before: `Assertion failed ...`, on RISC-V `EXCEPTION: ... MCAUSE: ...`, on a
+//! Cortex-M `PANIC!!! ...` with the fault status as `CFAULTS: ... HFAULTS: ...`, later as `CFSR: ...`.
+//!
+//! On 64-bit ARM the rows are `x0:   0x0 ...`, then `SPSR:`, `ELR:`, `SP_EL0:`, `SP_ELX:`; a fault
+//! says `ESR_ELn: 0x...` and `FAR_ELn: 0x...` before.
 //!
 //! In Thumb code the frame pointer is r7 and printed as FP; otherwise it is r11.
 //!
-//! Source: NuttX 4ebc8a7291d (2026-08), `sched/misc/assert.c`, `arch/*/src/common/*_registerdump.c`.
+//! Source: NuttX 4ebc8a7291d (2026-08) and 717bb04cb7c, `sched/misc/assert.c`; 0dccc8ba21e and
+//! 4da300158ce, `arch/arm/src/common/arm_registerdump.c`; 05b71d74fc0,
+//! `arch/risc-v/src/common/riscv_registerdump.c`; 1ce6d267648,
+//! `arch/xtensa/src/common/xtensa_registerdump.c`; aef92e370cd, `arch/arm/src/armv7-m/arm_assert.c`;
+//! 0a6131545a4, `arch/arm64/src/common/arm64_registerdump.c`; 02c329a19dc, `arm64_fatal.c` there.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod arm64;
 pub mod console;
 pub mod lzf;
 
-use super::fault_text::{add_stack, memory_words, pairs, registers, trap_reason};
+use super::fault_text::{add_stack, hex, memory_words, pairs, registers, trap_reason};
 use super::machine::{Family, machine_of, xtensa_by_addresses};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
@@ -28,6 +45,7 @@ use crate::carrier::log_blocks::LogBlocks;
 use crate::carrier::text::{Line, lines};
 use crate::dump::{Dump, Stack, Thread};
 use crate::error::{Fault, Result};
+use crate::reason::Signal;
 
 const NAME: &str = "nuttx-log";
 /// In front of a line of registers.
@@ -38,9 +56,34 @@ const STACK_MARKS: [&str; 2] = ["stack_dump:", "stackdump:"];
 /// NuttX' text crash log.
 pub struct NuttxLog;
 
+/// The first of old registers, whatever is in front.
+const OLD_REGISTERS: &str = "R0: ";
+/// How far before its registers a crash may say that it is one, with its stacks in between.
+const MOST_STACK_LINES: usize = 600;
+/// How fault status words are printed, and what the manual calls them.
+const STATUS: [(&str, &str); 13] = [
+    ("ESR_ELn", "ESR_EL1"),
+    ("FAR_ELn", "FAR_EL1"),
+    ("CFAULTS", "CFSR"),
+    ("HFAULTS", "HFSR"),
+    ("DFAULTS", "DFSR"),
+    ("BFAULTADDR", "BFAR"),
+    ("AFAULTS", "AFSR"),
+    ("CFSR", "CFSR"),
+    ("HFSR", "HFSR"),
+    ("DFSR", "DFSR"),
+    ("BFAR", "BFAR"),
+    ("AFSR", "AFSR"),
+    ("MMFAR", "MMFAR"),
+];
+
 /// The crash texts in a log.
-pub static NUTTX_BLOCKS: LogBlocks =
-    LogBlocks { format: NAME, marks: &REGISTER_MARKS, starts: block_starts, is_title };
+pub static NUTTX_BLOCKS: LogBlocks = LogBlocks {
+    format: NAME,
+    marks: &[REGISTER_MARKS[0], REGISTER_MARKS[1], OLD_REGISTERS],
+    starts: block_starts,
+    is_title,
+};
 
 impl Format for NuttxLog {
     fn name(&self) -> &'static str {
@@ -60,22 +103,32 @@ impl Format for NuttxLog {
         let mut memory = Vec::new();
         let mut texts = Vec::new();
         let mut stack = StackInfo::default();
+        let mut wide = false;
+        let mut status = Vec::new();
         for line in lines(&piece.bytes) {
             let text = line.text.as_str();
-            if let Some(behind) = behind(text, &REGISTER_MARKS) {
-                named.extend(pairs(behind, ':'));
-            } else if let Some(behind) = behind(text, &STACK_MARKS) {
-                memory.extend(memory_words(behind));
-            } else if text.contains("dump_stack") {
-                stack.read(text);
+            if let Some(row) = register_row(text) {
+                wide |= has_wide_pc(text);
+                named.extend(row);
+            } else if let Some(row) = stack_row(text) {
+                memory.push(row);
+            } else if let Some(value) = stack_value(text) {
+                stack.read(text, value);
             } else if is_title(text) {
+                let told = pairs(text, ':').into_iter().filter_map(|(name, value)| {
+                    let known = STATUS.iter().find(|(printed, _)| *printed == name);
+                    let trap = matches!(name.as_str(), "MCAUSE" | "MTVAL").then_some(name);
+                    Some((known.map(|(_, name)| (*name).to_string()).or(trap)?, value))
+                });
+                status.extend(told);
                 texts.push(text.to_string());
             }
         }
-        let family = family(&named).ok_or_else(|| {
+        let family = family(&named, wide).ok_or_else(|| {
             let expected = "registers with PC or EPC";
             in_input(Fault::new(NAME, "registers", 0, expected, format!("{} others", named.len())))
         })?;
+        named.extend(status);
         rename(&mut named, family);
         let mut notes = piece.notes.clone();
         let machine = match family {
@@ -95,10 +148,14 @@ impl Format for NuttxLog {
         thread.stack = stack.bounds();
         thread.name = texts.iter().find_map(|text| task_name(text));
         dump.threads.push(thread);
-        if let Some(reason) = trap_reason(&dump) {
+        if let Some(reason) = trap_reason(&dump).or_else(|| arm64::reason(&dump)) {
             dump.reason = reason;
         } else if let Some(text) = texts.first() {
-            dump.reason.words.clone_from(text);
+            dump.reason.words = text.trim_end_matches(':').to_string();
+            // A fault, which its status words tell more of, and no assertion of the program's.
+            if texts.iter().any(|text| text.contains("PANIC!!!")) {
+                dump.reason.signal = Signal::Segv;
+            }
         }
         dump.texts = texts;
         dump.notes.push(crate::dump::Note::info(
@@ -109,44 +166,124 @@ impl Format for NuttxLog {
 }
 
 /// A block starts at a register line that follows anything but register lines, once a stack or
-/// other lines have been seen.
+/// other lines have been seen; or at the line that says what failed, if the stacks come first.
 fn block_starts(all: &[Line]) -> Vec<usize> {
-    let mut starts = Vec::new();
+    let mut starts: Vec<usize> = Vec::new();
     let mut in_registers = false;
+    let mut stacks_since = None;
     for (index, line) in all.iter().enumerate() {
-        let is_register =
-            behind(&line.text, &REGISTER_MARKS).is_some_and(|text| !pairs(text, ':').is_empty());
+        let is_register = register_row(&line.text).is_some_and(|row| !row.is_empty());
+        let is_stack = stack_row(&line.text).is_some() || stack_value(&line.text).is_some();
         if is_register && !in_registers {
-            starts.push(index);
+            let near = |first: &usize| index.saturating_sub(*first) <= MOST_STACK_LINES;
+            starts.push(stacks_since.filter(near).unwrap_or(index));
         }
         // Lines of other tasks may come between those of a block.
-        let ends = behind(&line.text, &STACK_MARKS).is_some() || line.text.contains("dump_task");
+        let ends = is_stack || line.text.contains("dump_task");
         in_registers = is_register || (in_registers && !ends);
+        if is_register {
+            // The stacks of this crash come behind its registers.
+            stacks_since = None;
+        } else if line.text.contains("Assertion failed") {
+            stacks_since = Some(index);
+        }
     }
     starts
 }
 
 fn is_title(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("assert") || text.contains("panic")
+    let marks = [
+        "panic",
+        "PANIC!!!",
+        "EXCEPTION: ",
+        "CFAULTS: ",
+        "CFSR: ",
+        "(IFSC/DFSC)",
+        "ESR_ELn: ",
+        "FAR_ELn: ",
+    ];
+    text.to_ascii_lowercase().contains("assert") || marks.iter().any(|mark| text.contains(mark))
+}
+
+/// The registers of a line; empty if it is of some other line of theirs.
+fn register_row(text: &str) -> Option<Vec<(String, u64)>> {
+    let (marked, row) = match behind(text, &REGISTER_MARKS) {
+        Some(behind) => (true, behind.trim()),
+        None => (false, text),
+    };
+    // Old: eight registers behind the name of the first.
+    if let Some((first, words)) = row.split_once(": ")
+        && let Some(first) = first.strip_prefix('R').and_then(|n| n.parse::<u64>().ok())
+        && let Some(words) = eight_words(words)
+    {
+        let named = (first..).zip(words).map(|(n, word)| (format!("R{n}"), word));
+        return Some(named.collect());
+    }
+    let old_status = row.starts_with("xPSR: ") || row.starts_with("EXC_RETURN: ");
+    (marked || old_status).then(|| pairs(row, ':'))
+}
+
+/// Eight words of eight digits and nothing else.
+fn eight_words(text: &str) -> Option<Vec<u64>> {
+    let word = |word: &str| hex(word).filter(|_| word.len() == 8);
+    let words: Vec<u64> = text.split_whitespace().map(word).collect::<Option<_>>()?;
+    (words.len() == 8).then_some(words)
+}
+
+fn stack_row(text: &str) -> Option<(u64, Vec<u8>)> {
+    if let Some(behind) = behind(text, &STACK_MARKS) {
+        return memory_words(behind);
+    }
+    let (addr, words) = text.split_once(": ")?;
+    (addr.len() == 8 && hex(addr).is_some() && eight_words(words).is_some())
+        .then(|| memory_words(text))?
+}
+
+/// What a line says of a stack's bounds: `dump_stack: ...`, `up_dumpstate: ...`, or without them.
+fn stack_value(text: &str) -> Option<&str> {
+    let value = match ["dump_stackinfo: ", "dump_stack: ", "dumpstate: "]
+        .iter()
+        .find_map(|mark| text.split_once(mark))
+    {
+        Some((_, value)) => value.trim(),
+        None => text,
+    };
+    let keys = ["sp:", "base:", "size:", "stack base:", "stack size:"];
+    let titles = ["IRQ stack:", "User stack:", "IRQ Stack:", "User Stack:", "Kernel Stack:"];
+    (keys.iter().any(|key| value.starts_with(key)) || titles.contains(&value)).then_some(value)
+}
+
+/// Whether the program counter is printed with more than 32 bits.
+fn has_wide_pc(text: &str) -> bool {
+    let digits = text.split_once("EPC:").map(|(_, value)| value.trim());
+    digits.is_some_and(|digits| digits.bytes().take_while(u8::is_ascii_hexdigit).count() > 8)
 }
 
 fn behind<'a>(text: &'a str, marks: &[&str]) -> Option<&'a str> {
     marks.iter().find_map(|mark| text.split_once(mark)).map(|(_, behind)| behind)
 }
 
-fn family(named: &[(String, u64)]) -> Option<Family> {
+fn family(named: &[(String, u64)], wide: bool) -> Option<Family> {
     let has = |name: &str| named.iter().any(|(n, _)| n == name);
+    // LM32 and MIPS, whose registers are others.
+    let foreign = ["X0", "MFLO", "T8"].iter().any(|name| has(name));
     Some(match () {
+        () if has("ELR") && has("SPSR") => Family::Aarch64,
+        () if has("EPC") && foreign => return None,
+        () if has("EPC") && wide => Family::RiscV64,
         () if has("EPC") => Family::RiscV32,
         () if has("PS") && has("PC") => Family::Xtensa,
         () if has("CPSR") => Family::Arm,
-        () if has("PC") => Family::CortexM,
+        () if has("PC") || has("R15") => Family::CortexM,
         () => return None,
     })
 }
 
 /// ARM's frame pointer is the register that is not printed by its own name.
-fn rename(named: &mut [(String, u64)], family: Family) {
+fn rename(named: &mut Vec<(String, u64)>, family: Family) {
+    if family == Family::Aarch64 {
+        return arm64::rename(named);
+    }
     if !matches!(family, Family::CortexM | Family::Arm) {
         return;
     }
@@ -157,35 +294,52 @@ fn rename(named: &mut [(String, u64)], family: Family) {
 }
 
 fn task_name(text: &str) -> Option<String> {
-    let name = text.split_once("task: ")?.1.split(' ').next()?;
+    // With several CPUs: `task(CPU1): NAME`.
+    let behind = match text.split_once("task(CPU") {
+        Some((_, behind)) => behind.split_once("): ")?.1,
+        None => text.split_once("task: ")?.1,
+    };
+    let name = behind.split(' ').next()?;
     Some(name.trim_matches(',').to_string()).filter(|name| !name.is_empty())
 }
 
+/// The bounds of the user's stack.
 #[derive(Default)]
 struct StackInfo {
-    in_user: bool,
+    /// Of the interrupt's stack the bounds don't count.
+    elsewhere: bool,
     base: Option<u64>,
     size: Option<u64>,
+    /// The last that was printed; up to 9 it stands before the base.
+    sp: Option<u64>,
 }
 
 impl StackInfo {
-    fn read(&mut self, text: &str) {
-        if text.contains("Stack:") {
-            self.in_user = text.contains("User Stack:");
-        }
-        if !self.in_user {
-            return;
-        }
-        let value = |key: &str| text.split_once(key).map(|(_, value)| value.trim().to_string());
-        if let Some(base) = value("base:") {
-            self.base = super::fault_text::hex(&base);
-        } else if let Some(size) = value("size:") {
-            self.size = size.parse().ok();
+    fn read(&mut self, line: &str, text: &str) {
+        let (key, value) = text.rsplit_once(':').unwrap_or((text, ""));
+        let value = value.trim();
+        match key.trim() {
+            "sp" if !self.elsewhere || self.base.is_none() => self.sp = hex(value).or(self.sp),
+            "base" | "stack base" if !self.elsewhere => self.base = hex(value),
+            // Decimal in `dump_stack` and `dump_stackinfo`, not in `arm_dump_stack`.
+            "size" if line.contains("dump_stack") && !line.contains("_dump_stack") => {
+                self.size = value.parse().ok().filter(|_| !self.elsewhere).or(self.size);
+            }
+            "size" | "stack size" if !self.elsewhere => self.size = hex(value),
+            key if key.to_ascii_lowercase().ends_with(" stack") => {
+                self.elsewhere = !key.starts_with("User");
+            }
+            _ => {}
         }
     }
 
+    /// Whether the base is the stack's low end says the stack pointer, which lies in it.
     fn bounds(&self) -> Option<Stack> {
-        let (low, size) = (self.base?, self.size?);
-        Some(Stack { low, high: low.checked_add(size)? })
+        let (base, size) = (self.base?, self.size?);
+        let up = Stack { low: base, high: base.checked_add(size)? };
+        let Some(sp) = self.sp else { return Some(up) };
+        let down = Stack { low: base.checked_sub(size)?, high: base };
+        let holds = |stack: &Stack| stack.low <= sp && sp <= stack.high;
+        [up, down].into_iter().find(holds)
     }
 }

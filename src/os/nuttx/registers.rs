@@ -8,16 +8,18 @@
 //!
 //! Without it, in words:
 //!
-//! | Cortex-M | 0 sp, 1 primask or basepri, 2-9 r4-r11, 10 EXC_RETURN (not on ARMv6-M without protected |
-//! |          | build), with FPU 11-26 s16-s31, maybe the stack limit; then r0-r3 r12 lr pc xpsr, with   |
-//! |          | FPU s0-s15 fpscr                                                                          |
+//! | Cortex-M | 0 sp, 1 primask or basepri, 2-9 r4-r11, 10 EXC_RETURN (not in all builds without        |
+//! |          | protection) or CONTROL and 11 EXC_RETURN, maybe the stack limit, with FPU s16-s31; then r0-r3   |
+//! |          | r12 lr pc xpsr, with FPU s0-s15 fpscr. Or, built to stack the FPU lazily, s0-s31 fpscr before    |
+//! |          | r0 and none behind                                                                        |
 //! | RISC-V   | 0 pc, 1-31 x1-x31, 32 mstatus                                                             |
 //! | Xtensa   | 0 pc, 1 ps, 2-17 a0-a15, 18 sar, 19 exccause, 20 excvaddr, 21 lbeg, 22 lend, 23 lcount    |
 //!
 //! How long the first part is on a Cortex-M says no variable; the words themselves do, where xpsr
 //! and pc can be and sp lies right behind.
 //!
-//! Source: NuttX 7.31 to 12.9, `arch/arm/include/armv{6,7,8}-m/irq*.h`,
+//! Source: NuttX 7.31 to 12.9, `arch/arm/include/armv{6,7,8}-m/irq*.h` (of 2025 too: the stored
+//! versions of `armv7-m/irq_cmnvector.h`, `irq_lazyfpu.h` and `armv6-m/irq.h` were read),
 //! `arch/risc-v/include/irq.h`, `arch/xtensa/include/irq.h`, `arch/*/src/common/*_tcbinfo.c`,
 //! `include/nuttx/sched.h`.
 
@@ -33,7 +35,47 @@ const WHY: &str = "register not saved when the task was switched out";
 /// No such register.
 const NONE: u64 = 0xffff;
 /// What Cortex-M's first part can be long, the usual ones first.
-const FIRST_PARTS: [u64; 6] = [11, 27, 10, 12, 28, 26];
+const FIRST_PARTS: [u64; 8] = [11, 27, 10, 12, 28, 26, 44, 43];
+
+/// How the registers of a Cortex-M are kept.
+#[derive(Debug, PartialEq)]
+struct CortexMLayout {
+    /// The word of r0: what the core stacked.
+    stacked: u64,
+    /// The word of EXC_RETURN.
+    exc_return: Option<u64>,
+    /// The words of s0, s16 and fpscr.
+    floats: Option<[u64; 3]>,
+}
+
+impl CortexMLayout {
+    /// The layout in which a program counter and a status word are where they should be.
+    fn find(
+        word: impl Fn(u64) -> Option<u64>,
+        holds_code: impl Fn(u64) -> bool,
+    ) -> Option<CortexMLayout> {
+        let stacked = FIRST_PARTS.into_iter().find(|first| {
+            let at = |n: u64| word(first.saturating_add(n));
+            let (Some(pc), Some(xpsr)) = (at(6), at(7)) else { return false };
+            let in_task = xpsr & 1 << 24 != 0 && xpsr & 0x1ff == 0;
+            in_task && pc & 1 == 0 && holds_code(pc)
+        })?;
+        let is_exc_return = |index: &u64| word(*index).is_some_and(|word| word >> 8 == 0xff_ffff);
+        let exc_return = match stacked {
+            10 | 26 | 43 => None,
+            // CONTROL or the stack limit is the other one.
+            _ => [10, 11].into_iter().find(is_exc_return),
+        };
+        // An FPU whose registers the core did not stack was not used by the task.
+        let used = exc_return.and_then(&word).is_some_and(|value| value & 0x10 == 0);
+        let floats = match stacked {
+            26..=28 if used => Some([stacked + 8, stacked - 16, stacked + 24]),
+            43 | 44 => Some([stacked - 33, stacked - 17, stacked - 1]),
+            _ => None,
+        };
+        Some(CortexMLayout { stacked, exc_return, floats })
+    }
+}
 
 /// The registers of the task at `at`.
 pub(super) fn saved(
@@ -133,41 +175,33 @@ impl Saved<'_, '_, '_, '_> {
 
     fn cortex_m(&self, registers: &mut Registers) -> Option<()> {
         let sp = self.word(0)?;
-        let first = FIRST_PARTS.into_iter().find(|first| {
-            let at = |n: u64| self.word(first.saturating_add(n));
-            let (Some(pc), Some(xpsr)) = (at(6), at(7)) else { return false };
-            let in_task = xpsr & 1 << 24 != 0 && xpsr & 0x1ff == 0;
-            in_task && pc & 1 == 0 && self.kernel.firmware.holds_code(pc)
-        })?;
+        let holds_code = |pc| self.kernel.firmware.holds_code(pc);
+        let layout = CortexMLayout::find(|index| self.word(index), holds_code)?;
+        let stacked = layout.stacked;
         // What was kept leaves out the word that the core may have padded with.
-        let padding = if self.word(first.checked_add(7)?)? & 1 << 9 != 0 { 4 } else { 0 };
+        let padding = if self.word(stacked.checked_add(7)?)? & 1 << 9 != 0 { 4 } else { 0 };
         registers.set_by_name("sp", sp.checked_add(padding)?);
         for n in 4..12 {
             self.set(registers, n - 2, &format!("r{n}"))?;
         }
-        if first != 10 && first != 26 {
-            self.set(registers, 10, "exc_return")?;
+        if let Some(index) = layout.exc_return {
+            self.set(registers, index, "exc_return")?;
         }
         for (n, name) in (0..).zip(BASIC) {
-            self.set(registers, first.checked_add(n)?, name)?;
+            self.set(registers, stacked.checked_add(n)?, name)?;
         }
+        let Some([low, high, fpscr]) = layout.floats else { return Some(()) };
         let single = |index: u64| Some(self.word(index)? as u32);
         let pair = |index: u64| Some((single(index)?, single(index.checked_add(1)?)?));
-        // An FPU whose registers the core did not stack was not used by the task.
-        let used = registers.by_name("exc_return").is_some_and(|value| value & 0x10 == 0);
-        if first >= 26 && used {
-            for n in 0..8u64 {
-                let low = pair(first.checked_add(8)?.checked_add(2 * n)?);
-                let high = pair(11u64.checked_add(2 * n)?);
-                for (number, value) in [(n, low), (n + 8, high)] {
-                    if let Some((low, high)) = value {
-                        set_pair(registers, number as usize, low, high);
-                    }
+        for n in 0..8u64 {
+            let at = |first: u64| pair(first.checked_add(2 * n)?);
+            for (number, value) in [(n, at(low)), (n + 8, at(high))] {
+                if let Some((low, high)) = value {
+                    set_pair(registers, number as usize, low, high);
                 }
             }
-            self.set(registers, first.checked_add(24)?, "fpscr")?;
         }
-        Some(())
+        self.set(registers, fpscr, "fpscr")
     }
 
     fn riscv(&self, registers: &mut Registers) -> Option<()> {
@@ -191,5 +225,56 @@ impl Saved<'_, '_, '_, '_> {
         registers.set_by_name("windowbase", 0u32);
         registers.set_by_name("windowstart", 1u32);
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PC: u64 = 0x0800_4320;
+
+    /// What a build keeps: words from EXC_RETURN's place on, then what the core stacked.
+    fn find(middle: &[u64], floats_behind: bool) -> Option<CortexMLayout> {
+        let mut words = vec![0x2000_0f00, 0];
+        words.extend(4..12);
+        words.extend(middle);
+        words.extend([0, 1, 2, 3, 12, 0x0800_1235, PC, 0x0100_0000]);
+        if floats_behind {
+            words.extend([0x3f80_0000; 18]);
+        }
+        CortexMLayout::find(|index| words.get(index as usize).copied(), |pc| pc == PC)
+    }
+
+    fn layout(
+        stacked: u64,
+        exc_return: Option<u64>,
+        floats: Option<[u64; 3]>,
+    ) -> Option<CortexMLayout> {
+        Some(CortexMLayout { stacked, exc_return, floats })
+    }
+
+    #[test]
+    fn every_build_that_keeps_registers_of_a_cortex_m_is_told_by_them() {
+        let (basic, extended) = (0xffff_fff9, 0xffff_ffe9);
+        let singles = |count: usize| vec![0x4000_0000; count];
+        let with = |head: &[u64], count: usize| [head, &singles(count)].concat();
+        // ARMv6-M and ARMv7-M, with and without EXC_RETURN.
+        assert_eq!(find(&[], false), layout(10, None, None));
+        assert_eq!(find(&[basic], false), layout(11, Some(10), None));
+        // Protected ARMv6-M keeps CONTROL before it, ARMv8-M the stack limit behind it.
+        assert_eq!(find(&[3, basic], false), layout(12, Some(11), None));
+        assert_eq!(find(&[basic, 0x2000_0800], false), layout(12, Some(10), None));
+        // An FPU, used by the task and not.
+        let floats = Some([35, 11, 51]);
+        assert_eq!(find(&with(&[extended], 16), true), layout(27, Some(10), floats));
+        assert_eq!(find(&with(&[basic], 16), true), layout(27, Some(10), None));
+        let floats = Some([36, 12, 52]);
+        let limited = with(&[extended, 0x2000_0800], 16);
+        assert_eq!(find(&limited, true), layout(28, Some(10), floats));
+        // Stacked lazily by the core: the kernel keeps s0-s31 and fpscr itself.
+        assert_eq!(find(&with(&[], 33), false), layout(43, None, Some([10, 26, 42])));
+        assert_eq!(find(&with(&[basic], 33), false), layout(44, Some(10), Some([11, 27, 43])));
+        assert_eq!(find(&singles(50), false), None);
     }
 }
