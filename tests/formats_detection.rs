@@ -86,6 +86,7 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("mongoose json", made::mongoose(&ram).into(), "mongoose-os"),
         ("cm-backtrace text", made::CM_BACKTRACE.into(), "cm-backtrace"),
         ("mbed text", made::MBED.into(), "mbed-fault"),
+        ("duet report", made::DUET.into(), "duet"),
         ("esp-panic riscv", made::ESP_RISCV.into(), "esp-panic"),
         ("esp-panic xtensa", made::ESP_XTENSA.into(), "esp-panic"),
         ("esp8266 text", made::ESP8266.into(), "esp8266"),

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod cm_backtrace;
 pub mod crash_catcher;
+pub mod duet;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
@@ -106,6 +107,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &px4_log::Px4Log,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
+    &duet::Duet,
     &sifli::Sifli,
     &pebble::Pebble,
     &mynewt::Mynewt,
