@@ -113,8 +113,9 @@ impl Ram {
         self.bytes[18] = segments.len() as u8;
     }
 
-    fn task(&mut self, id: u16, time: u64) {
-        let record = [&[0xda, 0xda], &id.to_le_bytes()[..], &[0; 4], &time.to_le_bytes()].concat();
+    fn task(&mut self, id: u16, time: u64, padded: bool) {
+        let pad = if padded { &[0; 4][..] } else { &[] };
+        let record = [&[0xda, 0xda], &id.to_le_bytes()[..], pad, &time.to_le_bytes()].concat();
         self.put(&record);
     }
 
@@ -236,15 +237,18 @@ fn a_dump_of_the_system_has_registers_and_memory_out_of_many_areas() {
 #[test]
 fn a_dump_of_one_task_has_its_memory_and_no_registers() {
     let data = program(0x400, 7);
-    let mut ram = Ram::new(4, 2);
-    ram.ask(&[(0x2000_8000, 0x400)]);
-    ram.task(5, 123_456);
-    ram.memory(0x2000_8000, &data);
-    let opened = open(ram.end());
-    assert!(opened.dump.threads.is_empty());
-    assert_eq!(opened.dump.memory.bytes(0x2000_8000, 0x400).as_deref(), Some(&data[..]));
-    let task = ("task".to_string(), "5, dumped at 123456".to_string());
-    assert!(opened.dump.identity.facts.contains(&task), "{:?}", opened.dump.identity.facts);
+    // Early releases did not pad the record of the task.
+    for padded in [true, false] {
+        let mut ram = Ram::new(4, 2);
+        ram.ask(&[(0x2000_8000, 0x400)]);
+        ram.task(5, 123_456, padded);
+        ram.memory(0x2000_8000, &data);
+        let opened = open(ram.end());
+        assert!(opened.dump.threads.is_empty());
+        assert_eq!(opened.dump.memory.bytes(0x2000_8000, 0x400).as_deref(), Some(&data[..]));
+        let task = ("task".to_string(), "5, dumped at 123456".to_string());
+        assert!(opened.dump.identity.facts.contains(&task), "{:?}", opened.dump.identity.facts);
+    }
 }
 
 #[test]

@@ -12,19 +12,20 @@
 //! |  20 |    4 | address of the next area, or 0                              |
 //!
 //! Then records up to what is in use: `0xab 0xba` register id (u16), value; `0xda 0xda` task (u16), 4
-//! bytes, time (u64); or data: address, length when packed and plain (u16 both), LZSS, padded to 4
+//! bytes of zeros (not in early releases), time (u64); or data: address, length when packed and plain (u16 both), LZSS, padded to 4
 //! with 0x55. LZSS: bits from the top; 1 and a byte, or 0, a place in a ring of 64 bytes (6 bits)
 //! and a length less 2 (4 bits). The ring starts out with blanks and is written from 47 on.
 //!
 //! Register ids are those of DCRSR, as in Humility's core files.
 //!
-//! Source: oxidecomputer/humpty 045856f and, for the first release, 5484ecb, `src/lib.rs`; crate lzss 0.9, whose output the decoder
-//! was checked with. No real areas are among the samples.
+//! Source: oxidecomputer/humpty 045856f and, for the first release, 5484ecb, `src/lib.rs`; crate lzss
+//! 0.9, whose output the decoder was checked with. No real areas are among the samples.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
 use super::super::{Context, Format, add_region, find_heads, in_input};
+use super::OneTask;
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
 use crate::dump::{Dump, Thread};
@@ -163,10 +164,8 @@ fn read_area(
             let id = ahead.u16("register id")?;
             set_register(cpu, id, ahead.u32("register value")?);
         } else if tag == TASK.as_slice() {
-            let id = ahead.u16("task")?;
-            ahead.skip("task padding", 4)?;
-            let time = ahead.u64("task time")?;
-            dump.identity.facts.push(("task".into(), format!("{id}, dumped at {time}")));
+            let task = OneTask::read(&mut ahead)?;
+            dump.identity.facts.push(("task".into(), task.to_string()));
         } else if tag.iter().all(|byte| *byte == PAD) {
             cursor.skip("padding", 4)?;
             continue;
