@@ -1,10 +1,14 @@
 //! Humility's cores written here as its `dump` function writes them, with a kernel and tasks of our
-//! own in the archive: a dump of one task, which the three shipped ones are not.
+//! own in the archive: a dump of one task, which the three shipped ones are not; and the gateway's
+//! dumps, which have no archive.
 
+#[path = "support/zip.rs"]
+mod packed;
 #[path = "support/formats.rs"]
 mod support;
 
 use coroner::open::{Opened, Options};
+use packed::zip;
 use support::{open_bytes, try_all_prefixes, try_bit_flips};
 
 const TABLE: u32 = 0x2000_0400;
@@ -49,25 +53,6 @@ fn program(addr: u32, symbol: Option<(&str, u32, u32)>) -> Vec<u8> {
     let segment = words(&[1, code_at, addr, addr, len, len, 5, 4]);
     let header = elf_header(2, 1, sections_at, 4);
     [header, segment, code, symbols, strings, sections.concat()].concat()
-}
-
-/// A zip whose files are stored as they are.
-fn zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let (mut data, mut directory) = (Vec::new(), Vec::new());
-    for (name, bytes) in files {
-        let offset = data.len() as u32;
-        let len = bytes.len() as u32;
-        let sizes = [words(&[0, len, len]), half_words(&[name.len() as u16, 0])].concat();
-        let local = [b"PK\x03\x04".to_vec(), half_words(&[20, 0, 0, 0, 0]), sizes.clone()];
-        data.extend([local.concat(), name.clone().into_bytes(), bytes.clone()].concat());
-        let entry = [b"PK\x01\x02".to_vec(), half_words(&[20, 20, 0, 0, 0, 0]), sizes].concat();
-        let more = [half_words(&[0, 0, 0, 0, 0]), words(&[offset])].concat();
-        directory.extend([entry, more, name.clone().into_bytes()].concat());
-    }
-    let count = files.len() as u16;
-    let place = words(&[directory.len() as u32, data.len() as u32]);
-    let end = [b"PK\x05\x06".to_vec(), half_words(&[0, 0, count, count]), place, vec![0, 0]];
-    [data, directory, end.concat()].concat()
 }
 
 fn archive() -> Vec<u8> {
@@ -181,9 +166,56 @@ fn a_dump_of_the_system_has_all_tasks_and_the_cpu() {
     );
 }
 
+/// What the gateway saves: pieces of memory by their addresses, and what it knows of them.
+fn dry(memory: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let info = r#"{"format": 1, "task_index": 1, "crash_time": 4567, "board_name": "grapefruit-a",
+        "git_commit": "00bce143d663", "archive_id": "0123456789abcdef", "fw_version": "1.0.31"}"#;
+    let mut files = vec![("dump.json".to_string(), info.as_bytes().to_vec())];
+    files.extend(memory.iter().map(|(addr, bytes)| (format!("0x{addr:08x}.bin"), bytes.clone())));
+    zip(&files)
+}
+
+fn dry_task() -> Vec<u8> {
+    dry(&[(STACK + 0x1000, frame(1)), (TABLE + TASK_LEN, saved(1)), (0x2001_0000, vec![7; 512])])
+}
+
+#[test]
+fn a_dump_of_the_gateway_has_its_task_without_any_elf_file() {
+    let opened = open(dry_task());
+    assert_eq!(opened.dump.format, "Hubris task dump");
+    let thread = opened.dump.crashed().expect("the task");
+    assert_eq!(thread.control_block, Some((TABLE + TASK_LEN).into()));
+    assert_eq!(thread.registers.pc(), Some(0x0801_1122));
+    assert_eq!(thread.registers.by_name("r7"), Some(0x1_0007));
+    assert_eq!(opened.dump.memory.bytes(0x2001_0000, 512).as_deref(), Some(&[7; 512][..]));
+    let facts = [
+        ("task", "1, dumped at 4567"),
+        ("board", "grapefruit-a"),
+        ("git", "00bce143d663"),
+        ("image id", "0123456789abcdef"),
+        ("version", "1.0.31"),
+    ];
+    let wanted = facts.map(|(name, value)| (name.to_string(), value.to_string()));
+    assert_eq!(opened.dump.identity.facts, wanted);
+    assert!(opened.dump.notes.is_empty(), "{:?}", opened.dump.notes);
+}
+
+#[test]
+fn a_dump_of_the_gateway_without_the_kernel_s_entry_is_memory_alone() {
+    let opened = open(dry(&[(STACK + 0x1000, frame(1))]));
+    assert!(opened.dump.threads.is_empty());
+    let notes = &opened.dump.notes;
+    assert!(notes.iter().any(|note| note.words.contains("memory only")), "{notes:?}");
+    let nothing = open_bytes("hubris.dry.0", dry(&[]), &Options::default());
+    let error = nothing.map(|_| ()).expect_err("there is no memory").to_string();
+    assert!(error.contains("0xADDRESS.bin"), "{error}");
+}
+
 #[test]
 fn damaged_cores_are_refused_or_read_never_more() {
     let file = one_task(1, true);
     try_all_prefixes("hubris.core.0", &file, &Options::default());
     try_bit_flips("hubris.core.0", &file, &Options::default());
+    try_all_prefixes("hubris.dry.0", &dry_task(), &Options::default());
+    try_bit_flips("hubris.dry.0", &dry_task(), &Options::default());
 }

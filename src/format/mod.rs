@@ -97,6 +97,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &capture::Capture,
     &hubris::Hubris,
     &hubris::areas::HubrisAreas,
+    &hubris::dry::HubrisDry,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,

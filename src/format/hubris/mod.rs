@@ -12,7 +12,8 @@
 //! read-only.
 //!
 //! All are owned by "Oxide Computer Company". `archive.rs` reads the zip, `tasks.rs` the kernel's
-//! table of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
+//! table of tasks, `areas.rs` the areas in RAM that a device without Humility leaves, `dry.rs` dumps of
+//! one task without the archive.
 //!
 //! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs` (`dump`, `dump_segments`),
 //! `humility-arch-arm/src/lib.rs` 04cc5c4; oxidecomputer/humpty, `src/lib.rs` (`DumpTask`). Seen in 3
@@ -22,6 +23,7 @@
 
 mod archive;
 pub mod areas;
+pub mod dry;
 mod tasks;
 
 use super::elf::{self, CoreFile};

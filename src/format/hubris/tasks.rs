@@ -102,7 +102,8 @@ fn owner(dump: &Dump, pc: u64) -> Option<String> {
     holding.next().map(|(name, _)| name.to_string())
 }
 
-fn task(dump: &Dump, addr: u64) -> Option<Thread> {
+/// The task whose entry in the kernel's table is at `addr`; `None` if that is not in the dump.
+pub(super) fn task(dump: &Dump, addr: u64) -> Option<Thread> {
     let word = |n: u64| dump.memory.u32_le(addr.checked_add(n.checked_mul(4)?)?);
     let exc_return = ExcReturn(word(EXC_RETURN_WORD)?);
     let psp = word(PSP_WORD)?;
