@@ -7,8 +7,9 @@
 //! known; but the entry begins with the saved state, whose psp is in the task's memory and whose
 //! exc_return has a form of its own.
 //!
-//! Source: oxidecomputer/humility, `cmd/hydrate/src/lib.rs` (the one with `DryCore`). No such dump
-//! is among the samples.
+//! Source: oxidecomputer/humility d27a127, `cmd/hydrate/src/lib.rs`, and management-gateway-service
+//! e8d72c0, `gateway-sp-comms/src/single_sp.rs` (`task_dump_read`: pieces that follow each other become
+//! one). No such dump is among the samples.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
