@@ -130,6 +130,7 @@ impl Format for Memfault {
         let registers: Vec<&Block> =
             blocks.iter().filter(|block| block.kind == block::REGISTERS).collect();
         add_cores(&registers, family, &mut dump);
+        doubt_chip(&mut dump, context);
         if matches!(family, Family::Xtensa | Family::RiscV32)
             && dump.reason.evidence.first().is_some_and(|word| word.value == HARD_FAULT)
             && let Some(mut trap) = trap_reason(&dump)
@@ -177,6 +178,23 @@ fn add_cores(blocks: &[&Block], family: Family, dump: &mut Dump) {
     }
     if let Some(first) = dump.threads.first_mut() {
         first.crashed = true;
+    }
+}
+
+/// ESP32 is also what the SDK calls a chip that it does not know: the addresses of its code tell
+/// it. A pc that lies nowhere tells nothing, it may be why the device crashed.
+fn doubt_chip(dump: &mut Dump, context: &Context<'_>) {
+    let Some(chip) = dump.chip.clone().filter(|chip| chip.name == "esp32") else { return };
+    let Some(pc) = dump.crashed().and_then(|thread| thread.registers.pc()) else { return };
+    let holds = |name: &&str| context.targets.chip(name).is_ok_and(|c| c.memory_at(pc).is_some());
+    if chip.memory_at(pc).is_none()
+        && context.target.is_none()
+        && let Some(other) = ["esp32s2", "esp32s3"].into_iter().find(holds)
+    {
+        dump.notes.push(Note::doubt(format!(
+            "{NAME}: the dump is of an esp32, but its code at {pc:#x} is where an {other} has some: \
+             --target names the chip"
+        )));
     }
 }
 
