@@ -230,6 +230,9 @@ fn an_error_without_a_fault_has_its_place_and_no_registers() {
     assert!(opened.dump.texts.iter().any(|text| text.contains("tank.cpp+110")));
     says(&opened, "pc is where the call of mbed_error() would have returned to");
 
+    let first_release = assertion().end().replace("Location:", "Error Location:");
+    assert_eq!(crashed(&open(&first_release)).registers.pc(), Some(0x0801_5d0c));
+
     let mut console = assertion();
     console.stack("PSP", 0x2000_a354, &(0..48).collect::<Vec<u32>>());
     let opened = open(&console.end());

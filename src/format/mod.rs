@@ -108,6 +108,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &px4_log::Px4Log,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
+    &mbed::crash_data::MbedCrashData,
     &duet::Duet,
     &sifli::Sifli,
     &pebble::Pebble,

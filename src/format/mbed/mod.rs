@@ -24,6 +24,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod crash_data;
 mod report;
 
 use super::fault_text::{add_stack, registers};

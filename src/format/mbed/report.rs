@@ -101,7 +101,9 @@ impl Report {
         } else if let Some(message) = text.strip_prefix("Error Message:") {
             self.message = Some(message.trim().to_string());
             self.texts.push(text.to_string());
-        } else if let Some(location) = text.strip_prefix("Location:") {
+        } else if let Some(location) =
+            text.strip_prefix("Location:").or(text.strip_prefix("Error Location:"))
+        {
             self.location = location.split_whitespace().next().and_then(hex);
             self.texts.push(text.to_string());
         } else if text.starts_with("Error ") || text.starts_with("File:") {
