@@ -180,7 +180,7 @@ fn stacks_and_threads_are_read_where_they_are_printed() {
 
 #[test]
 fn the_thread_has_its_name_in_every_release() {
-    // 5.9 to 5.13 print two blanks, or none and no name, later ones one blank.
+    // Older releases print two blanks, or no name at all, later ones one blank.
     for (printed, name) in [("main ", Some("main")), ("main", Some("main")), ("<unnamed>", None)] {
         let mut console = Console::default();
         console.fault("UsageFault", &registers(0x2000_2ed0), &STATUS, ["Thread", "User", "PSP"]);

@@ -4,7 +4,7 @@
 //! | word | field, LE                                                                  |
 //! |    0 | r0-r12, SP, LR, PC, xPSR, PSP, MSP, EXC_RETURN, CONTROL of the last fault    |
 //! |   32 | error status, below zero: 0x80 (0xa0 of the firmware's own), module, code   |
-//! |   33 | location; since 5.14, of a fault its PC                                    |
+//! |   33 | location; since late 2019, of a fault its PC                               |
 //! |   34 | value                                                                      |
 //! |   35 | thread, its entry, stack's size, stack's address, stack pointer            |
 //! |   40 | if the build keeps it: file name (16 bytes unless configured), line        |

@@ -11,16 +11,17 @@
 //! location, maybe file, value, the current thread. The location of an error is where `mbed_error()`
 //! would have returned to, and the thread's SP is one of the error handler's own variables.
 //!
-//! With `platform.stack-dump-enabled` (since 5.14) a stack follows the thread that it is of: `Stack
-//! Dump: PSP`, rows `0xADDR:0xWORD 0xWORD ` of eight words; one word may be behind the stack. With
-//! `platform.error-all-threads-info` the other threads are listed: `NAME  State: 0x53 Entry: 0x.. Stack
-//! Size: 0x.. Mem: 0x.. SP: 0x..`. RTX saves, from that SP on, s16-s31 if the FPU was in use, r4-r11, and
-//! the exception frame; which of both it is, is told by the frame's words.
+//! With `platform.stack-dump-enabled` (since pull request 11332, late in 2019) a stack follows the
+//! thread that it is of: `Stack Dump: PSP`, rows `0xADDR:0xWORD 0xWORD ` of eight words; one word may
+//! be behind the stack. With `platform.error-all-threads-info` the other threads are listed: `NAME
+//! State: 0x53 Entry: 0x.. Stack Size: 0x.. Mem: 0x.. SP: 0x..`. RTX saves, from that SP on, s16-s31 if
+//! the FPU was in use, r4-r11, and the exception frame; which of both it is, is told by the frame's
+//! words.
 //!
-//! Source: mbed-os 5.9 to 6.17, `platform/source/TARGET_CORTEX_M/mbed_fault_handler.c` and
+//! Source: ARMmbed/mbed-os, `platform/source/TARGET_CORTEX_M/mbed_fault_handler.c` and
 //! `TOOLCHAIN_GCC/except.S` 03ce919, `platform/source/mbed_error.c` b6fb68e and 0da589e (which prints
-//! stacks), RTX's `irq_cm4f.S` and `rtx_os.h`. Published reports of K64F, LPC1768 and nRF52840 boards
-//! agree with it.
+//! stacks), the same of mbed-ce 7d17b79, and those of before 5.9; RTX's `irq_cm4f.S` and `rtx_os.h`.
+//! Published reports of K64F, LPC1768 and nRF52840 boards, all without stacks, agree with it.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
