@@ -1,9 +1,8 @@
-//! Where bytes come from: files (memory mapped), folders and archives of them, standard input.
+//! Where bytes come from: files (memory mapped), standard input.
 //!
 //! The only room of the host program with `unsafe` in it.
 
-use crate::archive::{self, Contents};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use memmap2::Mmap;
 use std::fs::File;
@@ -19,102 +18,6 @@ pub struct Input {
     pub bytes: Bytes,
     /// The device address of the first byte, where the name says it: `ram@0x20000000.bin`.
     pub addr: Option<u64>,
-}
-
-/// Folders and archives hold a handful of images and a log; one with more was named by mistake.
-const MOST_FILES: usize = 64;
-/// An archive in an archive in an archive is enough.
-const DEEPEST: usize = 3;
-
-/// All that the user's paths lead to.
-#[derive(Debug, Default)]
-pub struct Inputs {
-    /// What may be dumps or parts of one.
-    pub dumps: Vec<Input>,
-    /// ELF files of programs that lay beside them in a folder or an archive.
-    pub programs: Vec<Input>,
-    /// What could not be taken out of an archive, with the archive's name.
-    pub faults: Vec<(String, Fault)>,
-}
-
-impl Inputs {
-    /// Adds what is at `path`: a file, all files of a folder or an archive, by name. `FILE@ADDR`
-    /// and `FILE:ADDR` say the address of an image whose name does not.
-    ///
-    /// # Errors
-    /// As [`Input::open`]; [`Error::Usage`] for a folder or an archive that is empty or holds very
-    /// many files.
-    pub fn add(&mut self, path: &Path, map: bool) -> Result<()> {
-        if let Some((file, addr)) = with_address(path) {
-            self.dumps.push(Input { addr: Some(addr), ..Input::open(&file, map)? });
-            return Ok(());
-        }
-        if !path.is_dir() {
-            let input = Input::open(path, map)?;
-            return match archive::contents(&input.bytes) {
-                Some(contents) => self.add_archive(&input.name, contents, DEEPEST),
-                None => {
-                    self.dumps.push(input);
-                    Ok(())
-                }
-            };
-        }
-        let io = |e| Error::io(path, e);
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let entry = entry.map_err(io)?.path();
-            if entry.is_file() {
-                files.push(entry);
-            }
-        }
-        check_count(&path.display().to_string(), "folder", files.len())?;
-        files.sort();
-        for file in files {
-            self.add_one(Input::open(&file, map)?, DEEPEST)?;
-        }
-        Ok(())
-    }
-
-    fn add_archive(&mut self, name: &str, contents: Contents, deepest: usize) -> Result<()> {
-        let Contents { files, faults } = contents;
-        if faults.is_empty() || !files.is_empty() {
-            check_count(name, "archive", files.len())?;
-        }
-        self.faults.extend(faults.into_iter().map(|fault| (name.to_string(), fault)));
-        for (file, bytes) in files {
-            let addr = address_in_name(Path::new(&file), bytes.len() as u64);
-            self.add_one(Input { name: format!("{name}/{file}"), bytes, addr }, deepest - 1)?;
-        }
-        Ok(())
-    }
-
-    /// Adds one of several files that lie together.
-    fn add_one(&mut self, input: Input, deepest: usize) -> Result<()> {
-        if input.bytes.is_empty() {
-            return Ok(());
-        }
-        if is_program(&input.bytes) {
-            self.programs.push(input);
-        } else if let Some(contents) =
-            Some(&input).filter(|_| deepest > 0).and_then(|input| archive::contents(&input.bytes))
-        {
-            self.add_archive(&input.name, contents, deepest)?;
-        } else {
-            self.dumps.push(input);
-        }
-        Ok(())
-    }
-}
-
-fn check_count(name: &str, what: &str, count: usize) -> Result<()> {
-    if (1..=MOST_FILES).contains(&count) {
-        return Ok(());
-    }
-    let article = if what == "archive" { "an" } else { "a" };
-    Err(Error::Usage(format!(
-        "{name}: {article} {what} with {count} files; expected one with the files of one crash (at most \
-         {MOST_FILES})"
-    )))
 }
 
 impl Input {
@@ -149,12 +52,12 @@ impl Input {
 }
 
 /// An ELF file of type `ET_EXEC` or `ET_DYN`.
-fn is_program(bytes: &[u8]) -> bool {
+pub(crate) fn is_program(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && matches!(bytes.get(16), Some(2 | 3))
 }
 
 /// Splits `FILE@0x20000000` and `FILE:0x20000000`, unless a file of the whole name is there.
-fn with_address(path: &Path) -> Option<(PathBuf, u64)> {
+pub(crate) fn with_address(path: &Path) -> Option<(PathBuf, u64)> {
     let text = path.to_str()?;
     let (file, addr) = text.rsplit_once(['@', ':'])?;
     let addr = u64::from_str_radix(addr.strip_prefix("0x")?, 16).ok()?;
@@ -164,7 +67,7 @@ fn with_address(path: &Path) -> Option<(PathBuf, u64)> {
 /// The address that the name of a raw image tells: `ram@0x20000000.bin`, `ram_20000000.bin`,
 /// `mem-20000000-20010000.bin`. Digits without `0x` must be eight, end in 00 (no date does) and,
 /// where a second such number follows, be as far from it as the file is long.
-fn address_in_name(path: &Path, len: u64) -> Option<u64> {
+pub(crate) fn address_in_name(path: &Path, len: u64) -> Option<u64> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if !matches!(extension.to_ascii_lowercase().as_str(), "bin" | "raw" | "img" | "dat" | "") {
         return None;

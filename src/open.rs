@@ -13,6 +13,7 @@ mod elf_hint;
 mod elf_index;
 mod elsewhere;
 mod firmware;
+mod inputs;
 mod slide;
 
 pub use dig::{CARRIERS, Candidate};
@@ -25,9 +26,10 @@ use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::format::Context;
 use crate::format::parts::assemble as parts;
-use crate::input::{Input, Inputs};
+use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
+use inputs::Inputs;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -74,6 +74,8 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let stream = machine.usual();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/demo/dump.core");
     let demo = std::fs::read(demo).expect("part of the project");
+    let mbed_error = made::MBED.find("++ MbedOS Error").map(|at| &made::MBED[at..]);
+    let mbed_error = mbed_error.expect("it follows the fault");
     let ram: Vec<u8> = (0..0x2000u32).flat_map(|n| (n / 4 * 7).to_le_bytes()).collect();
     vec![
         ("zephyr stream", stream.bytes(), "zephyr"),
@@ -86,6 +88,8 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("mongoose json", made::mongoose(&ram).into(), "mongoose-os"),
         ("cm-backtrace text", made::CM_BACKTRACE.into(), "cm-backtrace"),
         ("mbed text", made::MBED.into(), "mbed-fault"),
+        ("mbed error text", mbed_error.into(), "mbed-fault"),
+        ("duet report", made::DUET.into(), "duet"),
         ("esp-panic riscv", made::ESP_RISCV.into(), "esp-panic"),
         ("esp-panic xtensa", made::ESP_XTENSA.into(), "esp-panic"),
         ("esp8266 text", made::ESP8266.into(), "esp8266"),

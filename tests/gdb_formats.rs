@@ -7,6 +7,7 @@ mod gdb;
 mod serve;
 mod support;
 
+use coroner::open::Options;
 use serve::Server;
 use support::fixtures;
 
@@ -141,6 +142,48 @@ fn one_crash_has_the_same_frames_in_gdb_from_every_format() {
         let faults = shown.contains("= 0x8200\n") && shown.contains("= 0x90000000\n");
         assert_eq!(faults, WITH_FAULTS.contains(&names[0]), "{what}: fault words in\n{shown}");
     }
+}
+
+/// The crash of the Memfault sample as Mbed OS prints it if its build prints stacks.
+fn as_mbed_text(sample: &[u8]) -> String {
+    let opened = support::open_bytes(sample.to_vec(), &Options::default()).expect("a sample");
+    let crashed = opened.dump.crashed().expect("it crashed");
+    let value = |name: &str| crashed.registers.by_name(name).expect("Memfault saves it");
+    let mut text = "++ MbedOS Fault Handler ++\n\nFaultType: HardFault\n\nContext:".to_string();
+    let names = (0..13).map(|n| (format!("R{n}"), format!("r{n}")));
+    let others = [("SP", "sp"), ("LR", "lr"), ("PC", "pc"), ("xPSR", "xpsr")];
+    let others = others.map(|(printed, name)| (printed.to_string(), name.to_string()));
+    for (printed, name) in names.chain(others) {
+        text += &format!("\n{printed:<5}: {:08X}", value(&name));
+    }
+    text += "\nMode : Thread\nPriv : Privileged\nStack: MSP\n\n-- MbedOS Fault Handler --\n\n\n";
+    text +=
+        "++ MbedOS Error Info ++\nError Status: 0x80FF013D Code: 317 Module: 255\nStack Dump: PSP";
+    let mut addr = value("sp");
+    while opened.dump.memory.u32_le(addr).is_some() {
+        text += &format!("\n0x{addr:08X}:");
+        let row = (0..8).map_while(|n| opened.dump.memory.u32_le(addr + n * 4));
+        row.for_each(|word| text += &format!("0x{word:08X} "));
+        addr += 32;
+    }
+    text + "\n-- MbedOS Error Info --\n"
+}
+
+#[test]
+fn the_same_crash_has_its_frames_from_an_mbed_text_with_its_stack() {
+    let Some(folder) = fixtures() else { return };
+    let Some(gdb) = gdb::gdbs().into_iter().next() else { return };
+    let folder = folder.join("qemu-m4-fault");
+    let sample = std::fs::read(folder.join("dumps/memfault-v2.core")).expect("a sample");
+    let log = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("mbed-with-stack.log");
+    std::fs::write(&log, as_mbed_text(&sample)).expect("a place for temporary files");
+    let elf = folder.join("fx.elf");
+    let paths = [log.to_str(), Some("--elf"), elf.to_str()].map(|path| path.expect("a plain path"));
+    let server = Server::start(&paths);
+    let file = format!("file {}", elf.display());
+    let shown = gdb::run(&gdb, 30, &[&file, &server.target_remote(), "bt", "p/x $sp"]);
+    assert_eq!(functions(&shown)[..6], FRAMES, "{shown}");
+    assert!(shown.contains("= 0x20001fa0\n"), "{shown}");
 }
 
 /// A dump, its ELF file, and its functions from the innermost on (the ends of their names).

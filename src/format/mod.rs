@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod cm_backtrace;
 pub mod crash_catcher;
+pub mod duet;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
@@ -99,6 +100,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &capture::Capture,
     &hubris::Hubris,
     &hubris::areas::HubrisAreas,
+    &hubris::dry::HubrisDry,
     &elf_core::ElfCore,
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
@@ -111,6 +113,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
+    &mbed::crash_data::MbedCrashData,
+    &duet::Duet,
     &sifli::Sifli,
     &pebble::Pebble,
     &mynewt::Mynewt,

@@ -6,10 +6,13 @@
 //! |   8 |      | records: type (1 byte), nothing (1), length (2), address (4), data |
 //!
 //! Records: 3 registers (Cortex-M: r0-r12 sp lr pc xpsr, sp as it was before the exception);
-//! 1 SHA-256 of the running image; 2 memory, long areas in pieces of at most 0xfffc bytes.
+//! 1 SHA-256 of the running image; 2 memory, long areas in pieces of at most 0xfffc bytes, or of
+//! 0x8000, of which the last may then reach beyond the area. The oldest releases wrote one record of
+//! all RAM, and of more than 64 KB only what the length's 16 bits left over.
 //!
-//! Source: apache/mynewt-core d919ff517, `sys/coredump/src/coredump.c`,
-//! `kernel/os/src/arch/*/os_fault.c`. Written from the producer's source.
+//! Source: apache/mynewt-core d919ff517, b6cc4bb and 0b3ca00 (the oldest),
+//! `sys/coredump/src/coredump.c`; `kernel/os/src/arch/*/os_fault.c`, cortex_m4's 0a87469. Written
+//! from the producer's source.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

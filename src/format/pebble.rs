@@ -11,10 +11,21 @@
 //!
 //! Chunks: 1 memory at 0x20000000 (old); 2 a thread (89 bytes: name, id, whether it ran, r0-r12
 //! sp lr pc xpsr); 3 msp, psp, primask, basepri, faultmask, control; 4 address and memory. In a
-//! flash partition a header of 9 or more bytes comes first; the dump is found behind it.
+//! flash partition a header of 9 or more bytes comes first; the dump is found behind it. Core 0 is
+//! the watch's own; 1 is its Bluetooth controller (a Cortex-M0), whose dumps the watch fetches and
+//! stores in the same format with the controller's build id and one thread.
 //!
-//! Source: coredevices/PebbleOS eb194795d (2026-08), `include/pebbleos/core_dump_structs.h`,
-//! `src/fw/kernel/core_dump.c`. The sample was cross-checked with its `tools/readcore.py`.
+//! The dump is made by the NMI, which firmware pends. So the registers of the running thread are
+//! those at the NMI's entry: pc is `NMI_Handler`, lr an EXC_RETURN, sp where the frame of the code
+//! that pended it lies. If that code was a handler (a fault's, say), the handler's registers are
+//! those of an extra thread called `ISR`, and the running thread has what the core stacked when it
+//! was interrupted; its r4-r11, which nobody saved, read 0xa5a5a5a5, and its sp is 72 bytes too low
+//! if it had used an FPU.
+//!
+//! Source: coredevices/PebbleOS eb194795d (2026-08) and 41f5529, `include/pebbleos/core_dump_structs.h`,
+//! `src/fw/kernel/core_dump.c` (`prv_thread_info_cb`, `NMI_Handler`, `core_dump_handler_c`); google/pebble
+//! 913fa41, the same file and `src/fw/drivers/bluetooth/.../core_dump.c`: version 1 is the only one. The
+//! sample was cross-checked with `tools/readcore.py`.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -36,6 +47,10 @@ const VERSION: u32 = 1;
 const OLD_RAM_ADDR: u64 = 0x2000_0000;
 const END_KEY: u32 = 0xffff_ffff;
 const HEADER_LEN: u64 = 92;
+/// What a register holds of which the device could not save a value.
+const FILLER: u64 = 0xa5a5_a5a5;
+/// The thread that stands for the handler in which the dump was asked for.
+const HANDLER_THREAD: &str = "ISR";
 
 /// PebbleOS core dumps.
 pub struct Pebble;
@@ -122,7 +137,8 @@ fn is_head(bytes: &[u8]) -> bool {
 
 fn read_header(cursor: &mut Cursor, dump: &mut Dump) -> Result<(), Fault> {
     cursor.skip("magic", 4)?;
-    let version = cursor.u32("version")? >> 8;
+    let word = cursor.u32("version")?;
+    let (core, version) = (word & 0xff, word >> 8);
     if version != VERSION {
         return Err(Fault::new(NAME, "version", 5, "1", version.to_string()));
     }
@@ -130,6 +146,11 @@ fn read_header(cursor: &mut Cursor, dump: &mut Dump) -> Result<(), Fault> {
     let serial = text_until_nul(&cursor.take("serial number", 16)?);
     let build = text_until_nul(&cursor.take("build id", 64)?);
     dump.identity.facts.push(("time".into(), format!("{time} (Unix time)")));
+    match core {
+        0 => {}
+        1 => dump.identity.facts.push(("core".into(), "1, the Bluetooth controller".into())),
+        _ => dump.identity.facts.push(("core".into(), core.to_string())),
+    }
     if !serial.is_empty() {
         dump.identity.facts.push(("serial".into(), serial));
     }
@@ -222,6 +243,19 @@ fn finish_threads(dump: &mut Dump, system: Option<Bytes>) {
     }
     let mut first = dump.threads.remove(index);
     first.crashed = true;
+    let in_handler =
+        dump.threads.iter().any(|thread| thread.name.as_deref() == Some(HANDLER_THREAD));
+    let lost = (4..=11).map(|n| format!("r{n}"));
+    if lost.clone().all(|name| first.registers.by_name(&name) == Some(FILLER)) {
+        lost.for_each(|name| first.registers.forget(&name));
+    }
+    if in_handler {
+        dump.notes.push(Note::info(format!(
+            "{NAME}: the dump was asked for in an exception handler: the thread \"{HANDLER_THREAD}\" \
+             has its registers, the running thread those that the exception stacked (r4-r11 were not \
+             saved; sp is 72 bytes too low if the thread had used the FPU)"
+        )));
+    }
     if let Some(system) = system {
         for (name, at) in [("msp", 0), ("psp", 4)] {
             if let Some(value) = u32_at(&system, at) {

@@ -41,6 +41,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::px4_log::PX4_BLOCKS,
     &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
     &format::mbed::MBED_BLOCKS,
+    &format::duet::DUET_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.

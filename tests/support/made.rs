@@ -259,3 +259,15 @@ xpsr           0x1000000           16777216
 0x20001fa0:\t0x00000000\t0xc0ffee03\t0x00000000\t0x20001fb0
 0x20001fb0:\t0x00000002\t0x00000003\t0x00000000\t0x00000099
 ";
+
+/// What a Duet's M122 prints of its last crash.
+pub(crate) const DUET: &str = "\
+RepRapFirmware for Duet 3 MB6HC version 3.4.6 (2023-07-21 14:08:28) running on Duet 3 MB6HC v1.01
+Board ID: 08DJM-0TEST
+=== Platform ===
+Last reset 00:00:09 ago, cause: software
+Last software reset at 2023-08-09 10:11, reason: HardFault bfarValid precise, GCodes spinning, available RAM 9876, slot 2
+Software reset code 0x4063 HFSR 0x40000000 CFSR 0x00008200 ICSR 0x0044f803 BFAR 0x90000000 SP 0x20001f80 Task MAIN Freestk 224 ok
+Stack: 90000000 c0ffee03 20000000 00000009 00000000 000000ab 00000072 01000000 00000000 c0ffee03 00000000 20001fb0
+Error status: 0x00
+";

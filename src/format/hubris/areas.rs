@@ -5,23 +5,27 @@
 //! |   4 |    4 | its own address, LE like all                                |
 //! |   8 |    4 | its length                                                  |
 //! |  12 |    4 | how many bytes are in use, headers included                 |
-//! |  16 |    1 | contents: 0 none                                            |
+//! |  16 |    1 | contents: 0 none, 1 the system, 2 a task, 3 part of a task; |
+//! |     |      | in the first releases the version of who asked              |
 //! |  17 |    1 | who dumped                                                  |
 //! |  18 |    2 | number of segment headers behind this one, 8 bytes each     |
 //! |  20 |    4 | address of the next area, or 0                              |
 //!
 //! Then records up to what is in use: `0xab 0xba` register id (u16), value; `0xda 0xda` task (u16), 4
-//! bytes, time (u64); or data: address, length when packed and plain (u16 both), LZSS, padded to 4
+//! bytes of zeros (not in early releases), time (u64); or data: address, length when packed and plain (u16 both), LZSS, padded to 4
 //! with 0x55. LZSS: bits from the top; 1 and a byte, or 0, a place in a ring of 64 bytes (6 bits)
 //! and a length less 2 (4 bits). The ring starts out with blanks and is written from 47 on.
 //!
-//! Source: oxidecomputer/humpty 045856f, `src/lib.rs`; crate lzss 0.9, whose output the decoder
-//! was checked with. No real areas are among the samples.
+//! Register ids are those of DCRSR, as in Humility's core files.
+//!
+//! Source: oxidecomputer/humpty 045856f and, for the first release, 5484ecb, `src/lib.rs`; crate lzss
+//! 0.9, whose output the decoder was checked with. No real areas are among the samples.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{CORTEX_M, Family, machine_of, set_control_word};
+use super::super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
 use super::super::{Context, Format, add_region, find_heads, in_input};
+use super::OneTask;
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
 use crate::dump::{Dump, Thread};
@@ -76,6 +80,7 @@ impl Format for HubrisAreas {
         dump.notes = piece.notes.clone();
         let mut registers = Registers::unknown(dump.arch.clone());
         registers.set_why_missing("register not in the dump");
+        let mut cpu = Cpu { registers, singles: [None; 32] };
         let areas = chain(&piece.bytes);
         let broken = |at: u32| {
             let found = "other bytes: the dump ends before it, or was overwritten";
@@ -86,7 +91,7 @@ impl Format for HubrisAreas {
         }
         for at in &areas {
             let area = piece.bytes.slice((*at as usize).min(piece.bytes.len())..);
-            if let Err(fault) = read_area(&area, *at, &mut registers, &mut dump, piece) {
+            if let Err(fault) = read_area(&area, *at, &mut cpu, &mut dump, piece) {
                 dump.warn(format!("{fault}: the rest of the area is left out"));
             }
         }
@@ -100,6 +105,7 @@ impl Format for HubrisAreas {
         {
             dump.warn(broken(offset).to_string());
         }
+        let registers = cpu.finish();
         if registers.any_known() {
             let mut thread = Thread::new(1, registers);
             thread.crashed = true;
@@ -141,14 +147,11 @@ fn is_head(bytes: &[u8]) -> bool {
 fn read_area(
     area: &bytes::Bytes,
     base: u32,
-    registers: &mut Registers,
+    cpu: &mut Cpu,
     dump: &mut Dump,
     piece: &Piece,
 ) -> Result<(), Fault> {
     let used = u32_at(area, 12).unwrap_or_default() as usize;
-    if area.get(16) == Some(&0) {
-        return Ok(());
-    }
     let segments = usize::from(u16_at(area, 18).unwrap_or_default());
     let there = used.min(area.len());
     let mut cursor = Cursor::new(NAME, area.slice(..there), base.into());
@@ -159,12 +162,10 @@ fn read_area(
         let tag = ahead.take("record", 2)?;
         if tag == REGISTER.as_slice() {
             let id = ahead.u16("register id")?;
-            set_register(registers, id, ahead.u32("register value")?);
+            set_register(cpu, id, ahead.u32("register value")?);
         } else if tag == TASK.as_slice() {
-            let id = ahead.u16("task")?;
-            ahead.skip("task padding", 4)?;
-            let time = ahead.u64("task time")?;
-            dump.identity.facts.push(("task".into(), format!("{id}, dumped at {time}")));
+            let task = OneTask::read(&mut ahead)?;
+            dump.identity.facts.push(("task".into(), task.to_string()));
         } else if tag.iter().all(|byte| *byte == PAD) {
             cursor.skip("padding", 4)?;
             continue;
@@ -186,8 +187,34 @@ fn read_area(
     Ok(())
 }
 
-fn set_register(registers: &mut Registers, id: u16, value: u32) {
+/// What the records tell of the CPU.
+struct Cpu {
+    registers: Registers,
+    /// s0-s31, which are halves of d0-d15.
+    singles: [Option<u32>; 32],
+}
+
+impl Cpu {
+    /// All registers; a double of which one half is missing stays unknown.
+    fn finish(self) -> Registers {
+        let Cpu { mut registers, singles } = self;
+        for (n, pair) in singles.chunks(2).enumerate() {
+            if let [Some(low), Some(high)] = pair {
+                set_single_floats(&mut registers, n.saturating_mul(2), &[*low, *high]);
+            }
+        }
+        registers
+    }
+}
+
+fn set_register(cpu: &mut Cpu, id: u16, value: u32) {
+    let registers = &mut cpu.registers;
     match id {
+        64..=95 => {
+            if let Some(slot) = cpu.singles.get_mut(usize::from(id & 31)) {
+                *slot = Some(value);
+            }
+        }
         17 => drop(registers.set_by_name("msp", value)),
         18 => drop(registers.set_by_name("psp", value)),
         20 => set_control_word(registers, value),

@@ -5,16 +5,24 @@
 //! | 0x1de00001 | the build archive: a zip with `elf/kernel`, `elf/task/*`, ...        |
 //! | 0x1de00002 | registers: pairs of id (DCRSR: 0-12, 13 sp, 14 lr, 15 pc, 16 psr,    |
 //! |            | 17 msp, 18 psp, 20 CONTROL and masks, 33 fpscr, 64.. s0..) and value |
-//! | 0x1de00003 | a dump of one task, without registers                               |
+//! | 0x1de00003 | a dump of one task, without registers: DA DA, its number (u16), 4    |
+//! |            | bytes of zeros (not in early releases), when it was dumped (u64, ms) |
 //!
-//! All are owned by "Oxide Computer Company". `tasks.rs` reads the kernel's table
-//! of tasks, `areas.rs` the areas in RAM that a device without Humility leaves.
+//! A dump of one task holds that task's memory, its entry in the kernel's table, and all that is
+//! read-only.
 //!
-//! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs`; seen in 3 shipped cores.
+//! All are owned by "Oxide Computer Company". `tasks.rs` reads the kernel's table of tasks,
+//! `areas.rs` the areas in RAM that a device without Humility leaves, `dry.rs` dumps of one task
+//! without the archive.
+//!
+//! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs` (`dump`, `dump_segments`),
+//! `humility-arch-arm/src/lib.rs` 04cc5c4; oxidecomputer/humpty, `src/lib.rs` (`DumpTask`). Seen in 3
+//! shipped cores, none of them of one task.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod areas;
+pub mod dry;
 mod tasks;
 
 use super::elf::{self, CoreFile};
@@ -22,11 +30,13 @@ use super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::archive::zip::Zip;
 use crate::carrier::Piece;
+use crate::cursor::Cursor;
 use crate::dump::{Dump, Embedded, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{Access, Region};
 use crate::registers::Registers;
 use bytes::Bytes;
+use std::fmt;
 use std::ops::Range;
 
 const NAME: &str = "hubris";
@@ -72,6 +82,7 @@ impl Format for Hubris {
             add_region(&mut dump, NAME, region, piece, segment.offset);
         }
         let registers = registers(&core, &dump);
+        let task = note(&core, NT_ONE_TASK).map(|desc| one_task(desc, &mut dump));
         if let Some(note) = note(&core, NT_ARCHIVE) {
             read_archive(&note, registers.as_ref(), &mut dump);
         } else {
@@ -81,18 +92,56 @@ impl Format for Hubris {
             let mut thread = Thread::new(1, registers);
             thread.crashed = true;
             dump.threads.push(thread);
-        } else if note(&core, NT_ONE_TASK).is_some() {
+        } else if let Some(task) = &task {
             dump.notes.push(Note::info(format!("{NAME}: a dump of one task: no CPU registers")));
+            dump.identity.facts.push(("task".into(), task.to_string()));
         } else {
             dump.warn(format!("{NAME}: there is no register note"));
         }
-        tasks::add_threads(&mut dump);
+        tasks::add_threads(&mut dump, task.and_then(|task| task.number));
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let fault = Fault::new(NAME, "contents", 0, "registers or memory", "neither");
             return Err(in_input(fault));
         }
         Ok(dump)
     }
+}
+
+/// The task that a dump is of.
+#[derive(Debug, Default)]
+struct OneTask {
+    number: Option<u16>,
+    time: Option<u64>,
+}
+
+impl OneTask {
+    /// Reads the record behind its first two bytes.
+    fn read(cursor: &mut Cursor) -> Result<OneTask, Fault> {
+        let number = Some(cursor.u16("task")?);
+        let mut behind = cursor.clone();
+        if behind.u32("task padding")? == 0 {
+            *cursor = behind;
+        }
+        Ok(OneTask { number, time: Some(cursor.u64("task time")?) })
+    }
+}
+
+impl fmt::Display for OneTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.number, self.time) {
+            (Some(number), Some(time)) => write!(f, "{number}, dumped at {time}"),
+            _ => write!(f, "unknown"),
+        }
+    }
+}
+
+fn one_task(desc: Bytes, dump: &mut Dump) -> OneTask {
+    let mut cursor = Cursor::new(NAME, desc, 0);
+    let read = cursor.skip("task signature", 2).and_then(|()| OneTask::read(&mut cursor));
+    read.unwrap_or_else(|fault| {
+        dump.warn(format!("{fault}: which task was dumped is unknown"));
+        OneTask::default()
+    })
 }
 
 fn has_notes(bytes: &Bytes) -> bool {

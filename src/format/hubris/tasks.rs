@@ -39,8 +39,9 @@ pub(super) fn holds_code_at(elf: &[u8], addr: u64) -> bool {
     })
 }
 
-/// Adds a thread for each task that has not the CPU, and names the one that has.
-pub(super) fn add_threads(dump: &mut Dump) {
+/// Adds a thread for each task that has not the CPU, and names the one that has. Of a dump of one
+/// task, `only` says which it is: no other one is in it.
+pub(super) fn add_threads(dump: &mut Dump, only: Option<u16>) {
     let Some(kernel) = dump.embedded.iter().find(|file| file.name == KERNEL) else { return };
     let kernel = kernel.bytes.clone();
     let Ok(kernel) = Elf::parse(&kernel) else {
@@ -60,7 +61,8 @@ pub(super) fn add_threads(dump: &mut Dump) {
     };
     let Some(stride) = len.checked_div(count).filter(|stride| *stride >= 40) else { return };
     let current = symbol(CURRENT).and_then(|(addr, _)| dump.memory.u32_le(addr)).map(u64::from);
-    for index in 0..count {
+    let wanted = |index: &u64| only.is_none_or(|only| u64::from(only) == *index);
+    for index in (0..count).filter(wanted) {
         let addr = table.saturating_add(index.saturating_mul(stride));
         if current == Some(addr) && !dump.threads.is_empty() {
             name_running(dump, addr);
@@ -100,7 +102,8 @@ fn owner(dump: &Dump, pc: u64) -> Option<String> {
     holding.next().map(|(name, _)| name.to_string())
 }
 
-fn task(dump: &Dump, addr: u64) -> Option<Thread> {
+/// The task whose entry in the kernel's table is at `addr`; `None` if that is not in the dump.
+pub(super) fn task(dump: &Dump, addr: u64) -> Option<Thread> {
     let word = |n: u64| dump.memory.u32_le(addr.checked_add(n.checked_mul(4)?)?);
     let exc_return = ExcReturn(word(EXC_RETURN_WORD)?);
     let psp = word(PSP_WORD)?;
@@ -119,6 +122,8 @@ fn task(dump: &Dump, addr: u64) -> Option<Thread> {
         }
         if let Some(frame) = Frame::of_exception(&dump.memory, psp.into(), exc_return) {
             frame.restore(&mut registers);
+            // The kernel starts a task with bit 0 set, which the hardware takes off.
+            registers.set_by_name("pc", frame.pc() & !1);
         }
     }
     let mut thread = Thread::new(addr, registers);

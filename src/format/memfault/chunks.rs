@@ -1,14 +1,17 @@
 //! Memfault's chunks on a console: `MC:<base64>:` anywhere in a line.
 //!
-//! A chunk: byte 0 with bit 7 "continues a message", bit 6 "more follows", bit 3 "CRC at the
-//! end of the message"; then, in the first of several, the message's length, in a continuation
-//! its offset, both as varint (7 bits a byte, least significant first); then data. The last
-//! chunk ends with the CRC-16 (polynomial 0x1021, start 0, LE) of the whole message.
+//! A chunk: byte 0 with bit 7 "continues a message", bit 6 "more follows", and in a message's
+//! first chunk bits 3 to 5, which say where its CRC is; then, in the first of several, the
+//! message's length, in a continuation its offset, both as varint (7 bits a byte, least
+//! significant first); then data. The CRC-16 (polynomial 0x1021, start 0, LE) of the whole message
+//! ends the last chunk (1 in bits 3 to 5), or, in the SDK's first releases (0), stands in the first
+//! chunk before the data.
 //!
 //! A message: type (1 core dump) with bit 7 "run-length coded" and bit 6 "project key follows",
 //! then the dump.
 //!
-//! Source: memfault-firmware-sdk 1.43.0 (c2ec435), `components/util`.
+//! Source: memfault-firmware-sdk 1.43.0 (c2ec435) and 284a929 (the CRC in the first chunk),
+//! `components/util/src/memfault_chunk_transport.c`.
 
 use super::{MAGIC, NAME};
 use crate::carrier::text::{decode_base64, lines};
@@ -21,7 +24,9 @@ use std::ops::Range;
 const MARK: &str = "MC:";
 const CONTINUES: u8 = 0x80;
 const MORE: u8 = 0x40;
-const WITH_CRC: u8 = 0x08;
+const CRC_PLACE: u8 = 0x38;
+const CRC_IN_FIRST: u8 = 0;
+const CRC_LEN: usize = 2;
 const CORE_DUMP: u8 = 1;
 const RUN_LENGTH_CODED: u8 = 0x80;
 /// A project key is shorter than this.
@@ -37,6 +42,8 @@ struct Message {
     /// What no chunk held.
     lost: Vec<Range<u64>>,
     total: u64,
+    /// What the first chunk says, in the SDK's first releases.
+    told_crc: Option<u16>,
     crc: Option<bool>,
     first_line: usize,
     last_line: usize,
@@ -67,10 +74,8 @@ fn messages(piece: &Piece) -> Vec<Message> {
         };
         if head & CONTINUES == 0 {
             done.extend(open.take());
-            let total = if head & MORE != 0 { varint(&mut data) } else { Some(data.len() as u64) };
-            let Some(total) = total.filter(|total| *total <= LARGEST_MESSAGE) else { continue };
-            let (first_line, last_line) = (line.number, line.number);
-            open = Some(Message { total, first_line, last_line, ..Message::default() });
+            let Some(first) = first_chunk(head, &mut data, line.number) else { continue };
+            open = Some(first);
         }
         let Some(message) = &mut open else { continue };
         let at = message.bytes.len() as u64;
@@ -82,18 +87,13 @@ fn messages(piece: &Piece) -> Vec<Message> {
         }
         message.last_line = line.number;
         if head & MORE == 0 {
-            // Whether a CRC follows is told by the first chunk, and by what is too much.
+            // What is too much is the CRC, and maybe bytes that fill the chunk.
             let len = (message.total.saturating_sub(offset) as usize).min(data.len());
             let (body, rest) = data.split_at(len);
             put(&mut message.bytes, offset, body);
-            let sum = crate::cursor::u16_at(rest, 0);
-            message.crc = sum.map(|sum| message.lost.is_empty() && sum == crc16(&message.bytes));
-            if head & (CONTINUES | WITH_CRC) == WITH_CRC && rest.is_empty() {
-                // A single chunk: the CRC is the end of its data.
-                let cut = message.bytes.len().saturating_sub(2);
-                let sum = message.bytes.split_off(cut);
-                message.crc = Some(sum == crc16(&message.bytes).to_le_bytes());
-            }
+            let told = message.told_crc.or_else(|| crate::cursor::u16_at(rest, 0));
+            let whole = message.lost.is_empty() && message.bytes.len() as u64 == message.total;
+            message.crc = told.map(|told| whole && told == crc16(&message.bytes));
             message.ended = true;
             done.extend(open.take());
         } else {
@@ -102,6 +102,22 @@ fn messages(piece: &Piece) -> Vec<Message> {
     }
     done.extend(open);
     done
+}
+
+/// The message that a first chunk begins; `data` is what is behind the chunk's first byte, and
+/// becomes what there is of the message, maybe with a CRC behind.
+fn first_chunk(head: u8, data: &mut &[u8], line: usize) -> Option<Message> {
+    let told_len = if head & MORE != 0 { Some(varint(data)?) } else { None };
+    let mut told_crc = None;
+    if head & CRC_PLACE == CRC_IN_FIRST {
+        told_crc = Some(crate::cursor::u16_at(data, 0)?);
+        *data = data.get(CRC_LEN..)?;
+    }
+    let behind = if told_crc.is_some() { 0 } else { CRC_LEN };
+    let total = told_len.unwrap_or(data.len().saturating_sub(behind) as u64);
+    let message =
+        Message { total, told_crc, first_line: line, last_line: line, ..Message::default() };
+    (total <= LARGEST_MESSAGE).then_some(message)
 }
 
 fn put(bytes: &mut Vec<u8>, offset: u64, data: &[u8]) {

@@ -11,15 +11,21 @@
 //! `registers.rs` knows the register block of each machine, `chunks.rs` is the carrier for the
 //! base64 chunks that devices print.
 //!
-//! Source: memfault-firmware-sdk 1.43.0 (c2ec435) and, for version 1, 005e155, `components/panics/src/memfault_coredump.c`,
-//! `scripts/memfault_gdb.py`. Facts only; not cross-checked with another reader, there is none.
+//! A device with several cores saves a register block of each, in the order of their numbers, also
+//! of those it could not ask.
+//!
+//! Source: memfault-firmware-sdk 1.43.0 (c2ec435) and, for version 1, 005e155,
+//! `components/panics/src/memfault_coredump.c`, `scripts/memfault_gdb.py`; reasons: 8cd5dc1,
+//! `components/include/memfault/core/reboot_reason_types.h`. Not cross-checked with another reader,
+//! there is none.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod chunks;
 mod registers;
 
-use super::machine::machine_of;
+use super::fault_text::trap_reason;
+use super::machine::{Family, Machine, machine_of};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u32_at};
@@ -39,6 +45,8 @@ const BLOCK_HEADER_LEN: usize = 12;
 const FLAG_TRUNCATED: u32 = 1;
 /// No device saves more.
 const LARGEST: u32 = 1 << 30;
+/// Exceptions of any kind, on what is no Cortex-M.
+const HARD_FAULT: u64 = 0x9400;
 /// Where the GDB script puts the time, which is no memory.
 const TIME_ADDR: u32 = 0xffff_fffc;
 
@@ -103,7 +111,13 @@ impl Format for Memfault {
             let expected = "3, 40, 94, 183 or 243 in the low half";
             return Err(in_input(Fault::new(NAME, "machine type", offset, expected, found)));
         };
-        let machine = machine_of(context, family)?;
+        let machine = match registers::chip(number).filter(|_| context.target.is_none()) {
+            Some(name) => {
+                let chip = context.targets.chip(name)?;
+                Machine { arch: context.targets.arch(&chip.arch)?, chip: Some(chip) }
+            }
+            None => machine_of(context, family)?,
+        };
         let mut dump = Dump::new(format!("Memfault core dump, version {version}"), machine.arch);
         dump.chip = machine.chip;
         dump.notes = notes;
@@ -113,27 +127,74 @@ impl Format for Memfault {
         for block in &blocks {
             read_block(block, &mut dump, piece);
         }
-        for (index, block) in
-            blocks.iter().filter(|block| block.kind == block::REGISTERS).enumerate()
+        let registers: Vec<&Block> =
+            blocks.iter().filter(|block| block.kind == block::REGISTERS).collect();
+        add_cores(&registers, family, &mut dump);
+        doubt_chip(&mut dump, context);
+        if matches!(family, Family::Xtensa | Family::RiscV32)
+            && dump.reason.evidence.first().is_some_and(|word| word.value == HARD_FAULT)
+            && let Some(mut trap) = trap_reason(&dump)
         {
-            let registers = registers::read(&block.payload, family, dump.arch.clone());
-            let Some(registers) = registers else {
-                let len = block.payload.len();
-                let at = block.offset;
-                dump.warn(format!(
-                    "{NAME}: registers at offset {at:#x}: {len} bytes are no known layout"
-                ));
-                continue;
-            };
-            let mut thread = Thread::new((index as u64).saturating_add(1), registers);
-            thread.crashed = index == 0;
-            thread.core = Some(index as u32);
-            dump.threads.push(thread);
-        }
-        if let [only] = dump.threads.as_mut_slice() {
-            only.core = None;
+            // The SDK calls every exception of these a HardFault.
+            let address = trap.evidence.iter().find(|word| word.name == "excvaddr");
+            if address.is_some_and(|word| word.value == 0) {
+                dump.notes.push(Note::info(format!(
+                    "{NAME}: excvaddr is 0: a null pointer, or (Zephyr) an address that was not saved"
+                )));
+            }
+            trap.evidence.append(&mut dump.reason.evidence);
+            dump.reason = trap;
         }
         Ok(dump)
+    }
+}
+
+/// A thread for each core whose registers are there.
+fn add_cores(blocks: &[&Block], family: Family, dump: &mut Dump) {
+    for (index, block) in blocks.iter().enumerate() {
+        if blocks.len() > 1 && registers::is_blank(&block.payload, family) {
+            dump.notes.push(Note::info(format!(
+                "{NAME}: core {index}: the device could not save its registers"
+            )));
+            continue;
+        }
+        let Some(registers) = registers::read(&block.payload, family, dump.arch.clone()) else {
+            let len = block.payload.len();
+            let at = block.offset;
+            dump.warn(format!(
+                "{NAME}: registers at offset {at:#x}: {len} bytes are no known layout"
+            ));
+            continue;
+        };
+        let mut thread = Thread::new((index as u64).saturating_add(1), registers);
+        thread.core = Some(index as u32).filter(|_| blocks.len() > 1);
+        dump.threads.push(thread);
+    }
+    if dump.threads.len() > 1 {
+        dump.notes.push(Note::doubt(format!(
+            "{NAME}: the dump does not say which core crashed: taken for core {}",
+            dump.threads.first().and_then(|thread| thread.core).unwrap_or_default()
+        )));
+    }
+    if let Some(first) = dump.threads.first_mut() {
+        first.crashed = true;
+    }
+}
+
+/// ESP32 is also what the SDK calls a chip that it does not know: the addresses of its code tell
+/// it. A pc that lies nowhere tells nothing, it may be why the device crashed.
+fn doubt_chip(dump: &mut Dump, context: &Context<'_>) {
+    let Some(chip) = dump.chip.clone().filter(|chip| chip.name == "esp32") else { return };
+    let Some(pc) = dump.crashed().and_then(|thread| thread.registers.pc()) else { return };
+    let holds = |name: &&str| context.targets.chip(name).is_ok_and(|c| c.memory_at(pc).is_some());
+    if chip.memory_at(pc).is_none()
+        && context.target.is_none()
+        && let Some(other) = ["esp32s2", "esp32s3"].into_iter().find(holds)
+    {
+        dump.notes.push(Note::doubt(format!(
+            "{NAME}: the dump is of an esp32, but its code at {pc:#x} is where an {other} has some: \
+             --target names the chip"
+        )));
     }
 }
 
@@ -247,13 +308,28 @@ fn read_block(block: &Block, dump: &mut Dump, piece: &Piece) {
 /// `eMemfaultRebootReason`.
 fn trace_reason(number: u32) -> Reason {
     let (words, signal) = match number {
+        0x0001 => ("shut down by the user", Signal::Abrt),
+        0x0002 => ("reset by the user", Signal::Abrt),
+        0x0003 => ("firmware update", Signal::Abrt),
+        0x0004 => ("low power", Signal::Abrt),
         0x0005 => ("halted by a debugger", Signal::Int),
+        0x0006 => ("reset by a button", Signal::Abrt),
+        0x0007 => ("power-on reset", Signal::Abrt),
+        0x0008 => ("software reset", Signal::Abrt),
+        0x0009 => ("deep sleep", Signal::Abrt),
+        0x000a => ("reset by a pin", Signal::Abrt),
+        0x000b => ("self test", Signal::Abrt),
+        0x1000..=0x10ff => ("an expected reset with a name of the firmware's", Signal::Abrt),
         0x8000 => ("unknown error", Signal::Abrt),
         0x8001 => ("assert", Signal::Abrt),
+        0x8002 => ("watchdog", Signal::Abrt),
         0x8003 => ("brown-out reset", Signal::Abrt),
         0x8004 => ("NMI", Signal::Abrt),
         0x8005 => ("hardware watchdog", Signal::Abrt),
         0x8006 => ("software watchdog", Signal::Abrt),
+        0x8007 => ("clock failure", Signal::Abrt),
+        0x8008 => ("kernel panic", Signal::Abrt),
+        0x8009 => ("failed firmware update", Signal::Abrt),
         0x800a => ("out of memory", Signal::Abrt),
         0x800b => ("stack overflow", Signal::Segv),
         0x800c => ("task watchdog", Signal::Abrt),
@@ -262,7 +338,11 @@ fn trace_reason(number: u32) -> Reason {
         0x9300 => ("UsageFault", Signal::Ill),
         0x9400 => ("HardFault", Signal::Segv),
         0x9401 => ("lockup", Signal::Segv),
-        0x9402 => ("SecureFault", Signal::Segv),
+        0x9402 => ("security violation", Signal::Segv),
+        0x9403 => ("parity error", Signal::Bus),
+        0x9404 => ("temperature", Signal::Abrt),
+        0x9405 => ("hardware error", Signal::Abrt),
+        0xa000..=0xa0ff => ("a crash with a name of the firmware's", Signal::Abrt),
         0x0000..=0x7fff => ("an expected reset", Signal::Abrt),
         _ => ("a reason that is not in the table", Signal::Abrt),
     };

@@ -7,7 +7,15 @@
 //! | 243             | mepc ra sp gp tp t0-t6 s0-s11 a0-a7 mstatus mtvec mcause mtval mhartid |
 //! | 94 and variants | 1, pc, ps, a0-a15, sar, lbeg, lend, lcount, exccause, excvaddr; or |
 //! |                 | 0, pc, ps, ar0-ar63, sar, lbeg, lend, lcount, windowbase, windowstart |
+//! | 94 + 0x10000    | 2, then as behind 1; no loop registers and no excvaddr           |
 //! | 3               | eip cs eflags esp ss eax ebx ecx edx edi esi                     |
+//!
+//! The upper half of 94's variants names the chip: 0 ESP32, 1 ESP8266, 2 ESP32-S2, 3 ESP32-S3.
+//! What a chip has no register for, or its handler did not save, is there as zero.
+//!
+//! Source: memfault-firmware-sdk 0ca1a2a, `components/include/memfault/panics/coredump_impl.h` and
+//! `panics/arch/*/*.h` beside it; `ports/esp_idf` 8cd5dc1 and `ports/esp8266_sdk` 920a1ee,
+//! `memfault_fault_handler.c`.
 
 use crate::cursor::u32_at;
 use crate::format::machine::{CORTEX_M, Family, set_words};
@@ -24,6 +32,7 @@ const RISCV: [&str; 37] = [
 const X86: [&str; 11] =
     ["eip", "cs", "eflags", "esp", "ss", "eax", "ebx", "ecx", "edx", "edi", "esi"];
 const ALL_WINDOWS: u32 = 0;
+const LX106: u32 = 2;
 
 /// The architecture of a machine type; a dump without one is a Cortex-M's.
 pub(super) fn family(machine: Option<u32>) -> Option<Family> {
@@ -36,6 +45,24 @@ pub(super) fn family(machine: Option<u32>) -> Option<Family> {
         Some(machine) if machine & 0xffff == 94 => Family::Xtensa,
         _ => return None,
     })
+}
+
+/// The chip that a machine type names.
+pub(super) fn chip(machine: Option<u32>) -> Option<&'static str> {
+    Some(match machine? {
+        94 => "esp32",
+        0x1_005e => "esp8266",
+        0x2_005e => "esp32s2",
+        0x3_005e => "esp32s3",
+        _ => return None,
+    })
+}
+
+/// Whether a block holds nothing: a core that the device could not ask has only the number of
+/// the layout set, or not even that.
+pub(super) fn is_blank(payload: &[u8], family: Family) -> bool {
+    let skip = if family == Family::Xtensa { 4 } else { 0 };
+    payload.iter().skip(skip).all(|byte| *byte == 0)
 }
 
 /// The registers of a block; `None` if it is of no known length.
@@ -70,15 +97,21 @@ pub(super) fn read(payload: &[u8], family: Family, arch: Arc<Arch>) -> Option<Re
 }
 
 fn xtensa(words: &[u32], registers: &mut Registers) {
-    let all = words.first() == Some(&ALL_WINDOWS);
+    let layout = words.first().copied().unwrap_or_default();
+    let all = layout == ALL_WINDOWS;
     let count = if all { 64 } else { 16 };
+    let windowed = registers.arch().register("windowbase").is_some();
+    let general = if windowed { "ar" } else { "a" };
     let mut names: Vec<String> = vec!["pc".into(), "ps".into()];
-    names.extend((0..count).map(|n| format!("ar{n}")));
+    names.extend((0..count).map(|n| format!("{general}{n}")));
     names.extend(["sar", "lbeg", "lend", "lcount"].map(String::from));
     let last = if all { ["windowbase", "windowstart"] } else { ["exccause", "excvaddr"] };
     names.extend(last.map(String::from));
     for (name, word) in names.iter().zip(words.iter().skip(1)) {
         registers.set_by_name(name, *word);
+    }
+    if layout == LX106 {
+        registers.forget("excvaddr");
     }
     if !all {
         // One window, and it starts at ar0.

@@ -10,11 +10,14 @@
 //! of numbers, one or two bytes of the file each, so they are decoded as they are read.
 //!
 //! Register ids: Cortex-M those of DCRSR (0-15, 16 xpsr, 17 msp, 18 psp, 20 CONTROL and the
-//! masks, 33 fpscr, 64-95 s0-s31); RISC-V 4096 + n is xn, 4128 + n is fn, 1969 is pc; Xtensa
-//! 0-15 a0-a15, 0xff00 pc; others as on Cortex-M.
+//! masks, 33 fpscr, 64-95 s0-s31); RISC-V 4096 + n is xn, 4128 + n is fn, 1969 is pc, CSRs have
+//! their own numbers; Xtensa 0-15 a0-a15, 0xff00 pc, later 0xff01 ps, 0x200 + n fn; ARM with modes
+//! r0-r15, 16 cpsr, 17-48 d0-d31, 49 fpscr; AArch64 x0-x30, 31 sp, 32 pc, 33 pstate, 34-65 v0-v31,
+//! 66 fpsr, 67 fpcr. All others are left out.
 //!
-//! Source: probe-rs 67993c4b6 (0.32), `probe-rs/src/core/dump.rs`, `.../registers/`; seen in 12
-//! dumps of its tests.
+//! Source: probe-rs 67993c4b6 (0.32), `probe-rs/src/core/dump.rs`; `probe-rs/src/architecture/`:
+//! `arm/core/registers/{aarch32,aarch64,cortex_m}.rs` (170a2a3, 0b53e5b, 064074a), `riscv/registers.rs` and
+//! `xtensa/registers.rs` (0111ecc); seen in 12 dumps of its tests, all of Cortex-M, RISC-V and Xtensa.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -227,42 +230,67 @@ fn family(core: &Core) -> Option<Family> {
     })
 }
 
+/// The name here of the register with probe-rs' number `id`, where there is one.
+fn register_name(family: Family, id: u64) -> Option<String> {
+    let core = |id: u64| CORTEX_M.get(id as usize).map(|name| (*name).to_string());
+    let numbered = |name: &str, first: u64| Some(format!("{name}{}", id.saturating_sub(first)));
+    let fixed = |name: &str| Some(name.to_string());
+    match (family, id) {
+        (Family::RiscV32 | Family::RiscV64, _) => match id {
+            0x7b1 => fixed("pc"),
+            4096..=4127 => RISCV_X.get((id & 31) as usize).map(|name| (*name).to_string()),
+            4128..=4159 => numbered("f", 4128),
+            // CSRs by their own number.
+            0x001 => fixed("fflags"),
+            0x002 => fixed("frm"),
+            0x003 => fixed("fcsr"),
+            0x141 => fixed("sepc"),
+            0x300 => fixed("mstatus"),
+            0x341 => fixed("mepc"),
+            0x342 => fixed("mcause"),
+            _ => None,
+        },
+        (Family::Xtensa, 0..=15) => numbered("ar", 0),
+        (Family::Xtensa, 0x200..=0x20f) => numbered("f", 0x200),
+        (Family::Xtensa, 0x3e8) => fixed("fcr"),
+        (Family::Xtensa, 0x3e9) => fixed("fsr"),
+        (Family::Xtensa, 0xff00) => fixed("pc"),
+        (Family::Xtensa, 0xff01) => fixed("ps"),
+        (Family::CortexM, 0..=16) => core(id),
+        (Family::CortexM, 17) => fixed("msp"),
+        (Family::CortexM, 18) => fixed("psp"),
+        (Family::CortexM, 33) => fixed("fpscr"),
+        (Family::Arm, 0..=15) => core(id),
+        (Family::Arm, 16) => fixed("cpsr"),
+        (Family::Arm, 17..=48) => numbered("d", 17),
+        (Family::Arm, 49) => fixed("fpscr"),
+        (Family::Aarch64, 0..=30) => numbered("x", 0),
+        (Family::Aarch64, 31) => fixed("sp"),
+        (Family::Aarch64, 32) => fixed("pc"),
+        (Family::Aarch64, 33) => fixed("cpsr"),
+        (Family::Aarch64, 34..=65) => numbered("v", 34),
+        (Family::Aarch64, 66) => fixed("fpsr"),
+        (Family::Aarch64, 67) => fixed("fpcr"),
+        _ => None,
+    }
+}
+
 fn set_registers(registers: &mut Registers, family: Family, values: &BTreeMap<u64, u128>) {
     let mut singles = [None; 32];
     for (id, value) in values {
-        let name = match (family, id) {
-            (Family::RiscV32 | Family::RiscV64, 1969) => "pc".to_string(),
-            (Family::RiscV32 | Family::RiscV64, 4096..=4127) => {
-                let index = (id & 31) as usize;
-                RISCV_X.get(index).copied().unwrap_or_default().to_string()
-            }
-            (Family::RiscV32 | Family::RiscV64, 4128..=4159) => format!("f{}", id & 31),
-            (Family::Xtensa, 0..=15) => format!("ar{id}"),
-            (Family::Xtensa, 0xff00) => "pc".into(),
-            (Family::CortexM, 0..=16) => {
-                CORTEX_M.get(*id as usize).copied().unwrap_or_default().to_string()
-            }
-            (Family::CortexM, 17) => "msp".into(),
-            (Family::CortexM, 18) => "psp".into(),
-            (Family::CortexM, 20) => {
-                set_control_word(registers, *value as u32);
-                continue;
-            }
-            (Family::CortexM | Family::Arm, 33) => "fpscr".into(),
-            (Family::CortexM | Family::Arm, 64..=95) => {
+        match (family, id) {
+            (Family::CortexM, 20) => set_control_word(registers, *value as u32),
+            (Family::CortexM, 64..=95) => {
                 if let Some(slot) = singles.get_mut((id & 31) as usize) {
                     *slot = Some(*value as u32);
                 }
-                continue;
             }
-            (Family::Arm, 0..=15) => {
-                CORTEX_M.get(*id as usize).copied().unwrap_or_default().to_string()
+            _ => {
+                if let Some(name) = register_name(family, *id) {
+                    registers.set_by_name(&name, *value);
+                }
             }
-            (Family::Arm, 16) => "cpsr".into(),
-            (Family::Aarch64, 0..=30) => format!("x{id}"),
-            _ => continue,
-        };
-        registers.set_by_name(&name, *value);
+        }
     }
     for (n, pair) in singles.chunks(2).enumerate() {
         if let [Some(low), Some(high)] = pair {

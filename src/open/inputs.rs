@@ -1,0 +1,113 @@
+//! From the paths that the user names to the inputs that are there: files, folders, archives.
+
+use crate::archive::{self, Contents};
+use crate::carrier::Piece;
+use crate::error::{Error, Fault, Result};
+use crate::format::FORMATS;
+use crate::input::{Input, address_in_name, is_program, with_address};
+use bytes::Bytes;
+use std::path::Path;
+
+/// Folders and archives hold a handful of images and a log; one with more was named by mistake.
+const MOST_FILES: usize = 64;
+/// An archive in an archive in an archive is enough.
+const DEEPEST: usize = 3;
+
+/// All that the user's paths lead to.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// What may be dumps or parts of one.
+    pub(super) dumps: Vec<Input>,
+    /// ELF files of programs that lay beside them in a folder or an archive.
+    pub(super) programs: Vec<Input>,
+    /// What could not be taken out of an archive, with the archive's name.
+    pub(super) faults: Vec<(String, Fault)>,
+}
+
+impl Inputs {
+    /// Adds what is at `path`: a file, all files of a folder or an archive, by name. `FILE@ADDR`
+    /// and `FILE:ADDR` say the address of an image whose name does not.
+    ///
+    /// # Errors
+    /// As [`Input::open`]; [`Error::Usage`] for a folder or an archive that is empty or holds very
+    /// many files.
+    pub(super) fn add(&mut self, path: &Path, map: bool) -> Result<()> {
+        if let Some((file, addr)) = with_address(path) {
+            self.dumps.push(Input { addr: Some(addr), ..Input::open(&file, map)? });
+            return Ok(());
+        }
+        if !path.is_dir() {
+            let input = Input::open(path, map)?;
+            return match archive_in(&input.bytes) {
+                Some(contents) => self.add_archive(&input.name, contents, DEEPEST),
+                None => {
+                    self.dumps.push(input);
+                    Ok(())
+                }
+            };
+        }
+        let io = |e| Error::io(path, e);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let entry = entry.map_err(io)?.path();
+            if entry.is_file() {
+                files.push(entry);
+            }
+        }
+        check_count(&path.display().to_string(), "folder", files.len())?;
+        files.sort();
+        for file in files {
+            self.add_one(Input::open(&file, map)?, DEEPEST)?;
+        }
+        Ok(())
+    }
+
+    fn add_archive(&mut self, name: &str, contents: Contents, deepest: usize) -> Result<()> {
+        let Contents { files, faults } = contents;
+        if faults.is_empty() || !files.is_empty() {
+            check_count(name, "archive", files.len())?;
+        }
+        self.faults.extend(faults.into_iter().map(|fault| (name.to_string(), fault)));
+        for (file, bytes) in files {
+            let addr = address_in_name(Path::new(&file), bytes.len() as u64);
+            self.add_one(Input { name: format!("{name}/{file}"), bytes, addr }, deepest - 1)?;
+        }
+        Ok(())
+    }
+
+    /// Adds one of several files that lie together.
+    fn add_one(&mut self, input: Input, deepest: usize) -> Result<()> {
+        if input.bytes.is_empty() {
+            return Ok(());
+        }
+        if is_program(&input.bytes) {
+            self.programs.push(input);
+        } else if let Some(contents) =
+            Some(&input).filter(|_| deepest > 0).and_then(|input| archive_in(&input.bytes))
+        {
+            self.add_archive(&input.name, contents, deepest)?;
+        } else {
+            self.dumps.push(input);
+        }
+        Ok(())
+    }
+}
+
+/// What is in an archive, unless a format has it for its own: Hubris' gateway writes dumps as zips.
+fn archive_in(bytes: &Bytes) -> Option<Contents> {
+    let contents = archive::contents(bytes)?;
+    let piece = Piece::outermost(bytes.clone());
+    let is_dump = FORMATS.iter().any(|format| format.recognises(&piece));
+    (!is_dump).then_some(contents)
+}
+
+fn check_count(name: &str, what: &str, count: usize) -> Result<()> {
+    if (1..=MOST_FILES).contains(&count) {
+        return Ok(());
+    }
+    let article = if what == "archive" { "an" } else { "a" };
+    Err(Error::Usage(format!(
+        "{name}: {article} {what} with {count} files; expected one with the files of one crash (at most \
+         {MOST_FILES})"
+    )))
+}
