@@ -107,6 +107,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,
     &sifli::Sifli,
+    &sifli::SifliCoreDump,
     &pebble::Pebble,
     &mynewt::Mynewt,
     &stackdump::Stackdump,

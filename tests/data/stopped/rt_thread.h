@@ -144,11 +144,17 @@ __attribute__((used, naked, section(".text.first"))) void code(void)
 }
 
 #define STACK_WORDS 128
-/* The saved stack pointer is 24 words above the stack's end. */
+/* The saved stack pointer is 24 words above the stack's end; a crash's exception frame, if there is
+ * one, 40 words. */
 #define SP_AT 24
-static word main_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = 0xdddddddd };
-static word lcd_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = LCD_FRAME };
-static word ble_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = BLE_FRAME };
+#define CRASH_AT 40
+#ifndef CRASH_FRAME
+#define CRASH_FRAME 0
+#endif
+#define STACK static word __attribute__((aligned(8)))
+STACK main_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = 0xdddddddd, [CRASH_AT] = CRASH_FRAME };
+STACK lcd_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = LCD_FRAME };
+STACK ble_stack[STACK_WORDS] = { [0] = 0x23232323, [SP_AT] = BLE_FRAME };
 
 #define THREAD(thread, title, next_node, prev_node, where, state, level)                                         \
     static struct rt_thread thread = {                                                                          \
