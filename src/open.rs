@@ -23,8 +23,8 @@ use crate::carrier::CarrierOptions;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::format::Context;
-use crate::format::parts::assemble as parts;
+use crate::format::parts::{assemble as parts, vendor_names};
+use crate::format::{Context, sifli};
 use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
@@ -157,8 +157,15 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         let arch = dump.arch.clone();
         dump.threads.iter_mut().for_each(|t| t.registers = t.registers.in_set(&arch));
     }
-    if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
-        candidate.format.complete(&mut dump, &**firmware);
+    match (candidate, &beside.firmware) {
+        (Some(candidate), Some(firmware)) => candidate.format.complete(&mut dump, &**firmware),
+        (None, Some(firmware)) => {
+            let are_siflis = parts.iter().any(|part| vendor_names::is_ram(&part.file));
+            if are_siflis && options.frame.is_none() {
+                sifli::of_images(&mut dump, &**firmware);
+            }
+        }
+        (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
     arch::complete(&mut dump);

@@ -188,6 +188,13 @@ fn check_memory(opened: &Opened, stopped: &Stopped) {
 }
 
 #[track_caller]
+fn check_waiting(opened: &Opened) {
+    let mut threads = opened.dump.threads.iter();
+    let lcd = threads.find(|thread| thread.name.as_deref() == Some("lcd")).expect("it is listed");
+    assert_eq!(lcd.registers.pc(), Some(PC), "{:?}", lcd.remarks);
+}
+
+#[track_caller]
 fn check_threads(opened: &Opened) {
     let threads = opened.dump.threads.iter();
     let names: Vec<&str> = threads.filter_map(|thread| thread.name.as_deref()).collect();
@@ -197,8 +204,7 @@ fn check_threads(opened: &Opened) {
         (crashed.name.as_deref(), crashed.state.as_deref()),
         (Some("main"), Some("running"))
     );
-    let waiting = &opened.dump.threads[1];
-    assert_eq!(waiting.registers.pc(), Some(PC), "{:?}", waiting.remarks);
+    check_waiting(opened);
 }
 
 /// Crashes of present SDKs, with how many words from the frame's start the stack pointer was.
@@ -388,6 +394,49 @@ fn an_assert_context_has_its_registers_in_the_elf_files_variables() {
             assert!(opened.dump.threads.is_empty(), "{}", crash.name);
         }
     }
+}
+
+/// What the J-Link script of a 55x leaves: images under SiFli's names and a log with the registers of
+/// both halted cores.
+#[test]
+fn a_folder_of_images_shows_the_crash_and_not_where_the_handler_waits() {
+    let Some(stopped) = FAULT.link() else { return };
+    let mut ram = stopped.ram.clone();
+    ram.resize(1 << 20, 0);
+    let input =
+        |name: &str, bytes: Vec<u8>| Input { name: name.into(), bytes: bytes.into(), addr: None };
+    let core = |pc: u32| {
+        let zeros: String = (0..13)
+            .map(|n| format!("R{n} = 00000000{}", if n % 4 == 3 { "\n" } else { ", " }))
+            .collect();
+        format!(
+            "PC = {pc:08X}, CycleCnt = 00000000\n{zeros}\nSP(R13)= 20005F00, MSP= 20005F00, PSP= 20000130, R14(LR) = 12000031\nXPSR = 01000003: APSR = nzcvq, EPSR = 01000000, IPSR = 003 (HardFault)\n"
+        )
+    };
+    let inputs = [
+        input("crash/hcpu_ram.bin", ram.clone()),
+        input("crash/lcpu_dtcm.bin", vec![0xdc; 0x4000]),
+        input("crash/lcdc_reg.bin", vec![0x1c; 0xe0]),
+        input("crash/log.txt", format!("{}{}", core(0x2010_0040), core(CODE + 0x80)).into_bytes()),
+    ];
+    let opened = open_inputs(&inputs, &options(&stopped, true)).expect("a crash");
+    check_registers(&opened, &stopped, &FAULT, 26);
+    assert_eq!(opened.dump.memory.u32_le(0x2b0f_c000), Some(0xdcdc_dcdc));
+    assert_eq!(opened.dump.memory.u32_le(0x4000_8000), Some(0x1c1c_1c1c));
+    assert_eq!(opened.dump.threads[0].name.as_deref(), Some("main"));
+    let crashed: Vec<u64> =
+        opened.dump.threads.iter().filter(|t| t.crashed).map(|t| t.id).collect();
+    assert_eq!(crashed, [opened.dump.threads[0].id]);
+    check_waiting(&opened);
+    let halted = |pc: u32| opened.dump.threads.iter().any(|t| t.registers.pc() == Some(pc.into()));
+    assert!(halted(CODE + 0x80) && halted(0x2010_0040));
+
+    // No crash: the variables are as the linker left them.
+    let no_crash = Crash { name: "none", reason: 0, ..FAULT };
+    let Some(stopped) = no_crash.link() else { return };
+    let inputs = [input("hcpu_ram.bin", stopped.ram.clone()), inputs[3].clone()];
+    let opened = open_inputs(&inputs, &options(&stopped, true)).expect("images");
+    assert_eq!(register(&opened, "pc"), Some(0x2010_0040));
 }
 
 #[test]
