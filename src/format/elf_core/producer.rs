@@ -4,14 +4,14 @@
 //!   NT_PRSTATUS; a note of type 0x434f5245 says which release it is. In a 64-bit one user and
 //!   group have 16 bits, so the name is 4 bytes earlier than on Linux.
 //! * MCoreDump: threads come in the order of the kernel's object list, the crashed one has no
-//!   mark. The one that ran has 1024 bytes of stack saved (both ends aligned to 64).
+//!   mark; `mcoredump.rs` finds it and mends the registers.
 //! * Linux: one NT_PRPSINFO for the process, NT_SIGINFO tells the address that faulted.
 
-use super::super::elf::{CoreFile, ElfNote, Segment};
+use super::super::elf::{CoreFile, ElfNote};
 use super::process::{NT_AUXV, NT_FILE};
 use super::{NAME, NT_PRPSINFO, NT_PRSTATUS, linux_signal};
 use crate::cursor::Cursor;
-use crate::dump::{Dump, Note, Thread};
+use crate::dump::Dump;
 use crate::memory::text_until_nul;
 use crate::reason::{FaultWord, Reason, Signal};
 use goblin::elf::header::EM_ARM;
@@ -22,8 +22,6 @@ const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
 /// `ELFOSABI_ARM`. GDB's own cores of ARM have it as well, but also a process info.
 const OSABI_ARM: u8 = 97;
-/// What MCoreDump saves of the running thread's stack; alignment may add 64 at the start.
-const MCOREDUMP_RUNNING: std::ops::RangeInclusive<u64> = 1024..=1024 + 64;
 
 /// Who wrote a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,43 +100,6 @@ impl Producer {
             }
         };
         Some(name).filter(|name| !name.is_empty())
-    }
-
-    /// Writers put the crashed thread first, but for MCoreDump.
-    pub(super) fn put_crashed_first(self, dump: &mut Dump, core: &CoreFile) {
-        if self != Producer::MCoreDump || dump.threads.len() < 2 {
-            return;
-        }
-        let running = |segment: &&Segment| MCOREDUMP_RUNNING.contains(&segment.file_len);
-        let on_it = |thread: &Thread, segment: &Segment| {
-            let sp = thread.registers.sp().unwrap_or_default();
-            sp >= segment.addr && sp.saturating_sub(segment.addr) < segment.file_len
-        };
-        let marked: Vec<usize> = core
-            .segments
-            .iter()
-            .filter(running)
-            .filter_map(|segment| dump.threads.iter().position(|thread| on_it(thread, segment)))
-            .collect();
-        let (index, why) = match marked.as_slice() {
-            [only] => (*only, "as much of its stack was saved as of a running thread"),
-            _ => {
-                let worked = |thread: &Thread| {
-                    let word = |n| thread.registers.by_name(&format!("r{n}")).unwrap_or_default();
-                    (0..13).any(|n| word(n) != 0)
-                };
-                let index = dump.threads.iter().position(worked).unwrap_or_default();
-                (index, "it is the first one that did anything")
-            }
-        };
-        dump.threads.iter_mut().for_each(|thread| thread.crashed = false);
-        let mut thread = dump.threads.remove(index);
-        thread.crashed = true;
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: MCoreDump does not mark the crashed thread; {} is taken for it because {why}",
-            thread.label()
-        )));
-        dump.threads.insert(0, thread);
     }
 }
 
