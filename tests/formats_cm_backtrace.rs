@@ -313,3 +313,55 @@ fn a_text_cut_anywhere_is_read_or_refused_with_words() {
     let whole = fault(LOW + 0x20, 0x6100_0000, "-a -f");
     support::try_all_prefixes("console.log", whole.as_bytes(), &Options::default());
 }
+
+/// `cortex_backtrace_fault_handler` of Goodix' SDK. Earlier releases separate calls by spaces and
+/// have r1 in the place of r2.
+fn goodix(sp_printed: u32, early: bool) -> String {
+    let [r0, r1, r2, r3, r12, lr, pc, psr] = R0_TO_PSR;
+    let r2 = if early { r1 } else { r2 };
+    let stack: String = (sp_printed..HIGH)
+        .step_by(4)
+        .map(|at| format!("APP_E:   addr: {at:08x}    data: {:08x}\r\n", word_at(at)))
+        .collect();
+    let calls = if early { "08001234 0800431d " } else { "08001234<--0800431d<--" };
+    format!(
+        "APP_E: Fault on thread motor\r\nAPP_E: === Thread stack information ===\r\n{stack}\
+         APP_E: =========\r\nAPP_E: ==== Registers information =====\r\n\
+         APP_E:   R0 : {r0:08x}     R1 : {r1:08x}\r\nAPP_E:   R2 : {r2:08x}     R3 : {r3:08x}\r\n\
+         APP_E:   R12: {r12:08x}     LR : {lr:08x}\r\nAPP_E:   PC : {pc:08x}     PSR: {psr:08x}\r\n\
+         APP_E: =========\r\nAPP_E: Fault reason:\r\n\
+         APP_E: Memory management: data access violation\r\n\
+         APP_E: The memory management fault occurred address is 40ff0000\r\n\
+         APP_E: Call stack info : {calls}\r\n"
+    )
+}
+
+#[test]
+fn goodix_prints_registers_in_two_columns() {
+    for early in [false, true] {
+        let opened = open(goodix(0x2000_4020, early));
+        assert_eq!(opened.dump.format, "CmBacktrace text");
+        let names = ["r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr"];
+        for (name, word) in names.into_iter().zip(R0_TO_PSR) {
+            let wanted = (!early || name != "r2").then_some(u64::from(word));
+            assert_eq!(register(&opened, name), wanted, "{name}");
+        }
+        assert_eq!(register(&opened, "sp"), Some(0x2000_4020));
+        assert_eq!(register(&opened, "MMFAR"), Some(0x40ff_0000));
+        let crashed = opened.dump.crashed().unwrap();
+        assert_eq!(crashed.name.as_deref(), Some("motor"));
+        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert!(opened.dump.reason.words.contains("data access violation"));
+        let word = opened.dump.memory.u32_le(0x2000_4040);
+        assert_eq!(word, Some(word_at(0x2000_4040)));
+    }
+}
+
+#[test]
+fn rows_of_two_registers_without_a_title_are_not_taken_for_one() {
+    let text = goodix(0x2000_4020, false);
+    let at = text.find("APP_E:   R0").unwrap();
+    let rows = text[at..].split("APP_E: Fault").next().unwrap().to_string();
+    let opened = open_bytes("console.log", rows.into_bytes(), &Options::default());
+    assert!(opened.is_err() || opened.unwrap().dump.format != "CmBacktrace text");
+}

@@ -14,9 +14,13 @@
 //!
 //! Without an OS an assert has no title: the stack follows the firmware's name at once.
 //!
+//! Goodix' SDKs for their GR5xx have a descendant with English titles, registers in two columns,
+//! and `Call stack info : 00801234<--00804320<--` (or spaces) in place of the command.
+//!
 //! Source: armink/CmBacktrace 8bbd425 and 328ce32, `cm_backtrace/cm_backtrace.c`,
 //! `cm_backtrace/Languages/`; the numbers from a fork's `Languages/_ErrorCode/` that shiyj/CmBacktrace
-//! 62843a1 includes.
+//! 62843a1 includes; goodix-ble/GR551x.SDK 575cedb and goodix-ble/GR5526-Smart-Watch acc63d4
+//! `components/libraries/app_error/cortex_backtrace.c`.
 
 use super::super::fault_text::{hex, pairs};
 use crate::carrier::text::Line;
@@ -40,6 +44,8 @@ pub(super) enum Kind {
     FirstRow(Vec<(String, u64)>),
     /// r12, lr, pc, xpsr.
     LastRow(Vec<(String, u64)>),
+    /// Two of these eight: Goodix' SDKs print them in two columns.
+    Pair(Vec<(String, u64)>),
     /// What RT-Thread's package prints on top of that on a Cortex-M33.
     MoreRegisters(Vec<(String, u64)>),
     /// The addresses of calls; empty if none was found.
@@ -86,6 +92,8 @@ const NO_CALLS: [&[u8]; 3] = [
     "获取函数调用栈失败".as_bytes(),
     b"\xbb\xf1\xc8\xa1\xba\xaf\xca\xfd\xb5\xf7\xd3\xc3\xd5\xbb\xca\xa7\xb0\xdc",
 ];
+
+const GOODIX_CALLS: &str = "Call stack info : ";
 
 /// What of a sentence tells what kind of fault it is on, in the three forms, and our words and
 /// signal for it. The particular ones come first.
@@ -136,7 +144,7 @@ const FAULTS: [([&[u8]; 3], &str, Signal); 11] = [
     ),
     (
         [
-            b"Memory management fault",
+            b"Memory management",
             "存储器管理错误".as_bytes(),
             b"\xb4\xe6\xb4\xa2\xc6\xf7\xb9\xdc\xc0\xed\xb4\xed\xce\xf3",
         ],
@@ -233,6 +241,9 @@ pub(super) fn kind(text: &str, titled: bool) -> Kind {
     if has(&["R4", "R5", "R6", "R7"]) || has(&["R8", "R9", "R10", "R11"]) {
         return Kind::MoreRegisters(last(4));
     }
+    if [["R0", "R1"], ["R2", "R3"], ["R12", "LR"], ["PC", "PSR"]].iter().any(|pair| has(pair)) {
+        return Kind::Pair(last(2));
+    }
     if has(&["EXC_RETURN"]) || has(&["psplim"]) {
         return Kind::MoreRegisters(last(1));
     }
@@ -242,6 +253,9 @@ pub(super) fn kind(text: &str, titled: bool) -> Kind {
     }
     if let Some((_, behind)) = text.split_once("addr2line") {
         return Kind::Calls(calls(behind));
+    }
+    if let Some((_, behind)) = text.split_once(GOODIX_CALLS) {
+        return Kind::Calls(calls(&behind.replace("<--", " ")));
     }
     if behind(text, &NO_CALLS).is_some() || (titled && text == "9") {
         return Kind::Calls(Vec::new());
@@ -346,6 +360,14 @@ pub(super) fn crash_starts(all: &[Line]) -> Vec<usize> {
             Kind::StackRow(..) => Stage::Stack,
             Kind::FirstRow(_) => Stage::FirstRow,
             Kind::LastRow(_) => Stage::Registers,
+            // Others print such rows as well: only those behind a title are a crash's.
+            Kind::Pair(named) => match named.first().map(|(name, _)| name.as_str()) {
+                Some("R0") if (Stage::Title..Stage::FirstRow).contains(&crash.stage) => {
+                    Stage::FirstRow
+                }
+                Some("PC") if crash.stage == Stage::FirstRow => Stage::Registers,
+                _ => continue,
+            },
             Kind::Calls(_) => Stage::Ended,
             Kind::MoreRegisters(_) | Kind::Rule | Kind::Other => continue,
         };

@@ -4,6 +4,7 @@
 //! * lines `addr: 20000a10    data: 0800abcd`, rising, from the stack pointer on;
 //! * `R0 : 90000000  R1 : ...  R3 : ...` and `R12: ...  LR : ...  PC : ...  PSR: ...`;
 //! * sentences on the fault; `... addr2line -e NAME.elf -afpiC 08001234 ...`, before 1.4 `-a -f`;
+//! * in Goodix' SDKs two registers a line and `Call stack info : 08001234<--...`;
 //! * on a Cortex-M33 with RT-Thread's package: EXC_RETURN, psplim, r4-r11.
 //!
 //! An assert prints no registers: its stack begins where the hook's stack pointer was, and pc is
@@ -63,6 +64,8 @@ struct Crash {
     thread: Option<String>,
     firmware: Option<String>,
     named: Vec<(String, u64)>,
+    /// r2 was printed with the value of r1, and is not in `named`.
+    r1_for_r2: bool,
     stack: Vec<(u64, Vec<u8>)>,
     /// The stack pointer by the sentence that says that it is outside of its stack.
     overflow: Option<u64>,
@@ -144,6 +147,14 @@ fn crash(bytes: &[u8]) -> Crash {
             }
             Kind::FirstRow(named) | Kind::LastRow(named) => {
                 crash.named.extend(named);
+                sentences = true;
+            }
+            Kind::Pair(named) => {
+                // Some releases print r1 for r2, by mistake.
+                let r1 = crash.named.iter().find(|(name, _)| name == "R1").map(|(_, value)| *value);
+                let wrong = |(name, value): &(String, u64)| name == "R2" && Some(*value) == r1;
+                crash.r1_for_r2 |= named.iter().any(wrong);
+                crash.named.extend(named.into_iter().filter(|pair| !wrong(pair)));
                 sentences = true;
             }
             Kind::MoreRegisters(named) => crash.named.extend(named),
@@ -228,6 +239,9 @@ fn add_notes(dump: &mut Dump, crash: &Crash, has_pc: bool) {
         dump.warn(format!(
             "{NAME}: the device prints no registers of {what}: pc and lr are not known, {sp}"
         ));
+    }
+    if crash.r1_for_r2 {
+        dump.warn(format!("{NAME}: some releases print r1 in the place of r2: r2 is not known"));
     }
     if let (false, [_, ..]) = (has_pc, calls) {
         let list = calls.iter().map(|addr| format!("{addr:#x}")).collect::<Vec<_>>().join(" ");
