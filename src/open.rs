@@ -185,8 +185,10 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         let arch = dump.arch.clone();
         dump.threads.iter_mut().for_each(|t| t.registers = t.registers.in_set(&arch));
     }
-    if let (Some(candidate), Some(firmware)) = (candidate, &beside.firmware) {
-        candidate.format.complete(&mut dump, &**firmware);
+    match (candidate, &beside.firmware) {
+        (Some(candidate), Some(firmware)) => candidate.format.complete(&mut dump, &**firmware),
+        (None, Some(firmware)) => parts::complete(&mut dump, parts, &context, &**firmware),
+        (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
     arch::complete(&mut dump);

@@ -87,6 +87,8 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("hubris area", made::hubris_area(), "hubris-area"),
         ("mongoose json", made::mongoose(&ram).into(), "mongoose-os"),
         ("cm-backtrace text", made::CM_BACKTRACE.into(), "cm-backtrace"),
+        ("cm-backtrace assert", made::CM_BACKTRACE_ASSERT.into(), "cm-backtrace"),
+        ("sifli core dump", made::sifli_core_dump(&ram), "sifli-coredump"),
         ("mbed text", made::MBED.into(), "mbed-fault"),
         ("mbed error text", mbed_error.into(), "mbed-fault"),
         ("duet report", made::DUET.into(), "duet"),

@@ -260,7 +260,9 @@ fn a_folder_of_sifli_images_opens_as_one_dump() {
     let opened = opened.expect("one crash");
     check_ram(&opened, "SiFli");
     assert_eq!(opened.dump.memory.u32_le(0x2040_0000), Some(0x0707_0707));
-    assert_eq!(opened.dump.threads.len(), 2);
+    // The crash, by the variables of the handler, and where the probe halted both cores.
+    let pcs: Vec<_> = opened.dump.threads.iter().map(|thread| thread.registers.pc()).collect();
+    assert_eq!(pcs, [Some(0x72), Some(0x72), Some(0x94)]);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! |   8 |    4 | CRC-32 of it without the inversion at the end               |
 //! |  12 |      | the ELF core                                                |
 //!
-//! Source: Rbb666/MCoreDump (2025-08), `src/coredump.c`, `arch/armv7m/`, `mcd_noinit.c`.
+//! Source: Rbb666/MCoreDump (6010723, 2025-08), `src/faultdump.c`.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

@@ -116,6 +116,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &mbed::crash_data::MbedCrashData,
     &duet::Duet,
     &sifli::Sifli,
+    &sifli::SifliCoreDump,
     &pebble::Pebble,
     &mynewt::Mynewt,
     &stackdump::Stackdump,

@@ -85,11 +85,12 @@ pub(super) struct Dug {
 pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
+    let chip = vendor_names::chip_of(inputs);
     for input in &format::zephyr::join(inputs) {
         let mut search =
             Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
         let mut piece = Piece::outermost(input.bytes.clone());
-        let by_name = || vendor_names::address(&input.name, input.bytes.len() as u64);
+        let by_name = || vendor_names::address(&input.name, input.bytes.len() as u64, chip);
         piece.addr = options.base.or(input.addr).or_else(by_name);
         // A program has no dump in it, however much some of its bytes look like one.
         if !elsewhere::is_program(&piece.bytes) || options.base.is_some() || only.is_some() {

@@ -13,6 +13,8 @@
 //! | the same with both                          | ctx psplim control EXC_RETURN | 4 |       |
 //! | RT-Thread M4, M7 with FPU                   | 1 if there are FPU registers | 1 |        |
 //! | RT-Thread M33                               | ctx EXC_RETURN psplim control | 4 |       |
+//! | SiFli's RT-Thread M33 with FPU              | 1 if there are FPU registers, psplim | 2 | |
+//! | the same without                            | psplim              | 1      |            |
 //!
 //! Above that s16-s31, if the exception frame is an extended one. ARMv8.1-M ports that switch
 //! pointer authentication keys push those four words last, at the very bottom.
@@ -20,8 +22,10 @@
 //! Nothing in the ELF file says which port it was built with. The frame tells: EXC_RETURN, xpsr
 //! and pc are unlike anything else, and a layout whose words are no such things is not taken.
 //!
-//! Sources: FreeRTOS V11.2.0 and V10.4.6, `portable/GCC/ARM_CM*/`; RT-Thread v4.1.1 and v5.1.0,
-//! `libcpu/arm/cortex-m*/context_gcc.S`. CM3, CM4F and CM33_NTZ seen under QEMU.
+//! Sources: FreeRTOS V11.2.0 and V10.4.6, `portable/GCC/ARM_CM*/`; RT-Thread 2a0c508 (M4) and
+//! d5fce5f (M33), `libcpu/arm/cortex-m*/context_gcc.S`; OpenSiFli/SiFli-SDK 9b5e454 (the same in
+//! xiaomaomogu/SiFli-SDK 27e6b87), `rtos/rtthread/libcpu/arm/cortex-m33/context_gcc.S`. CM3, CM4F
+//! and CM33_NTZ seen under QEMU.
 
 use crate::arch::cortex_m::frame::words;
 use crate::arch::cortex_m::{ExcReturn, Frame, set_pair};
@@ -52,7 +56,7 @@ const fn exc_return(at: u64, r4: u64, len: u64, psplim: Option<u64>) -> Layout {
 }
 
 /// The least likely to be taken for another first.
-const LAYOUTS: [Layout; 10] = [
+const LAYOUTS: [Layout; 12] = [
     exc_return(3, 4, 12, Some(1)),
     exc_return(1, 4, 12, Some(2)),
     exc_return(2, 3, 11, Some(0)),
@@ -61,6 +65,8 @@ const LAYOUTS: [Layout; 10] = [
     exc_return(9, 1, 10, None),
     exc_return(0, 1, 9, None),
     exc_return(8, 0, 9, None),
+    Layout { r4: 2, frame: Kind::Flag(0), psplim: Some(1), len: 10 },
+    Layout { r4: 1, frame: Kind::Basic, psplim: Some(0), len: 9 },
     Layout { r4: 1, frame: Kind::Flag(0), psplim: None, len: 9 },
     Layout { r4: 0, frame: Kind::Basic, psplim: None, len: 8 },
 ];
@@ -139,7 +145,7 @@ impl Saved<'_> {
             Kind::Basic => false,
         };
         // A stack limit is an address below; CONTROL beside it is a small number.
-        if let (Some(at), Kind::ExcReturn(_)) = (layout.psplim, layout.frame) {
+        if let Some(at) = layout.psplim {
             let limit = word(at)?;
             let is_limit = limit == 0 || (limit >= CONTROL_END && u64::from(limit) <= self.sp);
             let control =

@@ -23,6 +23,33 @@ Show more call stack info by run: addr2line -e CmBacktrace.elf -afpiC 00000072 0
 [12:00:02] booting
 ";
 
+pub(crate) const CM_BACKTRACE_ASSERT: &str = "\
+(0) has assert failed at main:42.
+Firmware name: CmBacktrace, hardware version: V1.0.0, software version: V0.1.0
+Assert on thread NAME
+===== Thread stack information =====
+  addr: 20001fa0    data: 00000000
+  addr: 20001fa4    data: c0ffee03
+====================================
+Show more call stack info by run: addr2line -e CmBacktrace.elf -afpiC 00000072 000000a6
+";
+
+/// SiFli's core dump with its variables and some RAM.
+pub(crate) fn sifli_core_dump(ram: &[u8]) -> Vec<u8> {
+    let mut dump = b"52X_2026_01_31 23:59:07\0".to_vec();
+    let mut block = |addr: u32, bytes: &[u8]| {
+        dump.extend(addr.to_le_bytes());
+        dump.extend((bytes.len() as u32).to_le_bytes());
+        dump.extend(bytes);
+    };
+    for (n, len) in [72usize, 4, 4, 20, 16].into_iter().enumerate() {
+        block(0x2000_8000 + 0x100 * n as u32, &vec![n as u8; len]);
+    }
+    block(0x2000_0000, ram);
+    block(0xefef_efef, b"[1] the last line of the log");
+    dump
+}
+
 pub(crate) const MBED: &str = "\
 ++ MbedOS Fault Handler ++
 

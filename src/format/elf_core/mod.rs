@@ -13,6 +13,8 @@
 
 mod description;
 mod extras;
+mod mcoredump;
+mod nuttx;
 pub mod own;
 mod process;
 mod producer;
@@ -74,7 +76,7 @@ impl Format for ElfCore {
         let description = core.notes.iter().find_map(Description::of_note);
         let producer = Producer::of(&core, &piece.bytes);
         let mut notes = Vec::new();
-        let mut machine = machine(&core, description.as_ref(), context, &mut notes)?;
+        let mut machine = machine(&core, producer, description.as_ref(), context, &mut notes)?;
         if context.target.is_none() && extras::has_double_floats(&core) {
             machine.arch = context.targets.with_double_floats(&machine.arch)?;
         }
@@ -85,7 +87,11 @@ impl Format for ElfCore {
         dump.notes.extend(core.problems.iter().cloned());
         add_memory(&mut dump, &core, piece);
         add_threads(&mut dump, &core, producer, description.as_ref());
-        producer.put_crashed_first(&mut dump, &core);
+        match producer {
+            Producer::NuttX => nuttx::put_crashed_first(&mut dump, &core),
+            Producer::MCoreDump => mcoredump::mend(&mut dump, &core),
+            _ => {}
+        }
         if let Some(description) = &description {
             description.tell(&mut dump);
         }
@@ -93,7 +99,7 @@ impl Format for ElfCore {
         // "CAPT" (the capture crate) belongs here, beside NuttX.
         for note in &core.notes {
             match note.name.as_str() {
-                "NuttX" => producer::read_nuttx_info(note, &mut dump),
+                "NuttX" => nuttx::read_info(note, &mut dump),
                 "VMCOREINFO" => return Err(in_input(kernel_dump(note))),
                 _ => {}
             }
@@ -125,6 +131,7 @@ fn kernel_dump(note: &ElfNote) -> Fault {
 
 fn machine(
     core: &CoreFile,
+    producer: Producer,
     description: Option<&Description>,
     context: &Context<'_>,
     notes: &mut Vec<Note>,
@@ -137,7 +144,7 @@ fn machine(
         let chip = own.chip.and_then(|name| context.targets.chip(&name).ok());
         return Ok(Machine { arch, chip });
     }
-    let m_profile = core.machine == EM_ARM && is_cortex_m(core, description, context)?;
+    let m_profile = core.machine == EM_ARM && is_cortex_m(core, producer, description, context)?;
     let Some(family) = Family::of_elf(core.machine, core.class, m_profile) else {
         let found = format!("{} ({} bit)", core.machine, core.class);
         let expected = "3, 40, 62, 94, 183 or 243: a machine with a register set here";
@@ -155,6 +162,7 @@ fn machine(
 /// ARM code, so everything that tells is asked.
 fn is_cortex_m(
     core: &CoreFile,
+    producer: Producer,
     description: Option<&Description>,
     context: &Context<'_>,
 ) -> Result<bool> {
@@ -166,7 +174,8 @@ fn is_cortex_m(
         return Ok(family == Family::CortexM);
     }
     let scs = |segment: &elf::Segment| SYSTEM_CONTROL_SPACE.contains(segment.addr);
-    if core.segments.iter().any(scs) {
+    // MCoreDump runs on nothing else, and the live xpsr that it reads has no Thumb bit.
+    if producer == Producer::MCoreDump || core.segments.iter().any(scs) {
         return Ok(true);
     }
     let first = core.notes.iter().find(|note| note.kind == NT_PRSTATUS);

@@ -2,31 +2,25 @@
 //!
 //! * NuttX: notes are owned by the *task's name*; NT_PRPSINFO comes before the task's
 //!   NT_PRSTATUS; a note of type 0x434f5245 says which release it is. In a 64-bit one user and
-//!   group have 16 bits, so the name is 4 bytes earlier than on Linux. Notes and stacks come in the
-//!   order of its table of tasks (2aaf6641a2d, 13dd25ec243: the idle task first), later with the task
-//!   that ran first (4ebc8a7291d). Of the one that ran the whole stack was saved, of the others what
-//!   lies from their stack pointer on, rounded down to 64 (all: `sched/misc/coredump.c`).
+//!   group have 16 bits, so the name is 4 bytes earlier than on Linux; `nuttx.rs` finds the task
+//!   that ran.
 //! * MCoreDump: threads come in the order of the kernel's object list, the crashed one has no
-//!   mark. The one that ran has 1024 bytes of stack saved (both ends aligned to 64).
+//!   mark; `mcoredump.rs` finds it and mends the registers.
 //! * Linux: one NT_PRPSINFO for the process, NT_SIGINFO tells the address that faulted.
 
-use super::super::elf::{CoreFile, ElfNote, Segment};
+use super::super::elf::{CoreFile, ElfNote};
 use super::process::{NT_AUXV, NT_FILE};
-use super::{NAME, NT_PRPSINFO, NT_PRSTATUS, linux_signal};
+use super::{NAME, NT_PRPSINFO, NT_PRSTATUS, linux_signal, nuttx};
 use crate::cursor::Cursor;
-use crate::dump::{Dump, Note, Thread};
+use crate::dump::Dump;
 use crate::memory::text_until_nul;
 use crate::reason::{FaultWord, Reason, Signal};
 use goblin::elf::header::EM_ARM;
 
-/// NuttX' note about the system: "CORE" as a number.
-const NT_NUTTX_INFO: u32 = 0x434f_5245;
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
 /// `ELFOSABI_ARM`. GDB's own cores of ARM have it as well, but also a process info.
 const OSABI_ARM: u8 = 97;
-/// What MCoreDump saves of the running thread's stack; alignment may add 64 at the start.
-const MCOREDUMP_RUNNING: std::ops::RangeInclusive<u64> = 1024..=1024 + 64;
 
 /// Who wrote a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +37,7 @@ impl Producer {
         let has = |kind: u32| core.notes.iter().any(|note| note.kind == kind);
         let foreign_owner =
             |note: &ElfNote| matches!(note.kind, NT_PRSTATUS | NT_PRPSINFO) && note.name != "CORE";
-        if has(NT_NUTTX_INFO) || core.notes.iter().any(foreign_owner) {
+        if has(nuttx::NT_INFO) || core.notes.iter().any(foreign_owner) {
             Producer::NuttX
         } else if core.machine == EM_ARM
             && bytes.get(7) == Some(&OSABI_ARM)
@@ -106,70 +100,6 @@ impl Producer {
         };
         Some(name).filter(|name| !name.is_empty())
     }
-
-    /// Writers put the crashed thread first, but for MCoreDump and most releases of NuttX.
-    pub(super) fn put_crashed_first(self, dump: &mut Dump, core: &CoreFile) {
-        if self == Producer::NuttX
-            && let Some(index) = nuttx_runner(dump, core)
-        {
-            dump.threads.iter_mut().for_each(|thread| thread.crashed = false);
-            let mut thread = dump.threads.remove(index);
-            thread.crashed = true;
-            dump.threads.insert(0, thread);
-            return;
-        }
-        if self != Producer::MCoreDump || dump.threads.len() < 2 {
-            return;
-        }
-        let running = |segment: &&Segment| MCOREDUMP_RUNNING.contains(&segment.file_len);
-        let on_it = |thread: &Thread, segment: &Segment| {
-            let sp = thread.registers.sp().unwrap_or_default();
-            sp >= segment.addr && sp.saturating_sub(segment.addr) < segment.file_len
-        };
-        let marked: Vec<usize> = core
-            .segments
-            .iter()
-            .filter(running)
-            .filter_map(|segment| dump.threads.iter().position(|thread| on_it(thread, segment)))
-            .collect();
-        let (index, why) = match marked.as_slice() {
-            [only] => (*only, "as much of its stack was saved as of a running thread"),
-            _ => {
-                let worked = |thread: &Thread| {
-                    let word = |n| thread.registers.by_name(&format!("r{n}")).unwrap_or_default();
-                    (0..13).any(|n| word(n) != 0)
-                };
-                let index = dump.threads.iter().position(worked).unwrap_or_default();
-                (index, "it is the first one that did anything")
-            }
-        };
-        dump.threads.iter_mut().for_each(|thread| thread.crashed = false);
-        let mut thread = dump.threads.remove(index);
-        thread.crashed = true;
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: MCoreDump does not mark the crashed thread; {} is taken for it because {why}",
-            thread.label()
-        )));
-        dump.threads.insert(0, thread);
-    }
-}
-
-/// The thread of a NuttX core that ran, if the first one did certainly not: all others' stacks begin
-/// at their stack pointers.
-fn nuttx_runner(dump: &Dump, core: &CoreFile) -> Option<usize> {
-    const ALIGNMENT: u64 = 64;
-    let switched_out = |(thread, segment): (&Thread, &Segment)| {
-        let sp = thread.registers.sp()?;
-        let held = sp.checked_sub(segment.addr)? < segment.file_len;
-        held.then(|| {
-            sp.checked_rem(ALIGNMENT).and_then(|odd| sp.checked_sub(odd)) == Some(segment.addr)
-        })
-    };
-    let all: Vec<bool> =
-        dump.threads.iter().zip(&core.segments).map(switched_out).collect::<Option<_>>()?;
-    let mut ran = all.iter().enumerate().filter(|(_, out)| !**out).map(|(index, _)| index);
-    let index = ran.next().filter(|_| all.len() == dump.threads.len())?;
-    (all.first() == Some(&true) && ran.next().is_none()).then_some(index)
 }
 
 /// The reason as far as a core tells it: a signal, and the address that faulted.
@@ -193,29 +123,4 @@ pub(super) fn set_reason(dump: &mut Dump, number: u16, extras: &[ElfNote], core:
         }
     }
     dump.reason = reason;
-}
-
-/// NuttX' note about the system: `struct utsname`, then the time of the dump.
-///
-/// | off | size | field                    |
-/// |   0 |   21 | sysname                  |
-/// |  21 |   32 | nodename                 |
-/// |  53 |   21 | release                  |
-/// |  74 |   51 | version: hash and date   |
-/// | 125 |   21 | machine                  |
-pub(super) fn read_nuttx_info(note: &ElfNote, dump: &mut Dump) {
-    if note.kind != NT_NUTTX_INFO {
-        return;
-    }
-    let text = |from: usize, len: usize| {
-        let field = note.desc.get(from..)?.get(..len)?;
-        Some(text_until_nul(field).trim().to_string()).filter(|text| !text.is_empty())
-    };
-    let facts = [("system", text(0, 21)), ("host", text(21, 32)), ("release", text(53, 21))];
-    let more = [("version", text(74, 51)), ("machine", text(125, 21))];
-    for (name, value) in facts.into_iter().chain(more) {
-        if let Some(value) = value {
-            dump.identity.facts.push((name.to_string(), value));
-        }
-    }
 }

@@ -2,12 +2,12 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{NamedRegisters, PartContents};
+use super::{NamedRegisters, PartContents, vendor_names};
 use crate::arch::cortex_m;
 use crate::dump::{Dump, Note, Thread};
 use crate::error::{Error, Result};
 use crate::format::machine::{Family, Machine, machine_of, machine_told, set_by_any_name};
-use crate::format::{Context, machine};
+use crate::format::{Context, Symbols, machine, sifli};
 use crate::memory::Region;
 use crate::registers::Registers;
 use std::collections::BTreeMap;
@@ -55,6 +55,20 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
         use_frame(&mut dump, addr)?;
     }
     Ok(dump)
+}
+
+/// Takes the registers of a dump of `parts` alone from where the vendor's fault handler put them,
+/// if a vendor's scripts saved them. A frame that the user names goes before.
+pub fn complete(
+    dump: &mut Dump,
+    parts: &[NamedPart],
+    context: &Context<'_>,
+    symbols: &dyn Symbols,
+) {
+    let are_siflis = parts.iter().any(|part| vendor_names::is_ram(&part.file));
+    if are_siflis && context.frame.is_none() {
+        sifli::of_images(dump, symbols);
+    }
 }
 
 /// Adds `parts` to a dump. What the dump holds already stays.

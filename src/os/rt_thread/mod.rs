@@ -1,17 +1,21 @@
 //! RT-Thread: threads out of the object container.
 //!
 //! `_object_container` (before v4.1 `rt_object_container`) is an array of {class, list of all
-//! objects of it, their size}; class 1 are threads, whose control blocks begin with an object: up
-//! to v4.1 its members stand in `struct rt_thread` itself, later it is the member `parent`. State
-//! and priority moved into `sched_thread_ctx` with v5.1. Who runs is `rt_current_thread`, or with
-//! several cores the first member of each of `_cpus` (before v5.0 `rt_cpus`).
+//! objects of it, their size}. Threads are class 1, in v2 and early v3 class 0, which their enumeration
+//! tells. Their control blocks begin with an object: up to v4.1 its members stand in
+//! `struct rt_thread` itself, later it is the member `parent`. State and priority moved into
+//! `sched_thread_ctx` with v5.1. Who runs is `rt_current_thread`, which in present releases
+//! is a member of `_cpu`; with several cores it is the first member of each of `_cpus`
+//! (before v5.0 `rt_cpus`).
 //!
-//! Saved registers: on Cortex-M see [`super::pushed`]; on RISC-V 32 words: 0 pc, 1 ra, 2 mstatus,
-//! 4 tp, 5-31 x5-x31, and above that 32 FPU registers if the firmware was built with them. gp is
-//! not saved.
+//! Saved registers: on Cortex-M see [`super::pushed`], on RISC-V [`riscv`].
 //!
 //! Source: RT-Thread v3.1.5, v4.1.1, v5.1.0, `include/rtdef.h`, `include/rtsched.h`,
-//! `src/object.c`, `libcpu/risc-v/common/context_gcc.S`.
+//! `src/object.c`; its 992d3af (v4.0, several cores), 0007a6f (v5.0) and 0729881 (v5.1); of v2.1
+//! apinggithub/rt-thread-2.1.0-hal 49025c9; of present
+//! releases lscwzd/rt-thread_codex 9fd8b1f.
+
+mod riscv;
 
 use super::pushed;
 use super::structs::{Structs, Type};
@@ -27,13 +31,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 const CONTAINERS: [&str; 2] = ["_object_container", "rt_object_container"];
-const CPUS: [&str; 2] = ["_cpus", "rt_cpus"];
+const CPUS: [&str; 3] = ["_cpus", "rt_cpus", "_cpu"];
 const CURRENT: &str = "rt_current_thread";
-const VARIABLES: [&str; 5] = [CONTAINERS[0], CONTAINERS[1], CPUS[0], CPUS[1], CURRENT];
+const VARIABLES: [&str; 6] = [CONTAINERS[0], CONTAINERS[1], CPUS[0], CPUS[1], CPUS[2], CURRENT];
 /// The function that came with the states of v5.0; every wait of a thread goes through it.
 const WITH_KINDS: &str = "rt_thread_suspend_with_flag";
-/// `RT_Object_Class_Thread`; objects that were not allocated have the highest bit set as well.
-const CLASS_THREAD: u32 = 1;
+/// What threads are called among the classes of objects. Their number is 1, or 0 in v2 and early v3;
+/// objects that were not allocated have the highest bit set as well.
+const CLASS: &str = "RT_Object_Class_Thread";
+const CLASSES: &str = "rt_object_class_type";
 /// More classes of objects than this there are not.
 const MOST_CLASSES: u64 = 64;
 const MOST_CPUS: u64 = 16;
@@ -57,7 +63,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
     }
     let images = Images::new([firmware.clone()]);
     let modules = images.modules();
-    let mut groups: Vec<&[&str]> = vec![&["rt_thread"], &["rt_object_information"]];
+    let mut groups: Vec<&[&str]> = vec![&["rt_thread"], &["rt_object_information"], &[CLASSES]];
     if CPUS.iter().any(|name| variables.has(name)) {
         groups.push(&["rt_cpu"]);
     }
@@ -71,8 +77,11 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
         return;
     };
     let three_kinds = firmware.symbols().any(|symbol| symbol.function && symbol.name == WITH_KINDS);
+    let first = structs.get(CLASSES).and_then(|classes| structs.enumerator(classes, 0));
+    let class = u32::from(first.as_deref() != Some(CLASS));
+    let variables = &variables;
     let kernel =
-        Kernel { dump, firmware, variables: &variables, structs: &structs, thread, three_kinds };
+        Kernel { dump, firmware, variables, structs: &structs, thread, class, three_kinds };
     let mut notes = Vec::new();
     let cpus = kernel.cpus();
     let all = task::with_running(kernel.threads(addr, variables.len(container), &mut notes), &cpus);
@@ -89,6 +98,8 @@ struct Kernel<'a, 'd, 'e> {
     structs: &'a Structs<'d, 'e>,
     /// `struct rt_thread`.
     thread: Type,
+    /// The number of the class of threads.
+    class: u32,
     /// The kernel tells three kinds of suspended threads apart.
     three_kinds: bool,
 }
@@ -127,7 +138,9 @@ impl Kernel<'_, '_, '_> {
                 let at = addr.checked_add(cpu.checked_mul(len)?)?;
                 self.word(at.checked_add(current.offset)?)
             };
-            return (0..count.clamp(1, MOST_CPUS)).map_while(of_cpu).collect();
+            let all: Vec<u64> = (0..count.clamp(1, MOST_CPUS)).map_while(of_cpu).collect();
+            // Before the scheduler starts nobody runs.
+            return if all.iter().all(|at| *at == 0) { Vec::new() } else { all };
         }
         let current = self.variables.addr(CURRENT).and_then(|addr| self.word(addr));
         current.filter(|at| *at != 0).into_iter().collect()
@@ -191,7 +204,7 @@ impl Kernel<'_, '_, '_> {
             let class = at.checked_add(class);
             let class = class.and_then(|at| read_u32(&self.dump.memory, at, &self.dump.arch));
             // The enumeration takes one byte with -fshort-enums.
-            class.is_some_and(|class| class & 0xff == CLASS_THREAD)
+            class.is_some_and(|class| class & 0xff == self.class)
         };
         entries.into_iter().find(is_threads)?.checked_add(list)
     }
@@ -199,7 +212,7 @@ impl Kernel<'_, '_, '_> {
     /// Whether the object at `at` says that it is a thread.
     fn is_thread(&self, at: u64) -> bool {
         let class = self.value(at, &["parent.type", "type"]);
-        class.is_some_and(|class| class & 0x7f == u64::from(CLASS_THREAD))
+        class.is_some_and(|class| class & 0x7f == u64::from(self.class))
     }
 
     fn task(&self, at: u64, cpus: &[u64]) -> Task {
@@ -259,18 +272,8 @@ impl Kernel<'_, '_, '_> {
         if self.dump.arch.elf_machine != EM_RISCV {
             return None;
         }
-        let addr = |index: u64| sp.checked_add(index.checked_mul(self.word_len())?);
-        let word = |index: u64| self.word(addr(index)?);
-        let pc = word(0).filter(|pc| is_code(*pc))?;
-        registers.set_by_name("pc", pc);
-        registers.set_by_name("ra", word(1)?);
-        registers.set_by_name("mstatus", word(2)?);
-        for n in 4..32 {
-            registers.set_by_name(&format!("x{n}"), word(n)?);
-        }
-        let float = self.firmware.float_register_len().unwrap_or_default().checked_mul(32)?;
-        registers.set_by_name("sp", addr(32)?.checked_add(float)?);
-        Some(())
+        let float_len = self.firmware.float_register_len().unwrap_or_default();
+        riscv::restore(registers, &self.dump.memory, sp, float_len, &is_code)
     }
 }
 

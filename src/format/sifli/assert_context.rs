@@ -1,4 +1,4 @@
-//! SiFli SF32LB5x: the assert context that RT-Thread saves in flash.
+//! SiFli SF32LB5x: the assert context that older SDKs save in flash.
 //!
 //! | off | size | field                                                            |
 //! |   0 |    2 | 0xaaaa complete; otherwise 0xaa in the high byte, and in the low |
@@ -10,27 +10,22 @@
 //! Address 0xffffffff is the text of the log in RAM. Blocks overlap: stacks lie in the heap. Of
 //! free heap items only the heads are saved.
 //!
-//! There are no registers in the file as such. The fault handler left them in variables, so they
-//! come with the firmware's ELF file: `saved_stack_frame` (flag in builds with FPU, psplim,
-//! r4-r11, then r0-r3 r12 lr pc psr), `saved_stack_pointer` (without the padding that bit 9 of
-//! psr tells of), `error_reason`, `saved_scb_reg` (CFSR HFSR MMFAR BFAR SHCSR).
+//! There are no registers in the file as such: the firmware's ELF file says where the variables
+//! are that hold them ([`super::saved`]).
 //!
-//! Source: OpenSiFli/SiFli-SDK 8f42a69,
-//! `rtos/rtthread/components/utilities/ulog/backend/assert_context_be.c`,
-//! `libcpu/arm/cortex-m33/cpuport.c`. Written from the producer's source.
+//! Source: xiaomaomogu/SiFli-SDK 27e6b87,
+//! `rtos/rtthread/components/utilities/ulog/backend/assert_context_be.c`.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::machine::{Family, machine_of};
-use super::{Context, Format, Symbols, add_region, in_input};
-use crate::arch::cortex_m::{ExcReturn, Frame};
+use super::saved::Saved;
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
-use crate::dump::{Dump, Note, Thread};
+use crate::dump::{Dump, Note};
 use crate::error::{Fault, Result};
+use crate::format::machine::{Family, machine_of};
+use crate::format::{Context, Format, Symbols, add_region, in_input};
 use crate::memory::{AddrRange, Region};
-use crate::reason::{Reason, Signal};
-use crate::registers::Registers;
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -40,15 +35,6 @@ const BLOCK_HEADER_LEN: usize = 8;
 const LOG_ADDR: u32 = 0xffff_ffff;
 /// No SF32LB5x has more memory.
 const LARGEST: u32 = 64 << 20;
-/// What the saved frame holds behind the flag.
-const FRAME: [&str; 17] = [
-    "psplim", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r0", "r1", "r2", "r3", "r12",
-    "lr", "pc", "xpsr",
-];
-const FAULT_WORDS: [&str; 5] = ["CFSR", "HFSR", "MMFAR", "BFAR", "SHCSR"];
-/// Bit 9 of the stacked status: the core pushed a word of padding.
-const PADDED: u64 = 1 << 9;
-
 /// SiFli's assert context.
 pub struct Sifli;
 
@@ -144,16 +130,24 @@ impl Format for Sifli {
     }
 
     fn complete(&self, dump: &mut Dump, symbols: &dyn Symbols) {
-        match crashed_thread(dump, symbols) {
-            Some(thread) => {
-                set_reason(dump, symbols);
-                dump.threads.insert(0, thread);
-            }
-            None => dump.warn(format!(
+        if restore(dump, symbols).is_none() {
+            dump.warn(format!(
                 "{NAME}: the ELF file's saved_stack_frame is not in the dump: no registers"
-            )),
+            ));
         }
     }
+}
+
+/// Adds the crashed thread, whose registers are in variables of the firmware.
+pub(super) fn restore(dump: &mut Dump, symbols: &dyn Symbols) -> Option<()> {
+    let at = |name: &str| symbols.symbol(name).map(|(addr, _)| addr);
+    let saved = Saved {
+        frame: symbols.symbol("saved_stack_frame")?,
+        sp: at("saved_stack_pointer"),
+        reason: symbols.symbol("error_reason"),
+        status: at("saved_scb_reg"),
+    };
+    saved.apply(dump)
 }
 
 fn is_head(bytes: &Bytes) -> bool {
@@ -207,70 +201,4 @@ fn blocks(bytes: &Bytes, total: u32) -> (Vec<Block>, Option<Fault>) {
         all.push(Block { addr, bytes, offset, cut });
     }
     (all, None)
-}
-
-/// The registers that the fault handler left in variables.
-fn crashed_thread(dump: &Dump, symbols: &dyn Symbols) -> Option<Thread> {
-    let word = |addr: u64| dump.memory.u32_le(addr).map(u64::from);
-    let variable = |name: &str| word(symbols.symbol(name)?.0);
-    let (frame, len) = symbols.symbol("saved_stack_frame")?;
-    let with_flag = len != (FRAME.len() as u64).saturating_mul(4);
-    let mut registers = Registers::unknown(dump.arch.clone());
-    registers.set_why_missing("register not saved by the fault handler");
-    let first = frame.checked_add(if with_flag { 4 } else { 0 })?;
-    for (offset, name) in (0..).step_by(4).zip(FRAME) {
-        registers.set_by_name(name, word(first.checked_add(offset)?)?);
-    }
-    let exc_return = with_flag.then(|| word(frame)).flatten().and_then(|w| u32::try_from(w).ok());
-    let exc_return = exc_return.map(ExcReturn).filter(|value| value.is_valid());
-    if let Some(sp) = variable("saved_stack_pointer") {
-        // An assert calls the handler, a fault is taken by it: only then is there padding.
-        let padded = exc_return.is_some() && registers.by_name("xpsr")? & PADDED != 0;
-        registers.set_by_name("sp", sp.saturating_add(if padded { 4 } else { 0 }));
-        if let Some(exc_return) = exc_return {
-            registers.set_by_name("exc_return", exc_return.0);
-            set_floats(&mut registers, dump, sp, exc_return);
-        }
-    }
-    if let Some((status, _)) = symbols.symbol("saved_scb_reg") {
-        for (offset, name) in (0..).step_by(4).zip(FAULT_WORDS) {
-            if let Some(value) = status.checked_add(offset).and_then(word) {
-                registers.set_by_name(name, value);
-            }
-        }
-    }
-    let mut thread = Thread::new(1, registers);
-    thread.crashed = true;
-    Some(thread)
-}
-
-/// s0-s15 and fpscr lie in the exception frame, if the stack was saved. It is believed if it
-/// holds the same pc as the variable.
-fn set_floats(registers: &mut Registers, dump: &Dump, sp: u64, exc_return: ExcReturn) {
-    const EXTENDED_LEN: u64 = 26 * 4;
-    if !exc_return.is_extended() {
-        return;
-    }
-    let frame = sp.checked_sub(EXTENDED_LEN).and_then(|at| Frame::at(&dump.memory, at, true));
-    if let Some(frame) = frame.filter(|frame| Some(frame.pc().into()) == registers.pc()) {
-        let before = registers.sp();
-        frame.restore(registers);
-        if let Some(sp) = before {
-            registers.set_by_name("sp", sp);
-        }
-    }
-}
-
-fn set_reason(dump: &mut Dump, symbols: &dyn Symbols) {
-    let word = |addr: u64| dump.memory.u32_le(addr);
-    let variable = |name: &str| word(symbols.symbol(name)?.0);
-    let (words, signal) = match variable("error_reason") {
-        Some(1) => ("assert", Signal::Abrt),
-        Some(2) => ("HardFault", Signal::Segv),
-        Some(3) => ("BusFault", Signal::Bus),
-        Some(4) => ("MemManage", Signal::Segv),
-        Some(5) => ("hardware exception", Signal::Segv),
-        _ => return,
-    };
-    dump.reason = Reason { signal, words: words.into(), evidence: Vec::new() };
 }

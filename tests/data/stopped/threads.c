@@ -1,0 +1,2 @@
+/* Nothing but a kernel that stands still. */
+#include "rt_thread.h"
