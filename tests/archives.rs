@@ -1,7 +1,11 @@
 //! Archives of dumps and what lies beside them: zip and tar, compressed or not, damaged or not.
 
+#[path = "support/zip.rs"]
+mod packed;
+
 use coroner::dump::Note;
 use coroner::open::{Opened, Options, open};
+use packed::zipped;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,16 +14,6 @@ type Files<'a> = &'a [(&'a str, &'a [u8])];
 fn data(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     std::fs::read(path).expect("part of the project")
-}
-
-fn zipped(files: Files<'_>) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        let options = zip::write::SimpleFileOptions::default();
-        zip.start_file(*name, options).expect("a fresh name");
-        zip.write_all(bytes).expect("into memory");
-    }
-    zip.finish().expect("into memory").into_inner()
 }
 
 fn tarred(files: Files<'_>) -> Vec<u8> {
@@ -75,7 +69,7 @@ fn a_dump_is_found_in_an_archive_and_so_is_its_program() {
         ("a.tar.gz", gzipped(&tar)),
         ("a.tar.bz2", bzipped(&tar)),
         ("a.tar", tar),
-        ("nested.zip", zipped(&[("logs.zip", &zipped(files))])),
+        ("nested.zip", zipped(&[("logs.zip", zipped(files))])),
     ];
     for (name, archive) in archives {
         let opened = opened(name, &archive).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -121,7 +115,7 @@ fn a_program_alone_or_nothing_is_told_as_that() {
     let elf = data("demo/firmware.elf");
     let error = opened("program.zip", &zipped(&[("app.elf", &elf)])).expect_err("no dump");
     assert!(error.contains("holds no dump, only programs"), "{error}");
-    let error = opened("empty.zip", &zipped(&[])).expect_err("nothing");
+    let error = opened("empty.zip", &zipped::<&str, &[u8]>(&[])).expect_err("nothing");
     assert!(error.contains("an archive with 0 files"), "{error}");
     let error = opened("text.zip", &zipped(&[("notes.txt", b"it crashed again\n")]));
     let error = error.expect_err("no dump");

@@ -8,7 +8,7 @@ mod packed;
 mod support;
 
 use coroner::open::{Opened, Options};
-use packed::zip;
+use packed::zipped;
 use support::{open_bytes, try_all_prefixes, try_bit_flips};
 
 const TABLE: u32 = 0x2000_0400;
@@ -61,7 +61,7 @@ fn archive() -> Vec<u8> {
     for (n, name) in TASKS.iter().enumerate() {
         files.push((format!("elf/task/{name}"), program(0x0801_0000 + n as u32 * 0x1000, None)));
     }
-    zip(&files)
+    zipped(&files)
 }
 
 /// A core file: notes, each in a segment of its own, then memory.
@@ -172,7 +172,7 @@ fn dry(memory: &[(u32, Vec<u8>)]) -> Vec<u8> {
         "git_commit": "00bce143d663", "archive_id": "0123456789abcdef", "fw_version": "1.0.31"}"#;
     let mut files = vec![("dump.json".to_string(), info.as_bytes().to_vec())];
     files.extend(memory.iter().map(|(addr, bytes)| (format!("0x{addr:08x}.bin"), bytes.clone())));
-    zip(&files)
+    zipped(&files)
 }
 
 fn dry_task() -> Vec<u8> {

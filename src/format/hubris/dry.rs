@@ -91,11 +91,11 @@ impl Format for HubrisDry {
     }
 }
 
-/// Whether a zip has the two kinds of files that such a dump consists of.
+/// Whether a zip has the two kinds of files that such a dump consists of, and no others.
 fn is_dump(zip: Zip) -> bool {
     let files = zip.files();
-    let has = |is: &dyn Fn(&str) -> bool| files.iter().any(|(_, name)| is(name));
-    has(&|name| name == INFO) && has(&|name| address(name).is_some())
+    let known = |name: &str| name == INFO || address(name).is_some();
+    files.iter().any(|(_, name)| name == INFO) && files.iter().all(|(_, name)| known(name))
 }
 
 /// The address in a name like `0x24000490.bin`.
