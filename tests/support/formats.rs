@@ -67,8 +67,20 @@ pub(crate) fn assert_helpful(error: &Error, what: &str) {
     assert!(fine, "{what}: {words}");
 }
 
+/// Where `CORONER_SEEDS` names a folder, samples go there: `scripts/fuzz` starts from them.
+fn keep_as_seed(bytes: &[u8]) {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let Some(folder) = std::env::var_os("CORONER_SEEDS") else { return };
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let path = Path::new(&folder).join(format!("{:016x}", hasher.finish()));
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, bytes));
+    written.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+}
+
 /// Opens every prefix of `bytes` (of large samples some hundred), plainly and by force.
 pub(crate) fn try_all_prefixes(name: &str, bytes: &[u8], options: &Options) {
+    keep_as_seed(bytes);
     let steps = if bytes.len() > 100_000 { 40 } else { 300 };
     let step = (bytes.len() / steps).max(1);
     let near_the_start = 0..bytes.len().min(256);
