@@ -120,8 +120,9 @@ fn forget_cleared_floats(registers: &mut Registers) {
 
 fn skip_padding(registers: &mut Registers) {
     let Some((xpsr, sp)) = registers.by_name("xpsr").zip(registers.sp()) else { return };
-    // The live xpsr of a running thread reads as zero here.
-    if is_saved_xpsr(xpsr) && xpsr & XPSR_PADDED != 0 {
+    // The live xpsr of a running thread reads as zero here. A frame ends at a multiple of 8, so a sp
+    // that is none counts the word already.
+    if is_saved_xpsr(xpsr) && xpsr & XPSR_PADDED != 0 && sp.is_multiple_of(8) {
         registers.set_by_name("sp", sp.wrapping_add(4) & 0xffff_ffff);
     }
 }
