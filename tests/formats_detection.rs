@@ -2,8 +2,12 @@
 //! else, as it comes, behind a megabyte of a log, with its tail cut off, and with another dump
 //! behind it and before it. `cargo test --test formats_detection -- --nocapture` prints it.
 
+#[path = "support/esp8266_rtos.rs"]
+mod esp8266_rtos;
 #[path = "support/made.rs"]
 mod made;
+#[path = "support/px4.rs"]
+mod px4;
 #[path = "support/formats.rs"]
 mod support;
 #[path = "support/zephyr.rs"]
@@ -76,6 +80,10 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let demo = std::fs::read(demo).expect("part of the project");
     let mbed_error = made::MBED.find("++ MbedOS Error").map(|at| &made::MBED[at..]);
     let mbed_error = mbed_error.expect("it follows the fault");
+    let esp8266_text =
+        [esp8266_rtos::task(true), esp8266_rtos::registers(true, 0x4023_1a0f, 0x3ffe_9cc0, 28)];
+    let esp8266_text = esp8266_text.concat();
+    let px4_context = px4::context(px4::BUILDS[0], false, 64, 64);
     let ram: Vec<u8> = (0..0x2000u32).flat_map(|n| (n / 4 * 7).to_le_bytes()).collect();
     vec![
         ("zephyr stream", stream.bytes(), "zephyr"),
@@ -95,6 +103,9 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("esp-panic riscv", made::ESP_RISCV.into(), "esp-panic"),
         ("esp-panic xtensa", made::ESP_XTENSA.into(), "esp-panic"),
         ("esp8266 text", made::ESP8266.into(), "esp8266"),
+        ("esp8266-rtos text", esp8266_text.into(), "esp8266-rtos"),
+        ("px4 context", px4::marked_context(px4::BUILDS[0]), "px4-context"),
+        ("px4 stream", px4::stream(&px4_context, None), "px4-context"),
         ("uf2 image", made::uf2(&ram), "UF2"),
         ("ti-txt image", made::ti_txt(&ram).into(), "TI-TXT"),
         ("gdb text", made::GDB_TEXT.into(), "text with"),
@@ -147,12 +158,13 @@ fn is_all(found: &[String], wanted: &[&str]) -> bool {
 }
 
 /// Binary forms that do not tell where they end: all that follows is theirs.
-const NO_END: [&str; 5] = [
+const NO_END: [&str; 6] = [
     "zephyr stream",
     "zephyr flash",
     "zephyr in memory",
     "crashcatcher-v3-truncated-region.dmp",
     "mcoredump-noinit.bin",
+    "px4 context",
 ];
 
 /// Whether a sample is what a device printed.
@@ -236,6 +248,20 @@ fn every_sample_of_every_format_is_detected_as_itself_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Files that are a dump only if they are whole and alone, so there is no row of them.
+const ALONE: [&str; 2] = ["hubris-dry", "mbed-crash-data"];
+
+#[test]
+fn no_format_is_without_a_row() {
+    let rows: Vec<&str> = all().into_iter().map(|(_, _, format)| format).collect();
+    if support::fixtures().is_none() {
+        return;
+    }
+    for format in coroner::format::FORMATS.iter().map(|format| format.name()) {
+        assert_ne!(rows.contains(&format), ALONE.contains(&format), "{format}");
+    }
 }
 
 /// Binary dumps whose format tells where they end, behind one another.

@@ -1,11 +1,14 @@
 //! PX4's hardfault logs and contexts, made here as `hardfault_log.c` prints them and as
 //! `board_crashdump.c` saves them: of another flight controller, with another fault than the samples.
 
+#[path = "support/px4.rs"]
+mod px4;
 #[path = "support/formats.rs"]
 mod support;
 
 use coroner::open::{Opened, Options};
 use coroner::reason::Signal;
+use px4::*;
 use support::{log_noise, open_bytes, try_all_prefixes, try_bit_flips};
 
 fn open(bytes: impl Into<Vec<u8>>) -> Opened {
@@ -18,55 +21,6 @@ fn register(opened: &Opened, name: &str) -> Option<u64> {
 
 fn notes(opened: &Opened) -> String {
     opened.dump.notes.iter().map(|note| note.words.as_str()).collect::<Vec<_>>().join("\n")
-}
-
-const USER_SP: u32 = 0x2003_1f48;
-const USER_TOP: u32 = 0x2003_2000;
-const USER_SIZE: u32 = 0x7d8;
-const IRQ_SP: u32 = 0x2000_0bc0;
-const IRQ_TOP: u32 = 0x2000_0c00;
-const IRQ_SIZE: u32 = 0x300;
-const GENERAL: [u32; 16] = [
-    0x1100_0000,
-    0x1100_0001,
-    0x1100_0002,
-    0x1100_0003,
-    0x1100_0004,
-    0x1100_0005,
-    0x1100_0006,
-    0x2003_1f60,
-    0x1100_0008,
-    0x1100_0009,
-    0x1100_000a,
-    0x1100_000b,
-    0x1100_000c,
-    USER_SP,
-    0x0810_2345,
-    0x0811_0abc,
-];
-const XPSR: u32 = 0x2100_0200;
-/// A division by zero.
-const STATUS: [u32; 7] = [0x0200_0000, 0x4000_0000, 0, 0xe000_ed34, 0xe000_ed38, 0, 0];
-
-/// What the device's RAM holds.
-fn word(addr: u32) -> u32 {
-    let stacked = [0, 1, 2, 3, 12, 14, 15].map(|n| GENERAL[n]);
-    match addr.wrapping_sub(USER_SP - 104) / 4 {
-        n @ 0..=6 => stacked[n as usize],
-        7 => XPSR,
-        // s0-s15, fpscr and a word that is nobody's.
-        n @ 8..=25 => float(n - 8),
-        _ => addr.rotate_left(13) ^ 0x5a5a_1234,
-    }
-}
-
-fn float(n: u32) -> u32 {
-    0x3f80_0000 + n
-}
-
-/// Both stacks' windows of `count` words, in the order in which they are printed.
-fn window(sp: u32, count: u32) -> impl Iterator<Item = (u32, u32)> {
-    (0..count).map(move |n| (n, sp + count / 2 * 4 - n * 4)).map(|(n, addr)| (n, word(addr)))
 }
 
 fn check_window(opened: &Opened, sp: u32, count: u32) {
@@ -201,74 +155,6 @@ fn of_an_assertion_in_a_task_the_place_the_stack_and_its_pointer_are_known() {
     }
 }
 
-/// The build that a context is of.
-#[derive(Clone, Copy)]
-struct Build {
-    fpu: bool,
-    m7: bool,
-    name_room: usize,
-    file: &'static str,
-}
-
-const BUILDS: [Build; 4] = [
-    Build { fpu: true, m7: false, name_room: 25, file: "mixer/pump.cpp" },
-    Build { fpu: true, m7: true, name_room: 25, file: "" },
-    Build { fpu: false, m7: false, name_room: 32, file: "chip/stm32_dma.c" },
-    Build { fpu: true, m7: true, name_room: 33, file: "platforms/nuttx/NuttX/nuttx/arch/x/up.c" },
-];
-
-/// `info_s`.
-fn info(build: Build, assertion: bool) -> Vec<u8> {
-    let flags: u32 = if assertion { 0x02 | 0x08 | 0x40 } else { 0x01 | 0x02 | 0x04 | 0x08 };
-    let count = if build.fpu { 53 } else { 19 };
-    let from = if assertion { 0 } else { USER_SP - count * 4 };
-    let mut all = vec![flags, from, 321, 77];
-    let mut saved = vec![USER_SP, 0x80];
-    saved.extend(&GENERAL[4..12]);
-    saved.push(0xffff_ffed);
-    if build.fpu {
-        saved.extend((16..32).map(|n| float(n + 100)));
-    }
-    saved.extend([0, 1, 2, 3, 12, 14, 15].map(|n| GENERAL[n]));
-    saved.push(XPSR);
-    if build.fpu {
-        saved.extend((0..18).map(float));
-    }
-    assert_eq!(saved.len(), count as usize);
-    all.extend(saved.iter().map(|word| if assertion { 0 } else { *word }));
-    all.extend(&STATUS[..if build.m7 { 7 } else { 6 }]);
-    let irq_sp = if assertion { 0 } else { IRQ_SP };
-    all.extend([USER_SP, USER_TOP, USER_SIZE, irq_sp, IRQ_TOP, IRQ_SIZE]);
-    let mut bytes: Vec<u8> = all.iter().flat_map(|word| word.to_le_bytes()).collect();
-    for (text, room) in [("wq:rate_ctrl", build.name_room), (build.file, 40)] {
-        bytes.extend(text.as_bytes());
-        bytes.resize(bytes.len() + room - text.len(), 0);
-    }
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-/// `fullcontext_s`, with windows of so many words.
-fn context(build: Build, assertion: bool, irq_words: u32, user_words: u32) -> Vec<u8> {
-    let mut bytes = info(build, assertion);
-    for (n, word) in window(IRQ_SP, irq_words) {
-        let word = if assertion { 0 } else { word };
-        assert!(n < irq_words);
-        bytes.extend(word.to_le_bytes());
-    }
-    let frame = USER_SP - 104;
-    for (n, value) in window(USER_SP, user_words) {
-        // Without an FPU the core stacks 8 words, right below the stack pointer.
-        let addr = USER_SP + user_words / 2 * 4 - n * 4;
-        let value = match addr.wrapping_sub(USER_SP - 32) / 4 {
-            k @ 0..=7 if !build.fpu => word(frame + k * 4),
-            _ => value,
-        };
-        bytes.extend(value.to_le_bytes());
-    }
-    bytes
-}
-
 fn check_context(opened: &Opened, build: Build, irq_words: u32, user_words: u32) {
     assert_eq!(opened.dump.format, "PX4 hardfault context");
     for (n, value) in GENERAL.iter().enumerate().take(13) {
@@ -317,8 +203,7 @@ fn a_context_of_battery_backed_ram_opens_whatever_the_build_and_where_it_is_cut_
 #[test]
 fn a_context_in_ram_is_found_by_its_mark_in_the_middle_of_other_memory() {
     for build in BUILDS {
-        let mut dump = 0xdead_a1b2_u32.to_le_bytes().to_vec();
-        dump.extend(context(build, false, IRQ_SIZE / 4, 1024));
+        let dump = marked_context(build);
         check_context(&open(dump.clone()), build, IRQ_SIZE / 4, 1024);
         let mut image = vec![0x5a; 4096];
         image.extend(dump);
@@ -344,40 +229,26 @@ fn a_context_of_an_assertion_tells_where_it_failed_and_the_stack() {
     }
 }
 
-/// What the module prints: 42 bytes a line, then the CRC-32 of all lines.
-fn stream(context: &[u8], skip: Option<usize>) -> Vec<u8> {
-    let mut log = log_noise(3000);
-    let mut counted = String::new();
-    for (n, bytes) in context.chunks(42).enumerate() {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let line = format!("{:04x} {digits}", n * 42);
-        counted += &line;
-        if skip != Some(n) {
-            log.extend(format!("12:00:07\tERR\thardfault_stream\t{line}\r\n").as_bytes());
-        }
-    }
-    let crc = crc32fast::hash(counted.as_bytes());
-    log.extend(format!("12:00:08\tERR\thardfault_stream\tcrc {crc:08x}\r\n").as_bytes());
-    log.extend(log_noise(500));
-    log
+fn noisy_stream(context: &[u8], skip: Option<usize>) -> Vec<u8> {
+    [log_noise(3000), stream(context, skip), log_noise(500)].concat()
 }
 
 #[test]
 fn the_lines_that_a_controller_prints_of_its_context_are_put_together_and_checked() {
     let build = BUILDS[0];
     let context = context(build, false, IRQ_SIZE / 4, 512);
-    let opened = open(stream(&context, None));
+    let opened = open(noisy_stream(&context, None));
     check_context(&opened, build, IRQ_SIZE / 4, 512);
     assert!(!notes(&opened).contains("CRC"), "{}", notes(&opened));
 
-    let damaged = String::from_utf8(stream(&context, None)).expect("text");
+    let damaged = String::from_utf8(noisy_stream(&context, None)).expect("text");
     let at = damaged.find("hardfault_stream\t0b7c ").expect("there are so many");
     let mut damaged = damaged.into_bytes();
     damaged[at + 22] = if damaged[at + 22] == b'0' { b'1' } else { b'0' };
     assert!(notes(&open(damaged)).contains("CRC-32"));
 
     // A line of the user stack's memory is missing.
-    let opened = open(stream(&context, Some(40)));
+    let opened = open(noisy_stream(&context, Some(40)));
     assert_eq!(register(&opened, "pc"), Some(GENERAL[15].into()));
     assert!(notes(&opened).contains("missing"), "{}", notes(&opened));
     let held = |addr: u32| opened.dump.memory.u32_le(addr.into()).is_some();
@@ -390,7 +261,7 @@ fn the_lines_that_a_controller_prints_of_its_context_are_put_together_and_checke
 fn damaged_logs_and_contexts_make_a_dump_or_a_clear_error() {
     let text = text(RELEASES[1], false, false).into_bytes();
     let context = context(BUILDS[1], false, 300, 300);
-    let stream = stream(&context, None);
+    let stream = noisy_stream(&context, None);
     for (name, bytes) in [("text", &text), ("context", &context), ("stream", &stream)] {
         try_all_prefixes(name, bytes, &Options::default());
         try_bit_flips(name, bytes, &Options::default());

@@ -47,7 +47,7 @@ pub struct Esp8266Rtos;
 
 /// The crash texts in a log.
 pub static ESP8266_RTOS_BLOCKS: LogBlocks =
-    LogBlocks { format: NAME, marks: &["EXCCAUSE: 0x"], starts: block_starts, is_title };
+    LogBlocks { format: NAME, marks: &["A1: 0x"], starts: block_starts, is_title };
 
 impl Format for Esp8266Rtos {
     fn name(&self) -> &'static str {
