@@ -5,7 +5,7 @@
 //! |       0 |        4 | flags: 1 registers, 2 user stack, 4 interrupt stack, 8 fault status, 0x20 and 0x40 the stack pointer is outside of the user, interrupt stack |
 //! |       4 |        4 | where the registers were; 0 if there are none                            |
 //! |       8 |        8 | line, process number                                                     |
-//! |      16 |      4 N | registers, as NuttX keeps them: see [`LAYOUTS`]                          |
+//! |      16 |      4 N | registers, as NuttX keeps them: see `LAYOUTS`                          |
 //! |       - |      4 F | CFSR HFSR DFSR MMFAR BFAR AFSR, on a Cortex-M7 ABFSR: with flag 8        |
 //! |       - |       24 | sp, top, size of the user stack and of the interrupt stack               |
 //! |       - |        - | name of the task, then of the source file (40): room to their ends zeros |

@@ -1,6 +1,6 @@
 //! CmBacktrace's text: eight registers of a Cortex-M, a window of the stack, a list of calls.
 //!
-//! * a title: what happened, and in which thread (see [`lines`]);
+//! * a title: what happened, and in which thread (see `lines.rs`);
 //! * lines `addr: 20000a10    data: 0800abcd`, rising, from the stack pointer on;
 //! * `R0 : 90000000  R1 : ...  R3 : ...` and `R12: ...  LR : ...  PC : ...  PSR: ...`;
 //! * sentences on the fault; `... addr2line -e NAME.elf -afpiC 08001234 ...`, before 1.4 `-a -f`;

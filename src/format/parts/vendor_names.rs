@@ -14,7 +14,7 @@ use crate::input::Input;
 
 const KIB: u64 = 1 << 10;
 
-/// A family of SiFli's chips that has its memory in the same places: the column of [`PLACES`].
+/// A family of SiFli's chips that has its memory in the same places: the column of `PLACES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chip {
     /// SF32LB52x, SF32LB57x.

@@ -11,7 +11,7 @@
 //! free heap items only the heads are saved.
 //!
 //! There are no registers in the file as such: the firmware's ELF file says where the variables
-//! are that hold them ([`super::saved`]).
+//! are that hold them (`saved.rs`).
 //!
 //! Source: xiaomaomogu/SiFli-SDK 27e6b87,
 //! `rtos/rtthread/components/utilities/ulog/backend/assert_context_be.c`.

@@ -4,7 +4,7 @@
 //! |   0 |   24 | chip and local time as text, NUL at the end: `55X_2026_01_31 23:59:00`   |
 //! |  24 |      | blocks without padding: address, length, bytes; LE                       |
 //!
-//! The first five blocks are the variables with the registers ([`super::saved`]): the stack frame
+//! The first five blocks are the variables with the registers (`saved.rs`): the stack frame
 //! (72 bytes, 68 without FPU), the stack pointer (4), the reason (4, or 1 with short enums), the
 //! fault status (20), and what the dump's code knows (16: nesting of interrupts in the lowest byte,
 //! MSP, PSP, the chip's timer). Memory, stacks, registers of peripherals and heaps follow.

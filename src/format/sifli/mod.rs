@@ -4,7 +4,7 @@
 //! * [`assert_context`]: SDKs whose RT-Thread has `assert_context_be.c`;
 //! * [`core_dump`]: SDKs with `middleware/coredump` instead, since 2025.
 //!
-//! In both the fault handler left the registers in variables ([`saved`]). So it did where the
+//! In both the fault handler left the registers in variables (`saved.rs`). So it did where the
 //! memory was read out with a debug probe ([`of_images`]).
 
 pub mod assert_context;
