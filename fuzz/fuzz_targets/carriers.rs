@@ -1,4 +1,5 @@
-//! Any bytes, put to every carrier: what one yields is put to all of them again, twice.
+//! Any bytes, put to every carrier: what one yields is put to all of them again, twice. And as an
+//! archive.
 #![no_main]
 
 use bytes::Bytes;
@@ -15,7 +16,9 @@ fuzz_target!(|data: &[u8]| {
     {
         return;
     }
-    peel(&Piece::outermost(Bytes::copy_from_slice(data)), 3);
+    let bytes = Bytes::copy_from_slice(data);
+    let _ = coroner::archive::contents(&bytes);
+    peel(&Piece::outermost(bytes), 3);
 });
 
 fn peel(piece: &Piece, depth: usize) {

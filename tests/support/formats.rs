@@ -68,7 +68,7 @@ pub(crate) fn assert_helpful(error: &Error, what: &str) {
 }
 
 /// Where `CORONER_SEEDS` names a folder, samples go there: `scripts/fuzz` starts from them.
-fn keep_as_seed(bytes: &[u8]) {
+pub(crate) fn keep_as_seed(bytes: &[u8]) {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let Some(folder) = std::env::var_os("CORONER_SEEDS") else { return };
     let mut hasher = DefaultHasher::new();
