@@ -200,6 +200,15 @@ fn a_dump_of_the_gateway_has_its_task_without_any_elf_file() {
     assert!(opened.dump.notes.is_empty(), "{:?}", opened.dump.notes);
 }
 
+/// A zip that the user names is opened like a folder, but not this one.
+#[test]
+fn a_file_of_the_gateway_is_a_dump_and_no_archive_of_images() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hubris.dry.0");
+    std::fs::write(&path, dry_task()).expect("a folder for tests");
+    let opened = coroner::open::open(&[path], &Options::default()).expect("it is whole");
+    assert_eq!(opened.dump.format, "Hubris task dump");
+}
+
 #[test]
 fn a_dump_of_the_gateway_without_the_kernel_s_entry_is_memory_alone() {
     let opened = open(dry(&[(STACK + 0x1000, frame(1))]));

@@ -233,3 +233,25 @@ fn armv8m_frame_with_floats(registers: &mut Registers, memory: &Memory) -> Optio
     registers.set_by_name("sp", start.wrapping_add(len) & 0xffff_ffff);
     Some("MCoreDump overlooked that the FPU was in use; they are read from the saved stack".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::Targets;
+
+    #[test]
+    fn the_word_that_aligned_a_frame_is_counted_once() {
+        let arch = Targets::built_in().arch("cortex-m").expect("built in");
+        let sp = |sp: u64, xpsr: u64| {
+            let mut registers = Registers::unknown(arch.clone());
+            registers.set_by_name("sp", sp);
+            registers.set_by_name("xpsr", xpsr);
+            skip_padding(&mut registers);
+            registers.sp()
+        };
+        assert_eq!(sp(0x2000_0f00, 0x0100_0000), Some(0x2000_0f00));
+        assert_eq!(sp(0x2000_0f00, 0x0100_0200), Some(0x2000_0f04));
+        assert_eq!(sp(0x2000_0f04, 0x0100_0200), Some(0x2000_0f04));
+        assert_eq!(sp(0x2000_0f00, 0x0000_0200), Some(0x2000_0f00));
+    }
+}
