@@ -112,6 +112,17 @@ fn a_folder_gives_the_program_too_unless_it_is_of_another_build() {
     );
 }
 
+/// A dump of Hubris brings its programs: one that happens to lie beside it is not asked.
+#[test]
+fn a_program_in_the_dump_goes_before_one_beside_it() {
+    let Some(core) = support::sample("hubris/hubris.core.v6") else { return };
+    let elf = data("demo/firmware.elf");
+    let files: Files<'_> = &[("hubris.core.v6", &core), ("firmware.elf", &elf)];
+    let opened = opened("hubris.zip", &zipped(files)).expect("a dump and a program");
+    let firmware = opened.firmware.expect("it travels in the dump");
+    assert!(firmware.path.starts_with("elf/"), "{}", firmware.path);
+}
+
 #[test]
 fn a_program_alone_or_nothing_is_told_as_that() {
     let elf = data("demo/firmware.elf");

@@ -143,6 +143,10 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     if let Some(index) = all.iter().position(|elf| !ids.is_empty() && matches(elf, &ids)) {
         return Some(all.swap_remove(index));
     }
+    if ids.is_empty() && !dump.embedded.is_empty() {
+        // What travels in the dump is its own for certain.
+        return None;
+    }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
     dump.notes.push(Note::info(match ids.first() {
         Some(id) => format!("{names}: beside the dump, but not its {id}: not taken"),
