@@ -8,6 +8,7 @@ use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -135,8 +136,25 @@ pub struct Thread {
     pub stack: Option<Stack>,
     /// Its registers.
     pub registers: Registers,
+    /// The frames that the device itself printed for it, innermost first. They may begin with the
+    /// one that [`Thread::registers`] describe.
+    pub printed: Vec<PrintedFrame>,
     /// What else there is to say of it: `stack pointer corrupted`.
     pub remarks: Vec<String>,
+}
+
+/// A frame of a backtrace that the device printed itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrintedFrame {
+    /// The address of the code as printed, without marks that its architecture adds (Xtensa's
+    /// window size, Thumb's lowest bit).
+    pub pc: u64,
+    /// `pc` is where the call returns to, not the call itself.
+    pub returns: bool,
+    /// The stack pointer of the frame, where it was printed as well.
+    pub sp: Option<u64>,
+    /// The function, in the words of the device.
+    pub function: Option<String>,
 }
 
 impl Thread {
@@ -152,6 +170,7 @@ impl Thread {
             control_block: None,
             stack: None,
             registers,
+            printed: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -275,29 +294,66 @@ impl fmt::Display for Severity {
 pub struct Note {
     /// How much it matters.
     pub severity: Severity,
-    /// One sentence, lower case, no full stop.
+    /// Which kind of note it is, for programs: `wrong-elf`. Kinds that only people ask for have none.
+    pub code: Option<Cow<'static, str>>,
+    /// Who says it: the name of a format, of a kernel.
+    pub source: Option<Cow<'static, str>>,
+    /// Where it was met: `line 12`, `offset 0x40`, the name of a file.
+    pub place: Option<String>,
+    /// One sentence, lower case, no full stop; without source and place.
     pub words: String,
 }
 
 impl Note {
+    fn new(severity: Severity, words: impl Into<String>) -> Self {
+        Note { severity, code: None, source: None, place: None, words: words.into() }
+    }
+
     /// Good to know.
     pub fn info(words: impl Into<String>) -> Self {
-        Note { severity: Severity::Info, words: words.into() }
+        Note::new(Severity::Info, words)
     }
 
     /// What is shown may be incomplete.
     pub fn warning(words: impl Into<String>) -> Self {
-        Note { severity: Severity::Warning, words: words.into() }
+        Note::new(Severity::Warning, words)
     }
 
     /// What is shown may be wrong.
     pub fn doubt(words: impl Into<String>) -> Self {
-        Note { severity: Severity::Doubt, words: words.into() }
+        Note::new(Severity::Doubt, words)
+    }
+
+    /// The same note, said by `source`.
+    #[must_use]
+    pub fn by(mut self, source: impl Into<Cow<'static, str>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same note, met at `place`.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// The same note, of the kind `code`.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Source, place and words in one line.
+    pub fn sentence(&self) -> String {
+        let before = self.source.as_deref().into_iter().chain(self.place.as_deref());
+        before.chain(std::iter::once(self.words.as_str())).collect::<Vec<_>>().join(": ")
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.words)
+        write!(f, "{}: {}", self.severity, self.sentence())
     }
 }

@@ -10,7 +10,7 @@ pub enum Signal {
     Int,
     /// Illegal instruction.
     Ill,
-    /// Assert, panic, abort, watchdog, and everything that nobody can tell.
+    /// Assert, panic, abort, watchdog.
     Abrt,
     /// Arithmetic.
     Fpe,
@@ -61,17 +61,47 @@ pub struct FaultWord {
 /// Why the device stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// What a debugger is told.
-    pub signal: Signal,
+    /// What a debugger is told; `None` where nothing tells one.
+    pub signal: Option<Signal>,
     /// One line for a person.
     pub words: String,
     /// What says so.
     pub evidence: Vec<FaultWord>,
+    /// The program counter that the fault registers belong to, where that is not the crashed
+    /// thread's.
+    pub pc: Option<u64>,
+}
+
+impl Reason {
+    /// A reason that belongs to the crashed thread's program counter.
+    pub fn new(
+        signal: impl Into<Option<Signal>>,
+        words: impl Into<String>,
+        evidence: Vec<FaultWord>,
+    ) -> Self {
+        Reason { signal: signal.into(), words: words.into(), evidence, pc: None }
+    }
+
+    /// Whether nothing says why the device stopped.
+    pub fn is_unknown(&self) -> bool {
+        *self == Reason::default()
+    }
+
+    /// GDB's number of the signal; 0 where there is none.
+    pub fn signal_number(&self) -> u8 {
+        self.signal.map_or(0, Signal::number)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.words)?;
+        self.signal.map_or(Ok(()), |signal| write!(f, " ({signal})"))
+    }
 }
 
 impl Default for Reason {
     fn default() -> Self {
-        let words = "the dump does not say why it was taken".to_string();
-        Reason { signal: Signal::Abrt, words, evidence: Vec::new() }
+        Reason::new(None, "the dump does not say why it was taken", Vec::new())
     }
 }

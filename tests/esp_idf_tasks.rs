@@ -74,7 +74,7 @@ fn check_binary(opened: &Opened) {
     assert_eq!(crashed.registers.by_name("excvaddr"), Some(0x10));
     assert_eq!(crashed.registers.by_name("lcount"), Some(3));
     assert_eq!((crashed.priority, crashed.core), (Some(5), Some(1)));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     assert!(opened.dump.reason.words.contains("LoadProhibited"), "{}", opened.dump.reason.words);
 
     let waiting = &opened.dump.threads[1];
@@ -134,7 +134,7 @@ fn riscv_frames_give_the_trap_registers_of_the_crashed_task_only() {
     assert_eq!((crashed.by_name("mcause"), crashed.by_name("mtval")), (Some(5), Some(0x44)));
     assert_eq!(crashed.by_name("mtvec"), Some(0x4080_0001));
     assert_eq!(crashed.by_name("t6"), Some(0xb01f));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     assert!(opened.dump.reason.words.starts_with("load access fault: 0x44"));
     let late = &opened.dump.threads[1];
     assert_eq!(late.registers.by_name("mcause"), None);
@@ -173,7 +173,7 @@ fn stacks_are_found_inside_a_segment_of_all_dram() {
     assert_eq!(opened.dump.threads[1].stack.map(|stack| stack.high), Some(0x4081_4000));
     assert_eq!(opened.dump.texts, details);
     assert_eq!(opened.dump.reason.words, details[0]);
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
 }
 
 /// The device fills one register note after the other in the same buffer.

@@ -87,7 +87,7 @@ fn the_stack_pointer_counts_the_padding_once_by_old_releases_and_by_new_ones() {
         assert_eq!(word, Some(word_at(0x2000_4040)));
         assert_eq!(opened.dump.memory.u32_le(HIGH.into()), None);
         assert_eq!(opened.dump.threads[0].name.as_deref(), Some("motor"));
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         assert!(opened.dump.reason.words.starts_with("Bus fault"), "{}", opened.dump.reason.words);
     }
 }
@@ -124,7 +124,7 @@ fn an_assert_has_a_thread_a_stack_and_calls_and_no_registers() {
         assert_eq!(register(&opened, unknown), None, "{unknown}");
     }
     let (signal, words) = (opened.dump.reason.signal, &opened.dump.reason.words);
-    assert_eq!((signal, words.contains("pump_run:112")), (Signal::Abrt, true), "{words}");
+    assert_eq!((signal, words.contains("pump_run:112")), (Some(Signal::Abrt), true), "{words}");
     assert_eq!(opened.dump.memory.u32_le(0x2000_4044), Some(word_at(0x2000_4044)));
     assert_eq!(opened.dump.memory.u32_le(u64::from(LOW) + 0x2c), None);
     let notes: Vec<&str> = opened.dump.notes.iter().map(|note| note.words.as_str()).collect();
@@ -144,7 +144,7 @@ fn an_assert_outside_of_a_thread_and_one_without_an_os_are_asserts_too() {
         let stack = stack_from(LOW + 0x50, word_at);
         let text = [FIRMWARE, title, &stack, &calls("-afpiC", &[0x0800_4320])].concat();
         let opened = open(text);
-        assert_eq!(opened.dump.reason.signal, Signal::Abrt, "{title}");
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt), "{title}");
         assert_eq!(opened.dump.threads[0].name, None, "{title}");
         assert_eq!(register(&opened, "sp"), Some(u64::from(LOW) + 0x50), "{title}");
     }
@@ -162,7 +162,7 @@ fn a_stack_that_overflowed_tells_its_stack_pointer_in_a_sentence() {
         let opened = open([head.as_str(), &error, &rows, tail].concat());
         assert_eq!(register(&opened, "sp"), Some(sp.into()));
         assert_eq!(register(&opened, "pc"), None);
-        assert_eq!(opened.dump.reason.signal, Signal::Ill);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Ill));
     }
     // RT-Thread's package prints registers all the same, and another stack pointer in between.
     let where_ = format!(
@@ -267,7 +267,7 @@ fn every_language_tells_thread_firmware_overflow_and_assert() {
         let firmware = opened.dump.identity.facts.iter().find(|(name, _)| name == "firmware");
         let wanted = "pump, hardware version: B, software version: 9.9";
         assert_eq!(firmware.map(|(_, names)| names.as_str()), Some(wanted), "language {n}");
-        assert_eq!(opened.dump.reason.signal, Signal::Segv, "language {n}");
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv), "language {n}");
         if n < 2 {
             assert_eq!(register(&opened, "BFAR"), Some(0x40ff_0000), "language {n}");
             let words = &opened.dump.reason.words;
@@ -278,7 +278,7 @@ fn every_language_tells_thread_firmware_overflow_and_assert() {
         let asserted =
             [line(&language.firmware), line(&language.assert), stack.clone(), calls].concat();
         let opened = open(asserted);
-        assert_eq!(opened.dump.reason.signal, Signal::Abrt, "language {n}");
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt), "language {n}");
         assert_eq!(opened.dump.threads[0].name.as_deref(), Some("motor"), "language {n}");
 
         let overflowed =
@@ -299,7 +299,7 @@ fn a_viewers_prefix_and_a_banner_at_the_start_change_nothing() {
         let log: String = log.lines().map(|line| format!("{prefix}{line}\r\n")).collect();
         let opened = open(log.as_bytes().to_vec());
         assert_eq!((opened.found.len(), opened.picked), (2, 2), "{prefix:?}");
-        assert_eq!(opened.dump.reason.signal, Signal::Abrt, "{prefix:?}");
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt), "{prefix:?}");
         let first = Options { pick: Some(1), ..Options::default() };
         let opened = open_bytes("console.log", log.into_bytes(), &first).expect("there are two");
         assert_eq!(register(&opened, "pc"), Some(0x0800_1234), "{prefix:?}");
@@ -350,7 +350,7 @@ fn goodix_prints_registers_in_two_columns() {
         assert_eq!(register(&opened, "MMFAR"), Some(0x40ff_0000));
         let crashed = opened.dump.crashed().unwrap();
         assert_eq!(crashed.name.as_deref(), Some("motor"));
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         assert!(opened.dump.reason.words.contains("data access violation"));
         let word = opened.dump.memory.u32_le(0x2000_4040);
         assert_eq!(word, Some(word_at(0x2000_4040)));

@@ -131,7 +131,7 @@ fn check(opened: &Opened) {
     assert_eq!(register("fpscr"), Some(0x3f80_0020));
     // With the fault status it is an access to an address that is not there.
     let told = register("CFSR").is_some();
-    assert_eq!(opened.dump.reason.signal, if told { Signal::Segv } else { Signal::Bus });
+    assert_eq!(opened.dump.reason.signal, Some(if told { Signal::Segv } else { Signal::Bus }));
 }
 
 fn check_memory(opened: &Opened, (addr, len): (u32, u32)) {

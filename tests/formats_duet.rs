@@ -118,7 +118,7 @@ fn since_3_2_the_whole_frame_is_there_and_the_stack_behind_it() {
     check_stack(&opened, 19);
     assert_eq!(opened.dump.threads[0].name.as_deref(), Some("MAIN"));
     let reason = &opened.dump.reason;
-    assert_eq!(reason.signal, Signal::Segv);
+    assert_eq!(reason.signal, Some(Signal::Segv));
     assert!(reason.words.starts_with("HardFault bfarValid precise; bus fault"), "{}", reason.words);
     assert!(reason.words.contains("0xdead0"), "{}", reason.words);
     let facts = &opened.dump.identity.facts;
@@ -237,7 +237,7 @@ fn a_stuck_loop_is_the_running_task_s_or_main_s_own() {
         assert_eq!(opened.dump.threads[0].name.as_deref(), Some(name));
         assert_eq!(
             (opened.dump.reason.signal, opened.dump.reason.words.as_str()),
-            (Signal::Abrt, reason)
+            (Some(Signal::Abrt), reason)
         );
         assert!(has_note(&opened, "bad marker"));
     }
@@ -259,7 +259,7 @@ fn of_a_failed_assertion_the_call_is_shown() {
     assert_eq!(register(&opened, "pc"), Some(0x0042_3a1a), "a bl has four bytes");
     assert_eq!((register(&opened, "sp"), register(&opened, "lr")), (Some(SP.into()), None));
     assert_eq!((register(&opened, "r0"), register(&opened, "r1")), (Some(454), Some(0x46_5e24)));
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     let words = "AssertionFailed: line 454 of the file whose name is at 0x465e24";
     assert_eq!(opened.dump.reason.words, words);
     check_stack(&opened, 24);

@@ -69,7 +69,7 @@ fn a_crash_on_the_stack_of_bearssl_is_there_whichever_stack_comes_first() {
         assert_eq!((stack.low, stack.high), (0x3fff_2150, 0x3fff_21e0));
         check_word(&opened, 0x3fff_21dc);
         check_word(&opened, 0x3fff_ef44);
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     }
 }
 
@@ -105,7 +105,7 @@ fn a_software_watchdog_and_a_smashed_stack_say_where() {
     let smashed = format!("{CUT}\nStack smashing detected at 0x40203322\n{}{CUT}", rows());
     let opened = open(&smashed);
     assert_eq!(register(&opened, "pc"), Some(0x4020_3322));
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
 }
 
 /// The decoder of Arduino gets the return address of a call of nothing.

@@ -44,7 +44,7 @@ fn a_task_that_crashed_has_its_name_registers_and_whole_stack() {
         assert_eq!(thread.name.as_deref(), Some("uiT"));
         let bounds = thread.stack.map(|stack| (stack.low, stack.high));
         assert_eq!(bounds, Some((LOW.into(), (LOW + 4 * WORDS).into())));
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         assert!(opened.dump.reason.words.starts_with("LoadProhibited"));
     }
 }
@@ -59,7 +59,7 @@ fn a_watchdog_and_an_interrupt_are_told_in_words() {
     let opened = open(&watchdog);
     check(&opened, 0x4021_0004, 0x3ffe_9d00);
     assert_eq!(opened.dump.reason.words, "Task watchdog got triggered.");
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     let interrupt = format!(
         "\r\n\r\nCore 0 was running in ISR context:\r\n\r\n{}{}",
         stack(false),
@@ -67,7 +67,7 @@ fn a_watchdog_and_an_interrupt_are_told_in_words() {
     );
     let opened = open(&interrupt);
     check(&opened, 0x4010_5678, 0x3ffe_9c80);
-    assert_eq!(opened.dump.reason.signal, Signal::Ill);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Ill));
     assert!(opened.dump.texts.iter().any(|line| line.contains("ISR context")));
 }
 

@@ -80,7 +80,7 @@ fn after_abort_the_first_of_the_backtrace_is_pc_and_stack_pointer() {
     assert_eq!(register(&opened, 0, "ar1"), Some(0x3ffb_7c10));
     assert_eq!(register(&opened, 0, "ar2"), None);
     assert_eq!(opened.dump.threads[0].core, Some(1));
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     assert!(opened.dump.reason.words.contains("abort() was called at PC 0x400d5c3b"));
     assert_eq!(opened.dump.identity.firmware, [FirmwareId::ElfSha256("5e8c02ab9".into())]);
     let cut = text.replace(" 0x40085e75:0x3ffb7c30 0x400d5c3b:0x3ffb7ca0", " |<-CORRUPTED");
@@ -156,7 +156,7 @@ fn a_watchdog_of_a_core_is_told_in_words_and_both_cores_are_there() {
     let cores: Vec<_> = opened.dump.threads.iter().map(|thread| thread.core).collect();
     assert_eq!(cores, [Some(1), Some(0)]);
     assert_eq!(opened.dump.reason.words, "Interrupt wdt timeout on CPU1 at pc 0x400d2a17");
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     assert_eq!(register(&opened, 0, "ar5"), Some(0x107));
     assert_eq!(register(&opened, 1, "ar15"), Some(0x211));
     assert_eq!(register(&opened, 1, "pc"), Some(0x4008_3bcd), "not that of the backtrace");
@@ -232,7 +232,7 @@ fn the_low_power_core_has_one_blank_and_no_hash() {
     let opened = open(&text);
     assert_eq!(register(&opened, 0, "pc"), Some(0x5000_0a2c));
     assert_eq!(register(&opened, 0, "mtval"), Some(0x1c));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     assert!(opened.dump.identity.firmware.is_empty(), "{:?}", opened.dump.identity.firmware);
 }
 
@@ -253,7 +253,7 @@ fn esp8266_rtos_sdk_prints_an_esp8266() {
     assert_eq!(register(&opened, 0, "a1"), Some(0x3fff_1b20));
     assert_eq!(register(&opened, 0, "a15"), Some(0x311));
     assert_eq!(register(&opened, 0, "exccause"), Some(0x1d));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     assert!(opened.dump.reason.words.contains("StoreProhibited"), "{}", opened.dump.reason.words);
 }
 

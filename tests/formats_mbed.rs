@@ -226,7 +226,7 @@ fn an_error_without_a_fault_has_its_place_and_no_registers() {
     assert_eq!((thread.registers.pc(), thread.registers.sp()), (Some(0x0801_5d0c), None));
     assert_eq!(thread.name.as_deref(), Some("pump"));
     assert_eq!(opened.dump.reason.words, "Assertion failed: level <= FULL");
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     assert!(opened.dump.texts.iter().any(|text| text.contains("tank.cpp+110")));
     says(&opened, "pc is where the call of mbed_error() would have returned to");
 

@@ -77,7 +77,7 @@ fn an_error_is_no_fault_and_may_have_a_file_name() {
     let thread = opened.dump.crashed().expect("somebody failed");
     assert_eq!((thread.registers.pc(), thread.registers.sp()), (Some(0x0800_4352), None));
     assert_eq!(opened.dump.reason.words, "error 304");
-    assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
     assert_eq!(fact(&opened, "file").as_deref(), Some("PinNames_at_the_+91"));
     // An error of the firmware's own, with the number of a HardFault.
     let own = open(ram(0xa0ff_013d, 0x0800_4353, None));

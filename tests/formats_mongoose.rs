@@ -233,7 +233,7 @@ fn what_an_esp32_fills_its_registers_with_is_not_shown_as_theirs() {
         let wanted = (cause != 0).then_some(u64::from(cause));
         assert_eq!(register(&opened, 0, "exccause"), wanted);
         if cause != 0 {
-            assert_eq!(opened.dump.reason.signal, Signal::Segv);
+            assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         }
         assert_eq!(register(&opened, 1, "ar3"), Some(6));
         assert_eq!(

@@ -267,7 +267,7 @@ fn the_text_of_32_and_64_bit_riscv_differs_by_the_width_of_its_numbers_alone() {
             (register(&opened, "mcause"), register(&opened, "mtval")),
             (Some(5), Some(0x4004))
         );
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         assert_eq!(bounds(&opened), Some((top - 0x1000, top)));
         check_rows(&opened, sp, top);
     }
@@ -430,7 +430,7 @@ fn the_text_of_64_bit_arm_has_its_syndrome_and_the_stack_pointer_of_its_level() 
         for n in 0..30 {
             assert_eq!(register(&opened, &format!("x{n}")), Some(x(n)), "x{n}");
         }
-        assert_eq!(opened.dump.reason.signal, Signal::Segv);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
         assert_eq!(opened.dump.reason.words, "data abort: 0x8800cafe at pc 0x408274a4");
         check_rows(&opened, sp, top);
     }

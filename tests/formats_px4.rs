@@ -148,7 +148,7 @@ fn of_an_assertion_in_a_task_the_place_the_stack_and_its_pointer_are_known() {
     for release in RELEASES {
         let opened = open(text(release, false, true));
         assert_eq!(opened.dump.reason.words, "Assertion failed in mixer/pump.cpp:321");
-        assert_eq!(opened.dump.reason.signal, Signal::Abrt);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
         assert_eq!(register(&opened, "sp"), Some(USER_SP.into()));
         assert_eq!((register(&opened, "pc"), register(&opened, "r0")), (None, None));
         check_window(&opened, USER_SP, 64);

@@ -175,7 +175,7 @@ fn check_registers(opened: &Opened, stopped: &Stopped, crash: &Crash, sp_words: 
     let asserted = crash.reason == 1;
     assert_eq!(register(opened, "BFAR"), (!asserted).then_some(0x40ff_0004), "{what}");
     let signal = opened.dump.reason.signal;
-    assert_eq!(signal, if asserted { Signal::Abrt } else { Signal::Segv }, "{what}");
+    assert_eq!(signal, Some(if asserted { Signal::Abrt } else { Signal::Segv }), "{what}");
 }
 
 #[track_caller]

@@ -79,7 +79,7 @@ fn the_panic_text_of_a_riscv_chip_has_registers_stack_and_the_build() {
     assert_eq!(register(&opened, "s0"), Some(0x3fc9_3ab0));
     assert_eq!(register(&opened, "t6"), Some(0x1f));
     assert_eq!(register(&opened, "mcause"), Some(7));
-    assert_eq!(opened.dump.reason.signal, Signal::Segv);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
     assert_eq!(opened.dump.memory.u32_le(0x3fc9_3abc), Some(0x10));
     let id = FirmwareId::ElfSha256("7d946a8e8".into());
     assert_eq!(opened.dump.identity.firmware, [id]);

@@ -70,9 +70,9 @@ fn explain(reason: &mut Reason, registers: &Registers) {
             Some(pc) => format!("{} at pc {pc:#x}", cause.words),
             None => cause.words,
         };
-        reason.signal = cause.signal;
-    } else if !matches!(reason.signal, Signal::Abrt | Signal::Int) {
-        reason.signal = cause.signal;
+        reason.signal = Some(cause.signal);
+    } else if !matches!(reason.signal, Some(Signal::Abrt | Signal::Int)) {
+        reason.signal = Some(cause.signal);
         if cause.words.starts_with(&reason.words) {
             reason.words = cause.words;
         } else if !reason.words.contains(&cause.words) {
@@ -117,26 +117,26 @@ mod tests {
         assert_eq!(registers.by_name("CFSR"), Some(0x8200));
         assert_eq!(registers.by_name("SFSR"), None, "the dump does not reach so far");
         let words = "bus fault: precise data access: 0x50000000 at pc 0x122";
-        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Signal::Segv, words));
+        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Some(Signal::Segv), words));
         let names: Vec<_> = dump.reason.evidence.iter().map(|w| w.name.as_str()).collect();
         assert_eq!(names, ["CFSR", "HFSR", "DFSR", "BFAR"]);
     }
 
     #[test]
     fn a_panic_is_not_overruled_by_the_sticky_bits_of_an_old_fault() {
-        let panic = Reason { signal: Signal::Abrt, words: "panic".into(), evidence: Vec::new() };
+        let panic = Reason::new(Signal::Abrt, "panic", Vec::new());
         let mut dump = dump(panic, &PRECISE);
         complete(&mut dump);
-        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Signal::Abrt, "panic"));
+        assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Some(Signal::Abrt), "panic"));
         assert_eq!(dump.reason.evidence.len(), 4);
     }
 
     #[test]
     fn a_fault_that_the_reader_could_not_tell_exactly_is_refined() {
-        let fault = Reason { signal: Signal::Segv, words: "fault".into(), evidence: Vec::new() };
+        let fault = Reason::new(Signal::Segv, "fault", Vec::new());
         let mut dump = dump(fault, &[0x0200_0000, 0x4000_0000]);
         complete(&mut dump);
-        assert_eq!(dump.reason.signal, Signal::Fpe);
+        assert_eq!(dump.reason.signal, Some(Signal::Fpe));
         assert_eq!(dump.reason.words, "fault; usage fault: divide by zero");
     }
 }

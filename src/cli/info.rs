@@ -189,7 +189,7 @@ fn json(opened: &Opened) -> Value {
             Severity::Warning => "warning",
             Severity::Doubt => "doubt",
         };
-        json!({ "severity": severity, "words": note.words })
+        json!({ "severity": severity, "words": note.sentence() })
     });
     let evidence =
         dump.reason.evidence.iter().map(
@@ -209,7 +209,7 @@ fn json(opened: &Opened) -> Value {
         "firmware": opened.firmware.as_ref().map(|elf| elf.path.clone()),
         "facts": dump.identity.facts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "reason": {
-            "signal": dump.reason.signal.to_string(),
+            "signal": dump.reason.signal.map(|signal| signal.to_string()),
             "words": dump.reason.words,
             "evidence": evidence.collect::<Vec<_>>(),
         },

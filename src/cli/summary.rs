@@ -34,7 +34,7 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
     for (name, value) in &dump.identity.facts {
         writeln!(out, "  {name:<9} {value}")?;
     }
-    writeln!(out, "  reason    {} ({})", dump.reason.words, dump.reason.signal)?;
+    writeln!(out, "  reason    {}", dump.reason)?;
     writeln!(out, "  threads   {}", threads(&dump.threads))?;
     writeln!(out, "  memory    {}", memory(opened))?;
     for note in &dump.notes {

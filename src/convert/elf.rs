@@ -101,12 +101,13 @@ pub fn to_elf_core(dump: &Dump, extent: Extent) -> Result<Core> {
 fn linux_signal(dump: &Dump) -> u16 {
     use crate::reason::Signal;
     match dump.reason.signal {
-        Signal::Int => 2,
-        Signal::Ill => 4,
-        Signal::Abrt => 6,
-        Signal::Bus => 7,
-        Signal::Fpe => 8,
-        Signal::Segv => 11,
+        None => 0,
+        Some(Signal::Int) => 2,
+        Some(Signal::Ill) => 4,
+        Some(Signal::Abrt) => 6,
+        Some(Signal::Bus) => 7,
+        Some(Signal::Fpe) => 8,
+        Some(Signal::Segv) => 11,
     }
 }
 

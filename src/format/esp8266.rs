@@ -148,7 +148,7 @@ impl Format for Esp8266 {
         if let Some(line) = text.lines.iter().find(|line| is_own(line)) {
             let at = pc.map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
             dump.reason.words = format!("{line}{at}");
-            dump.reason.signal = Signal::Abrt;
+            dump.reason.signal = Some(Signal::Abrt);
         }
         dump.texts = text.lines;
         dump.threads.push(thread);
@@ -259,7 +259,7 @@ fn reason(cause: u32, excvaddr: Option<u64>, pc: Option<u64>) -> Reason {
     if let Some(pc) = pc {
         words.push_str(&format!(" at pc {pc:#x}"));
     }
-    Reason { signal: xtensa::cause_signal(cause), words, evidence }
+    Reason::new(xtensa::cause_signal(cause), words, evidence)
 }
 
 /// The lines where a text's first stack begins: what is before it belongs to it as far as it is a

@@ -102,7 +102,7 @@ impl Format for Esp8266Rtos {
         let watchdog = |line: &&String| WATCHDOGS.iter().any(|words| line.contains(words));
         if let Some(line) = dump.texts.iter().find(watchdog) {
             dump.reason.words.clone_from(line);
-            dump.reason.signal = Signal::Abrt;
+            dump.reason.signal = Some(Signal::Abrt);
             dump.reason.evidence.clear();
         }
         add_stack(&mut dump, NAME, memory);

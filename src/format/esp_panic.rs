@@ -301,7 +301,7 @@ fn reason(dump: &Dump, titles: &[String]) -> Option<Reason> {
     let trap = trap_reason(dump);
     if let Some(title) = own {
         let evidence = trap.map(|trap| trap.evidence).unwrap_or_default();
-        return Some(Reason { signal: Signal::Abrt, words: title.clone(), evidence });
+        return Some(Reason::new(Signal::Abrt, title.clone(), evidence));
     }
     let between = |title: &str| {
         let (_, behind) = title.split_once("panic'ed (")?;
@@ -321,11 +321,7 @@ fn reason(dump: &Dump, titles: &[String]) -> Option<Reason> {
         value,
         words: "ESP-IDF's own number of a panic that no instruction caused".into(),
     });
-    Some(Reason {
-        signal: Signal::Abrt,
-        words: format!("{told}{details}{at}"),
-        evidence: evidence.into_iter().collect(),
-    })
+    Some(Reason::new(Signal::Abrt, format!("{told}{details}{at}"), evidence.into_iter().collect()))
 }
 
 fn block_starts(all: &[Line]) -> Vec<usize> {

@@ -116,7 +116,7 @@ pub(super) fn trap_reason(dump: &Dump) -> Option<Reason> {
         let name = if name == "mcause" { "mtval" } else { "excvaddr" };
         evidence.push(FaultWord { name: name.into(), value, words });
     }
-    Some(Reason { signal, words, evidence })
+    Some(Reason::new(signal, words, evidence))
 }
 
 #[cfg(test)]

@@ -342,7 +342,7 @@ impl Format for Px4Context {
             (false, true) => "Assertion failed".into(),
             (false, false) => format!("Assertion failed in {}:{}", info.file, info.line),
         };
-        dump.reason.signal = if fault { Signal::Segv } else { Signal::Abrt };
+        dump.reason.signal = Some(if fault { Signal::Segv } else { Signal::Abrt });
         if info.flags & REGISTERS == 0 {
             dump.notes.push(Note::info(format!(
                 "{NAME}: of an assertion that fails in a task no registers are saved but the stack \

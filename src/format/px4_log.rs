@@ -119,7 +119,7 @@ impl Format for Px4Log {
                 _ => kind.clone(),
             };
             let fault = kind.to_ascii_lowercase().contains("fault");
-            dump.reason.signal = if fault { Signal::Segv } else { Signal::Abrt };
+            dump.reason.signal = Some(if fault { Signal::Segv } else { Signal::Abrt });
         }
         dump.identity.facts = log.facts;
         if dump.crashed().is_none_or(|thread| thread.registers.pc().is_none()) {

@@ -102,7 +102,7 @@ pub(super) fn blamed(frames: &[Frame]) -> Option<&Frame> {
 pub(super) fn kind_of(reason: &Reason) -> String {
     let steady = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
     let join = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(" ");
-    if reason.signal == Signal::Abrt {
+    if reason.signal == Some(Signal::Abrt) {
         return join(&mut reason.words.split_whitespace().filter(steady));
     }
     let clause = reason.words.rsplit("; ").next().unwrap_or_default();
@@ -115,8 +115,9 @@ pub(super) fn kind_of(reason: &Reason) -> String {
 /// Addresses are no part of it, so it is the same across devices and, mostly, across builds.
 /// Without an ELF file there are only addresses; then it holds for one build. A function that calls
 /// itself counts once: how deep a recursion was is chance.
-pub fn signature_of(signal: Signal, kind: &str, frames: &[Frame]) -> Signature {
-    let mut parts = vec![format!("{signal} {kind}").trim_end().to_string()];
+pub fn signature_of(signal: Option<Signal>, kind: &str, frames: &[Frame]) -> Signature {
+    let signal = signal.map_or(String::new(), |signal| format!("{signal} "));
+    let mut parts = vec![format!("{signal}{kind}").trim_end().to_string()];
     let sure = frames.iter().take_while(|frame| !frame.guess);
     let mut named: Vec<String> = sure
         .clone()
@@ -190,7 +191,7 @@ mod tests {
         let frames = ["panic_abort", "esp_system_abort", "abort", "fail_once", "app_main"]
             .map(|name| frame(name, false));
         assert_eq!(blamed(&frames).and_then(|f| f.function.as_deref()), Some("fail_once"));
-        let signature = signature_of(Signal::Abrt, "abort", &frames);
+        let signature = signature_of(Some(Signal::Abrt), "abort", &frames);
         assert_eq!(signature.parts, ["SIGABRT abort", "fail_once", "app_main"]);
         assert_eq!(signature.id.len(), 10);
     }
@@ -200,7 +201,7 @@ mod tests {
         let one = [frame("f.isra.0", false), frame("g(int, char)", false), frame("x", true)];
         let mut two = [frame("f", false), frame("g(long)", false)];
         two[0].pc = Hex(0x999);
-        let of = |frames: &[Frame]| signature_of(Signal::Segv, "", frames).id;
+        let of = |frames: &[Frame]| signature_of(Some(Signal::Segv), "", frames).id;
         assert_eq!(of(&one), of(&two));
         assert_ne!(of(&one), of(&two[..1]));
         assert_eq!(normal("<a::B as c::D>::run"), "run");
@@ -211,7 +212,7 @@ mod tests {
     fn the_depth_of_a_recursion_is_no_part_of_a_signature() {
         let of = |names: &[&str]| {
             let frames: Vec<Frame> = names.iter().map(|name| frame(name, false)).collect();
-            signature_of(Signal::Segv, "", &frames).parts
+            signature_of(Some(Signal::Segv), "", &frames).parts
         };
         let shallow = of(&["poke", "walk", "main"]);
         assert_eq!(shallow, of(&["poke", "walk", "walk", "walk", "walk", "walk", "walk", "main"]));
@@ -220,9 +221,7 @@ mod tests {
 
     #[test]
     fn the_kind_of_a_fault_is_the_same_whoever_tells_it() {
-        let of = |signal, words: &str| {
-            kind_of(&Reason { signal, words: words.into(), evidence: vec![] })
-        };
+        let of = |signal: Signal, words: &str| kind_of(&Reason::new(signal, words, vec![]));
         for words in [
             "bus fault: precise data access: 0xdeadbee0 at pc 0x1b86",
             "HardFault; bus fault: precise data access: 0x90000000",

@@ -139,7 +139,7 @@ fn reason(reason: &crate::reason::Reason) -> Reason {
         words: word.words.clone(),
     };
     Reason {
-        signal: reason.signal.to_string(),
+        signal: reason.signal.map(|signal| signal.to_string()),
         words: reason.words.clone(),
         evidence: reason.evidence.iter().map(evidence).collect(),
     }
@@ -156,7 +156,13 @@ fn note(note: &dump::Note) -> Note {
         Severity::Warning => "warning",
         Severity::Doubt => "doubt",
     };
-    Note { severity, words: note.words.clone() }
+    Note {
+        severity,
+        code: note.code.as_deref().map(str::to_string),
+        source: note.source.as_deref().map(str::to_string),
+        place: note.place.clone(),
+        words: note.sentence(),
+    }
 }
 
 fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {

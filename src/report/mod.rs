@@ -115,8 +115,8 @@ pub struct Identity {
 /// Why the device stopped.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reason {
-    /// `SIGSEGV`.
-    pub signal: String,
+    /// `SIGSEGV`; `None` where nothing tells one.
+    pub signal: Option<String>,
     /// One line.
     pub words: String,
     /// The registers that say so.
@@ -288,7 +288,13 @@ pub struct Gap {
 pub struct Note {
     /// `info`, `warning`, `doubt`.
     pub severity: &'static str,
-    /// One sentence.
+    /// Which kind of note it is.
+    pub code: Option<String>,
+    /// Who says it: the name of a format, of a kernel.
+    pub source: Option<String>,
+    /// Where it was met.
+    pub place: Option<String>,
+    /// One sentence, with source and place.
     pub words: String,
 }
 

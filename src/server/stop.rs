@@ -20,7 +20,7 @@ impl Client {
         if !self.attached {
             return b"W00".to_vec();
         }
-        let mut reply = format!("T{:02x}", self.served.dump.reason.signal.number());
+        let mut reply = format!("T{:02x}", self.served.dump.reason.signal_number());
         self.write_thread(index, &mut reply);
         if self.offers.lldb {
             self.write_reason(&mut reply);

@@ -88,7 +88,10 @@ impl Served {
     pub(crate) fn state_text(&self, thread: &Thread) -> String {
         let mut parts = Vec::new();
         if thread.crashed {
-            parts.push(format!("crashed ({})", self.dump.reason.signal));
+            parts.push(match self.dump.reason.signal {
+                Some(signal) => format!("crashed ({signal})"),
+                None => "stopped".into(),
+            });
         }
         parts.extend(thread.state.clone());
         parts.extend(thread.priority.map(|priority| format!("priority {priority}")));
@@ -132,7 +135,7 @@ impl Served {
             }
             if thread.crashed {
                 entry.insert("reason".into(), "signal".into());
-                entry.insert("signal".into(), self.dump.reason.signal.number().into());
+                entry.insert("signal".into(), self.dump.reason.signal_number().into());
                 entry.insert("description".into(), self.dump.reason.words.as_str().into());
             }
             serde_json::Value::Object(entry)

@@ -83,14 +83,14 @@ pub(crate) fn riscv() -> Dump {
     nameless.name = None;
     dump.threads = vec![main, sensor, nameless];
 
-    dump.reason = Reason {
-        signal: Signal::Segv,
-        words: "load access fault at 0x0".into(),
-        evidence: vec![
+    dump.reason = Reason::new(
+        Signal::Segv,
+        "load access fault at 0x0",
+        vec![
             FaultWord { name: "mcause".into(), value: 5, words: "load access fault".into() },
             FaultWord { name: "mtval".into(), value: 0, words: "the address".into() },
         ],
-    };
+    );
     dump.texts.push("Guru Meditation Error: Core 0 panic'ed".into());
     dump.notes.push(Note::warning("heap cut off: the partition was full"));
     dump.notes.push(Note::info("made by hand"));

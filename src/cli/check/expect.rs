@@ -70,7 +70,7 @@ impl Expected {
                 all.push(Verdict::of(name, ok, expected, found.unwrap_or("nothing")));
             }
         };
-        equal("signal", &self.signal, Some(&report.reason.signal));
+        equal("signal", &self.signal, report.reason.signal.as_deref());
         equal("function", &self.function, report.blamed.as_deref());
         equal("crashed_thread", &self.crashed_thread, crashed.map(|thread| thread.name.as_str()));
         equal("signature", &self.signature, Some(&report.signature.id));

@@ -179,7 +179,7 @@ fn row(file: &Path, options: &Options) -> Row {
             row.functions = report.signature.parts.iter().skip(1).cloned().collect();
             row.signature = Some(report.signature.id);
             row.headline = Some(report.headline);
-            row.signal = Some(report.reason.signal);
+            row.signal = report.reason.signal;
             row.format = Some(report.identity.format);
             row.chip = report.identity.chip;
             row.firmware_id = report.identity.firmware_ids.into_iter().next();

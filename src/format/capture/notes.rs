@@ -88,7 +88,7 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     if !message.is_empty() {
         dump.texts.push(message);
     }
-    dump.reason = Reason { signal, words, evidence: dump.reason.evidence.clone() };
+    dump.reason = Reason::new(signal, words, dump.reason.evidence.clone());
     if cause.frame_lost {
         dump.warn("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown");
     }

@@ -202,7 +202,7 @@ fn is_frame(crash: &Crash, memory: &Memory, addr: u64) -> bool {
 }
 
 fn reason(crash: &Crash) -> Reason {
-    let of = |words: String, signal| Reason { signal, words, evidence: Vec::new() };
+    let of = |words: String, signal| Reason::new(signal, words, Vec::new());
     if crash.assert {
         let told = crash.texts.iter().find(|text| text.contains(ASSERT_LINE));
         let words = told.cloned().unwrap_or_else(|| "assert".to_string());

@@ -208,7 +208,7 @@ impl Header {
             value: number.into(),
             words: format!("{words} was being handled"),
         }];
-        Reason { signal, words, evidence }
+        Reason::new(signal, words, evidence)
     }
 }
 

@@ -95,7 +95,7 @@ impl Format for Duet {
         dump.identity.facts.clone_from(&report.facts);
         dump.texts.clone_from(&report.texts);
         let (signal, words) = report.cause.told(&report.reason);
-        dump.reason = Reason { signal, words, evidence: Vec::new() };
+        dump.reason = Reason::new(signal, words, Vec::new());
         let mut thread = Thread::new(1, registers(&dump.arch, &report.status()));
         thread.crashed = true;
         thread.name.clone_from(&report.task);

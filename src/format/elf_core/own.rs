@@ -84,7 +84,7 @@ impl Own {
             arch: dump.arch.name.clone(),
             chip: dump.chip.as_ref().map(|chip| chip.name.clone()),
             features: dump.features.clone(),
-            signal: dump.reason.signal.number(),
+            signal: dump.reason.signal_number(),
             reason: dump.reason.words.clone(),
             evidence: dump.reason.evidence.iter().map(evidence).collect(),
             texts: dump.texts.clone(),
@@ -107,7 +107,7 @@ impl Own {
                 })
                 .collect(),
             facts: identity.facts.clone(),
-            notes: dump.notes.iter().map(|n| (n.severity as u8, n.words.clone())).collect(),
+            notes: dump.notes.iter().map(|n| (n.severity as u8, n.sentence())).collect(),
             threads: dump.threads.iter().map(OwnThread::of).collect(),
             regions: dump.memory.regions().map(OwnRegion::of).collect(),
             missing: dump
@@ -150,15 +150,14 @@ impl Own {
         dump.features = self.features;
         dump.texts = self.texts;
         let signal = SIGNALS.into_iter().find(|signal| signal.number() == self.signal);
-        dump.reason = Reason {
-            signal: signal.unwrap_or(Signal::Abrt),
-            words: self.reason,
-            evidence: self
-                .evidence
+        dump.reason = Reason::new(
+            signal,
+            self.reason,
+            self.evidence
                 .into_iter()
                 .map(|(name, value, words)| FaultWord { name, value, words })
                 .collect(),
-        };
+        );
         dump.identity.chip = self.chip_words;
         dump.identity.chip_revision = self.chip_revision;
         let hashes = self.elf_sha256.into_iter().map(FirmwareId::ElfSha256);

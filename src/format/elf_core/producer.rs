@@ -109,7 +109,7 @@ pub(super) fn set_reason(dump: &mut Dump, number: u16, extras: &[ElfNote], core:
         Signal::Int => "stopped by a debugger".to_string(),
         _ => format!("signal {number} ({signal})"),
     };
-    let mut reason = Reason { signal, words, evidence: Vec::new() };
+    let mut reason = Reason::new(signal, words, Vec::new());
     if let Some(info) = extras.iter().find(|note| note.kind == NT_SIGINFO)
         && matches!(signal, Signal::Segv | Signal::Bus)
     {

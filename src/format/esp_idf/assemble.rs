@@ -421,5 +421,5 @@ fn reason(dump: &Dump, body: &Body) -> Reason {
         signal = Signal::Abrt;
     }
     let words = words.unwrap_or_else(|| format!("the dump does not say why{at}"));
-    Reason { signal, words, evidence }
+    Reason::new(signal, words, evidence)
 }

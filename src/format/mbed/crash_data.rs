@@ -89,7 +89,7 @@ impl Format for MbedCrashData {
             )));
         }
         dump.reason.words = fault.map_or_else(|| format!("error {code}"), str::to_string);
-        dump.reason.signal = if fault.is_some() { Signal::Segv } else { Signal::Abrt };
+        dump.reason.signal = Some(if fault.is_some() { Signal::Segv } else { Signal::Abrt });
         let id = u64::from(error(3));
         let mut thread = Thread::new(id.max(1), registers);
         thread.crashed = true;

@@ -119,7 +119,7 @@ impl Format for MbedFault {
         }
         if let Some(words) = report.kind.or(report.message) {
             dump.reason.words = words;
-            dump.reason.signal = if report.is_fault { Signal::Segv } else { Signal::Abrt };
+            dump.reason.signal = Some(if report.is_fault { Signal::Segv } else { Signal::Abrt });
         }
         dump.texts = report.texts;
         dump.identity.facts = report.facts;

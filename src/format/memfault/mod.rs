@@ -351,5 +351,5 @@ fn trace_reason(number: u32) -> Reason {
         value: number.into(),
         words: format!("{words} (Memfault's reboot reason)"),
     }];
-    Reason { signal, words: words.into(), evidence }
+    Reason::new(signal, words, evidence)
 }

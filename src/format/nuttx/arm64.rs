@@ -51,5 +51,5 @@ pub(super) fn reason(dump: &Dump) -> Option<Reason> {
     };
     let mut evidence = vec![word("ESR_EL1", esr, told)];
     evidence.extend(far.map(|far| word("FAR_EL1", far, "the address that could not be used")));
-    Some(Reason { signal, words: format!("{told}{address}{at}"), evidence })
+    Some(Reason::new(signal, format!("{told}{address}{at}"), evidence))
 }

@@ -154,7 +154,7 @@ impl Format for NuttxLog {
             dump.reason.words = text.trim_end_matches(':').to_string();
             // A fault, which its status words tell more of, and no assertion of the program's.
             if texts.iter().any(|text| text.contains("PANIC!!!")) {
-                dump.reason.signal = Signal::Segv;
+                dump.reason.signal = Some(Signal::Segv);
             }
         }
         dump.texts = texts;

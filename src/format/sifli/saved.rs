@@ -60,7 +60,7 @@ impl Saved {
         let reason = self.error_reason(&dump.memory);
         let thread = self.thread(dump, reason == Some(ASSERT))?;
         if let Some((words, signal)) = reason.and_then(reason_words) {
-            dump.reason = Reason { signal, words: words.into(), evidence: Vec::new() };
+            dump.reason = Reason::new(signal, words, Vec::new());
         }
         dump.threads.insert(0, thread);
         Some(())

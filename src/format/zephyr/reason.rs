@@ -99,7 +99,7 @@ pub(super) fn reason(
             signal = its_signal;
         }
     }
-    Reason { signal, words, evidence }
+    Reason::new(signal, words, evidence)
 }
 
 #[cfg(test)]

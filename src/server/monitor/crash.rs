@@ -21,7 +21,7 @@ impl Served {
 
     fn reason_line(&self) -> String {
         let reason = &self.dump.reason;
-        let mut line = format!("{} ({})", reason.words, reason.signal);
+        let mut line = reason.to_string();
         if let Some(thread) = self.dump.crashed() {
             let _ = write!(line, " in thread {}", thread.label());
             if let Some(core) = thread.core {
