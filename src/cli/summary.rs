@@ -1,7 +1,7 @@
 //! What was opened, in a few lines: the head of `info`, and what `serve` says first.
 
 use crate::carrier::size_words;
-use crate::dump::Thread;
+use crate::dump::{Dump, Thread};
 use crate::memory::Origin;
 use crate::open::Opened;
 use std::fmt::{self, Write};
@@ -35,7 +35,7 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "  {name:<9} {value}")?;
     }
     writeln!(out, "  reason    {}", dump.reason)?;
-    writeln!(out, "  threads   {}", threads(&dump.threads))?;
+    writeln!(out, "  threads   {}", threads(dump))?;
     writeln!(out, "  memory    {}", memory(opened))?;
     for note in &dump.notes {
         writeln!(out, "  {note}")?;
@@ -43,12 +43,13 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-fn threads(threads: &[Thread]) -> String {
+fn threads(dump: &Dump) -> String {
     const MOST: usize = 12;
+    let threads = &dump.threads;
     if threads.is_empty() {
         return "none: the dump holds no registers".into();
     }
-    let label = |thread: &Thread| match thread.crashed {
+    let label = |thread: &Thread| match thread.crashed && !dump.reason.is_unknown() {
         true => format!("{} (crashed)", thread.label()),
         false => thread.label(),
     };

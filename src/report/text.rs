@@ -145,7 +145,10 @@ impl Page {
     }
 
     fn thread(&mut self, thread: &Thread) {
-        let mut title = format!("Thread {} ({})", thread.name, thread.id);
+        let mut title = format!("Thread {}", thread.name);
+        if thread.name != thread.id.to_string() {
+            let _ = write!(title, " ({})", thread.id);
+        }
         if thread.crashed {
             title.push_str(", crashed");
         }
@@ -175,13 +178,17 @@ impl Page {
             let end = self.style.paint(Tone::Doubt, &format!("ends here: {}", thread.end));
             self.line(&format!("  {end}"), 4);
         }
-        if thread.crashed {
+        if thread.first {
             self.registers(thread);
         }
     }
 
     fn frame(&mut self, frame: &Frame) {
         let style = self.style;
+        if let Some(exception) = &frame.exception {
+            let mark = style.paint(Tone::Quiet, &format!("<{exception} handler called>"));
+            self.line(&format!("       {mark}"), 9);
+        }
         let name = match (&frame.function, frame.near) {
             (Some(name), None) => style.paint(Tone::Name, name),
             (Some(name), Some(bytes)) => format!("?? ({name}, {bytes} bytes before, is nearest)"),
