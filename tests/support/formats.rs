@@ -1,8 +1,6 @@
 //! Samples of dump formats and what is done to them. The samples lie beside the project, in
 //! `../shared/fixtures`; a test that needs one which is not there says so and passes.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
-
 use coroner::error::{Error, Result};
 use coroner::input::Input;
 use coroner::open::{self, Opened, Options};

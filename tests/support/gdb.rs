@@ -1,7 +1,5 @@
 //! Runs a real GDB over a list of commands.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 

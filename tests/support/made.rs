@@ -1,8 +1,6 @@
 //! Samples that the project makes itself: the crash of the fixtures, set by hand as producers' sources
 //! print it, and images of its RAM in further forms.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 pub(crate) const CM_BACKTRACE: &str = "\
 [12:00:01] sensor ok
 Firmware name: CmBacktrace, hardware version: V1.0.0, software version: V0.1.0

@@ -3,11 +3,22 @@
 #![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
 
 pub mod cases;
+pub mod debuggers;
 pub mod esp;
+pub mod esp8266_rtos;
+pub mod formats;
+pub mod gdb;
 pub mod machines;
+pub mod made;
 pub mod oracle;
+pub mod px4;
 pub mod real;
+pub mod rtos;
+pub mod serve;
+pub mod server;
+pub mod stopped;
 pub mod zephyr;
+pub mod zip;
 
 use bytes::Bytes;
 use coroner::dump::Severity;

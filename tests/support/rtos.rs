@@ -2,8 +2,6 @@
 //! the emulator as somebody with a debug probe would. `tests/data/rtos/src` is its source; FreeRTOS
 //! itself comes from crates.io. What is not installed is skipped, visibly; in CI it must be there.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

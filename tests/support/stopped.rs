@@ -2,8 +2,6 @@
 //! that its data section is the RAM of the dead device. `tests/data/stopped` has the sources. What
 //! is not installed is skipped, visibly; in CI it must be there.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
