@@ -4,7 +4,7 @@
 //! 2. One dump is picked: the user's, or the last complete one.
 //! 3. Its reader makes the [`Dump`].
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
-//! 5. The architecture says what the fault words in the memory mean.
+//! 5. The architecture says what the fault words in the memory mean, and of which frame they are.
 
 mod build_id;
 mod dig;
@@ -21,6 +21,7 @@ pub use elf_cache::ElfCache;
 
 use crate::arch;
 use crate::carrier::CarrierOptions;
+use crate::debug_info::Images;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -29,6 +30,7 @@ use crate::format::parts::assemble as parts;
 use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
+use crate::unwind;
 use inputs::Inputs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -191,6 +193,12 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    arch::gather(&mut dump);
+    if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
+        let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
+        let images = Images::new(elves.cloned());
+        dump.reason.pc = unwind::fault_pc(&dump, &images.modules());
+    }
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());

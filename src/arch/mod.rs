@@ -10,8 +10,16 @@ use crate::dump::Dump;
 use crate::reason::FaultWord;
 use crate::registers::Registers;
 
-/// Adds what the architecture knows to tell of a dump, now that all its memory is there: fault
-/// words that lie in memory become registers of the crashed thread and part of the reason.
+/// Makes the fault words that lie in memory registers of the crashed thread, now that all of the
+/// memory is there.
+pub fn gather(dump: &mut Dump) {
+    if cortex_m::is_m_profile(&dump.arch) {
+        cortex_m::gather(dump);
+    }
+}
+
+/// Adds to the reason what the fault registers tell, once it is known which frame they are of
+/// ([`crate::reason::Reason::pc`]).
 pub fn complete(dump: &mut Dump) {
     if cortex_m::is_m_profile(&dump.arch) {
         cortex_m::complete(dump);

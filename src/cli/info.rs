@@ -157,7 +157,7 @@ fn json(opened: &Opened) -> Value {
         json!({
             "id": hex(thread.id),
             "name": thread.name,
-            "crashed": thread.crashed,
+            "crashed": thread.crashed && !dump.reason.is_unknown(),
             "state": thread.state,
             "priority": thread.priority,
             "core": thread.core,

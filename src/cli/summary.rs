@@ -2,7 +2,7 @@
 
 use crate::carrier::size_words;
 use crate::display::Lines;
-use crate::dump::Thread;
+use crate::dump::{Dump, Thread};
 use crate::memory::Origin;
 use crate::open::Opened;
 use std::fmt;
@@ -36,7 +36,7 @@ pub fn write(opened: &Opened, out: &mut Lines) -> fmt::Result {
         writeln!(out, "  {name:<9} {value}")?;
     }
     writeln!(out, "  reason    {}", dump.reason)?;
-    writeln!(out, "  threads   {}", threads(&dump.threads))?;
+    writeln!(out, "  threads   {}", threads(dump))?;
     writeln!(out, "  memory    {}", memory(opened))?;
     for note in &dump.notes {
         writeln!(out, "  {note}")?;
@@ -44,12 +44,13 @@ pub fn write(opened: &Opened, out: &mut Lines) -> fmt::Result {
     Ok(())
 }
 
-fn threads(threads: &[Thread]) -> String {
+fn threads(dump: &Dump) -> String {
     const MOST: usize = 12;
+    let threads = &dump.threads;
     if threads.is_empty() {
         return "none: the dump holds no registers".into();
     }
-    let label = |thread: &Thread| match thread.crashed {
+    let label = |thread: &Thread| match thread.crashed && !dump.reason.is_unknown() {
         true => format!("{} (crashed)", thread.label()),
         false => thread.label(),
     };

@@ -55,6 +55,7 @@ impl Images {
 }
 
 /// All ELF files of one device.
+#[derive(Default)]
 pub struct Modules<'a> {
     list: Vec<Module<'a>>,
 }

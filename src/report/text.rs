@@ -152,7 +152,10 @@ impl Page {
     }
 
     fn thread(&mut self, thread: &Thread) {
-        let mut title = format!("Thread {} ({})", thread.name, thread.id);
+        let mut title = format!("Thread {}", thread.name);
+        if thread.name != thread.id.to_string() {
+            let _ = write!(title, " ({})", thread.id);
+        }
         if thread.crashed {
             title.push_str(", crashed");
         }
@@ -180,12 +183,16 @@ impl Page {
             let end = format!("ends here: {}", thread.end);
             self.line(&Line::new("  ").tone(Tone::Doubt, end), 4);
         }
-        if thread.crashed {
+        if thread.first {
             self.registers(thread);
         }
     }
 
     fn frame(&mut self, frame: &Frame) {
+        if let Some(exception) = &frame.exception {
+            let mark = format!("<{exception} handler called>");
+            self.line(&Line::new("       ").tone(Tone::Quiet, mark), 9);
+        }
         let mut line = Line::new(format!("  #{:<3} ", frame.index))
             .tone(Tone::Quiet, format!("{:#010x}", frame.pc.0))
             .and(" ");

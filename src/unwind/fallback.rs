@@ -164,7 +164,8 @@ impl Unwinder<'_, '_> {
             registers.set(self.dump.arch.sp, (*sp).into());
             registers.set(self.dump.arch.pc, pc.into());
             let found = Found::Scan;
-            let mut frame = Frame { pc, is_return: true, found, registers, cfa: None };
+            let mut frame =
+                Frame { pc, is_return: true, found, registers, cfa: None, exception: None };
             match self.by_cfi(&mut frame) {
                 Some(Ok(next)) => {
                     let pointer = match self.abi.family {
@@ -200,6 +201,6 @@ impl Unwinder<'_, '_> {
         self.keep_banked(from, &mut registers);
         registers.set(arch.sp, sp.into());
         registers.set(arch.pc, pc.into());
-        Frame { pc, is_return: true, found, registers, cfa: None }
+        Frame { pc, is_return: true, found, registers, cfa: None, exception: None }
     }
 }

@@ -15,9 +15,12 @@
 mod abi;
 mod calls;
 mod cfi;
+mod culprit;
 mod exception;
 mod fallback;
 mod window;
+
+pub use culprit::{fault_pc, may_be_handler};
 
 use crate::debug_info::Modules;
 use crate::dump::{Dump, Stack, Thread};
@@ -100,6 +103,17 @@ pub struct Frame {
     pub registers: Registers,
     /// The canonical frame address: the stack pointer in the caller, before the call.
     pub cfa: Option<u64>,
+    /// The exception that interrupted this frame, where the frames before it are its handler's.
+    pub exception: Option<Exception>,
+}
+
+/// What interrupted a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The manual's name: `HardFault`.
+    pub name: String,
+    /// Whether the interrupted code itself is its cause.
+    pub is_fault: bool,
 }
 
 impl Frame {
@@ -149,6 +163,9 @@ pub struct Backtrace {
     pub frames: Vec<Frame>,
     /// Why there are no more.
     pub end: End,
+    /// Which frame the crash happened in: the innermost one that a fault interrupted, where the
+    /// walk began in the handler of that fault; else the first.
+    pub culprit: usize,
 }
 
 /// Walks the stacks of a dump.
@@ -174,29 +191,34 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     pub fn walk(&self, registers: Registers, stack: Option<Stack>) -> Backtrace {
         let mut frames: Vec<Frame> = Vec::new();
         let Some(pc) = registers.pc().map(|pc| self.abi.code_address(pc)) else {
-            return Backtrace { frames, end: End::NoRegisters };
+            return Backtrace { frames, end: End::NoRegisters, culprit: 0 };
         };
-        let first = Frame { pc, is_return: false, found: Found::Registers, registers, cfa: None };
-        frames.push(first);
+        let (found, mut handler) = (Found::Registers, self.handler_of(&registers));
+        frames.push(Frame { pc, is_return: false, found, registers, cfa: None, exception: None });
         let end = loop {
             let Some(frame) = frames.last_mut() else { break End::NoCaller };
             let step = match self.abi.family {
                 Family::Xtensa => self.by_window(frame),
                 _ => self.caller(frame, stack),
             };
-            let next = match step {
+            let mut next = match step {
                 Ok(next) => next,
                 Err(end) => break end,
             };
             if !goes_up(frame, &next) {
                 break End::NoProgress;
             }
+            if next.found == Found::Exception {
+                let interrupted = self.handler_of(&next.registers);
+                next.exception = Some(std::mem::replace(&mut handler, interrupted).exception());
+            }
             frames.push(next);
             if frames.len() >= MOST_FRAMES {
                 break End::Limit;
             }
         };
-        Backtrace { frames, end }
+        let culprit = culprit::of(&frames);
+        Backtrace { frames, end, culprit }
     }
 
     fn caller(&self, frame: &mut Frame, stack: Option<Stack>) -> Result<Frame, End> {
@@ -208,7 +230,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if next.pc == 0 {
                 return Err(End::Outermost);
             }
-            if self.may_be_code(next.pc) {
+            if self.may_be_code(next.lookup_pc()) {
                 return Ok(next);
             }
             return Err(End::NotCode(next.pc));

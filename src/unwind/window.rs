@@ -59,6 +59,13 @@ impl Unwinder<'_, '_> {
         registers.set_by_name("windowbase", 0u32);
         registers.set_by_name("windowstart", 1u32);
         frame.cfa = self.cfa_by_cfi(frame.lookup_pc(), &frame.registers).or(Some(caller_sp));
-        Ok(Frame { pc, is_return: true, found: Found::Window, registers, cfa: None })
+        Ok(Frame {
+            pc,
+            is_return: true,
+            found: Found::Window,
+            registers,
+            cfa: None,
+            exception: None,
+        })
     }
 }

@@ -24,7 +24,9 @@ impl Served {
         let reason = &self.dump.reason;
         let mut line = reason.to_string();
         if let Some(thread) = self.dump.crashed() {
-            let _ = write!(line, " in thread {}", thread.label());
+            if let Some(name) = &thread.name {
+                let _ = write!(line, " in thread {name}");
+            }
             if let Some(core) = thread.core {
                 let _ = write!(line, " on core {core}");
             }
