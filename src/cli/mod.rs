@@ -112,7 +112,8 @@ pub struct OpenArgs {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// The firmware's ELF file; of several, the one that matches the dump is used
+    /// The firmware's ELF file; of several, the one that matches the dump is used. FILE@OFFSET is a
+    /// program that ran OFFSET above the addresses it was linked for (U-Boot after relocation)
     #[arg(long, value_name = "FILE")]
     pub elf: Vec<PathBuf>,
 
