@@ -174,9 +174,10 @@ mod tests {
 
     #[test]
     fn a_value_begins_no_line() {
+        let (inside, at_end) = ("a\nFORGED", "b\n");
         let mut out = Lines::new();
-        let _ = writeln!(out, "name: {}", "a\nFORGED");
-        let _ = writeln!(out, "{}", "b\n");
+        let _ = writeln!(out, "name: {inside}");
+        let _ = writeln!(out, "{at_end}");
         assert_eq!(out.as_str(), "name: a\\nFORGED\nb\\n\n");
         assert_eq!(lines("one\r\ntwo\x08\n").collect::<Vec<_>>(), ["one", "two\\x08"]);
     }
