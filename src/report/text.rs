@@ -207,6 +207,7 @@ impl Page {
         let kind = match (frame.inlined, frame.guess) {
             (true, _) => style.paint(Tone::Quiet, " [inlined]"),
             (_, true) => style.paint(Tone::Doubt, &format!(" [by {}]", frame.found)),
+            _ if frame.found == "printed" => style.paint(Tone::Quiet, " [printed by the device]"),
             _ => String::new(),
         };
         let head = format!("  #{:<3} {pc} {name}{arguments}", frame.index);
