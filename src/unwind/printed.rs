@@ -95,11 +95,13 @@ pub fn reconstruct(dump: &mut Dump) {
         let registers = &thread.registers;
         let is_first = |p: &PrintedFrame| registers.pc().is_none_or(|pc| is_same(pc, p));
         let Some(from) = thread.printed.iter().position(is_first) else { continue };
-        let chain = rising(thread.printed.get(from..).unwrap_or_default());
+        let all = thread.printed.get(from..).unwrap_or_default();
+        let chain = rising(all);
         if chain.len() < 2 {
             continue;
         }
-        let added = put_words(&mut dump.memory, chain);
+        let is_whole = chain.len() == all.len() && !dump.texts.iter().any(|text| is_cut(text));
+        let added = put_words(&mut dump.memory, chain, is_whole);
         let named = put_registers(&mut thread.registers, chain, &dump.memory);
         if added == 0 && named.is_empty() {
             continue;
@@ -129,13 +131,34 @@ fn rising(frames: &[PrintedFrame]) -> &[PrintedFrame] {
     frames.get(..=more).unwrap_or(frames)
 }
 
+/// Whether the device said that there were frames beyond those that it printed.
+fn is_cut(text: &str) -> bool {
+    text.contains("|<-CONTINUES") || text.contains("|<-CORRUPTED")
+}
+
 /// Adds the save areas of a chain and returns of how many frames.
-fn put_words(memory: &mut Memory, chain: &[PrintedFrame]) -> usize {
+///
+/// The last frame of a chain that `is_whole` returns nowhere: ESP-IDF prints until a0 is 0. GDB
+/// reads a stack pointer beyond it before it shows the last two frames; a zero ends the chain there.
+fn put_words(memory: &mut Memory, chain: &[PrintedFrame], is_whole: bool) -> usize {
     let mut added = 0usize;
+    let words: Vec<u32> = chain.iter().map(|frame| return_word(memory, frame)).collect();
+    let mut put = |start: u64, bytes: Vec<u8>, name: &'static str| {
+        let is_new = memory.region_at(start).is_none();
+        memory.insert(Region {
+            start,
+            bytes: bytes.into(),
+            origin: Origin::Reconstructed,
+            access: Access::RW,
+            name: Some(name.into()),
+        });
+        usize::from(is_new)
+    };
+    let end = || is_whole.then_some(0);
     for (at, pair) in chain.windows(2).enumerate() {
         let [frame, caller] = pair else { continue };
         let (Some(sp), Some(caller_sp)) = (frame.sp, caller.sp) else { continue };
-        let a0 = chain.get(at.saturating_add(2)).map(|next| return_word(memory, next));
+        let a0 = words.get(at.saturating_add(2)).copied().or_else(end);
         let a1 = (caller_sp as u32).to_le_bytes();
         let (below, bytes) = match a0 {
             Some(a0) => (SAVED_A0, [a0.to_le_bytes(), a1].concat()),
@@ -143,15 +166,11 @@ fn put_words(memory: &mut Memory, chain: &[PrintedFrame]) -> usize {
             None => (SAVED_A1, a1.to_vec()),
         };
         let Some(start) = sp.checked_sub(below) else { continue };
-        let is_new = memory.region_at(start).is_none();
-        memory.insert(Region {
-            start,
-            bytes: bytes.into(),
-            origin: Origin::Reconstructed,
-            access: Access::RW,
-            name: Some("from the printed backtrace".into()),
-        });
-        added = added.saturating_add(usize::from(is_new));
+        added = added.saturating_add(put(start, bytes, "from the printed backtrace"));
+    }
+    let last = chain.last().and_then(|last| last.sp?.checked_sub(SAVED_A1));
+    if let Some(start) = last {
+        put(start, vec![0; 4], "end of the printed backtrace");
     }
     added
 }
@@ -254,10 +273,10 @@ mod tests {
         assert_eq!(word(0x3ffb_4eb0), Some(0x8008_a6f0));
         assert_eq!(word(0x3ffb_4eb4), Some(0x3ffb_4ee0));
         assert_eq!(word(0x3ffb_4eb8), None, "a2");
-        assert_eq!(word(0x3ffb_4ef0), None, "where the last frame returns to was not printed");
+        assert_eq!(word(0x3ffb_4ef0), Some(0), "the last frame returns nowhere");
         assert_eq!(word(0x3ffb_4ef4), Some(0x3ffb_4f70));
         let origins: Vec<Origin> = dump.memory.regions().map(|region| region.origin).collect();
-        assert_eq!(origins, [Origin::Reconstructed; 3]);
+        assert_eq!(origins, [Origin::Reconstructed; 4]);
         let registers = dump.crashed().map(|thread| &thread.registers).expect("it crashed");
         assert_eq!(registers.by_name("ar0"), Some(0x8008_510c));
         assert_eq!((registers.pc(), registers.sp()), (Some(0x4008_110a), Some(0x3ffb_4ec0)));
@@ -271,7 +290,8 @@ mod tests {
         let corrupt = [PAIRS[0], PAIRS[1], (0x4008_a6ed, 0x10), PAIRS[3]];
         let mut dump = dump("xtensa-esp32", &corrupt, None);
         reconstruct(&mut dump);
-        assert_eq!(dump.memory.region_count(), 1);
+        assert_eq!(dump.memory.region_count(), 2);
+        assert_eq!(dump.memory.u32_le(0x3ffb_4eb0), None, "where the second returns to");
         assert_eq!(walked(&dump).len(), 4, "as the device printed them");
     }
 
