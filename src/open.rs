@@ -225,13 +225,18 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
     let read = |index: usize, force: bool| {
         let context = Context { force, ..context.clone() };
         let Candidate { file, piece, format } = &found[index];
-        format.read(piece, &context).map_err(|error| error.in_file(file))
+        if let Some(fault) = piece.fault.as_ref().filter(|_| !force) {
+            return Err(Error::Input { file: file.clone(), fault: Box::new(fault.clone()) });
+        }
+        let mut dump = format.read(piece, &context).map_err(|error| error.in_file(file))?;
+        dump.notes.extend(piece.fault.iter().map(|fault| Note::doubt(fault.to_string())));
+        Ok(dump)
     };
     if let Some(number) = options.pick {
         let index = number.checked_sub(1).filter(|index| *index < found.len());
         let index = index.ok_or_else(|| {
-            let all = list(found);
-            Error::Usage(format!("--pick {number}: there are {} dumps:\n{all}", found.len()))
+            let words = format!("--pick {number}: there are {} dumps", found.len());
+            Error::Choice { words, of: found.iter().map(Candidate::describe).collect() }
         })?;
         return Ok((index, read(index, options.force)?));
     }
@@ -265,11 +270,6 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
         Some(error) => Err(error),
         None => Err(Error::Usage("no input was given".into())),
     }
-}
-
-fn list(found: &[Candidate]) -> String {
-    let line = |(i, c): (usize, &Candidate)| format!("  {}  {}", i + 1, c.describe());
-    found.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn unknown_target(name: &str, targets: &Targets) -> Error {

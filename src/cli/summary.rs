@@ -1,16 +1,17 @@
 //! What was opened, in a few lines: the head of `info`, and what `serve` says first.
 
 use crate::carrier::size_words;
+use crate::display::Lines;
 use crate::dump::{Dump, Thread};
 use crate::memory::Origin;
 use crate::open::Opened;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Writes the lines that any user wants to see first.
 ///
 /// # Errors
-/// Those of the writer.
-pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
+/// None: see [`Lines::write_fmt`].
+pub fn write(opened: &Opened, out: &mut Lines) -> fmt::Result {
     let dump = &opened.dump;
     writeln!(out, "{}: {}", opened.file, opened.trail())?;
     if let Some(chip) = &dump.identity.chip {

@@ -94,7 +94,7 @@ fn the_demo_is_told_from_the_headline_to_the_memory() {
     }
     assert!(!text.contains('\x1b'), "no colours when piped");
     let narrow = report::to_text(&report, &Style { colour: true, width: Some(60) });
-    assert!(narrow.contains("\x1b[1;31m") && narrow.lines().count() > text.lines().count());
+    assert!(narrow.contains("\x1b[1m\x1b[31m") && narrow.lines().count() > text.lines().count());
 }
 
 #[test]

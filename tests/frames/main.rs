@@ -5,5 +5,6 @@ mod support;
 
 mod backtraces;
 mod machines;
+mod moved;
 mod unwind;
 mod values;
