@@ -193,6 +193,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    unwind::reconstruct(&mut dump);
     arch::gather(&mut dump);
     if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
         let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
