@@ -126,7 +126,8 @@ pub(crate) fn finish(mut crash: Crash<'_>) -> ! {
     if words.is_whole() && words.state == expected {
         // SAFETY: see `Slot`.
         unsafe { WORDS.0.get().write_volatile(words.sealed(TAKEN)) };
-        crash.cause.kind = if words.kind == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
+        crash.cause.kind =
+            if words.kind == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
         crash.cause.signal = signal::ABRT;
         // SAFETY: the words are whole, so `say` wrote them: address and length of texts that live on.
         let (file, message) =
@@ -142,8 +143,7 @@ pub(crate) fn finish(mut crash: Crash<'_>) -> ! {
 unsafe fn text(at: usize, len: usize) -> &'static str {
     // SAFETY: as the caller promises; the provenance was exposed there.
     unsafe {
-        let bytes =
-            core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(at), len);
+        let bytes = core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(at), len);
         core::str::from_utf8_unchecked(bytes)
     }
 }

@@ -121,14 +121,11 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
 
 /// Bit 7 of mstatus: whether interrupts were on before the trap.
 const MSTATUS_MPIE: u64 = 1 << 7;
-/// The exceptions of Cortex-M that are no faults: NMI, and SVCall and what follows it.
-const NMI: u32 = 2;
-const SVCALL: u32 = 11;
 
 /// The exception that led to the capture, where that was no fault. What the fault registers hold then
 /// is older.
 fn interrupt_words(cause: &Cause<'_>, dump: &Dump) -> Option<String> {
-    let entered = cause.code == NMI || cause.code >= SVCALL;
+    let entered = cause.code != 0 && !cortex_m::is_fault(cause.code);
     (cortex_m::is_m_profile(&dump.arch) && entered)
         .then(|| format!("{} led to the capture", cortex_m::exception_name(cause.code)))
 }
