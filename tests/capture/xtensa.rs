@@ -5,6 +5,7 @@
 //! called each other with call8, their windows spilled.
 
 use crate::support::gdb;
+use crate::support::missing;
 use crate::support::serve;
 use coroner::open::{Opened, Options, open};
 use coroner_capture::arch::Memory;
@@ -222,12 +223,7 @@ fn esp_idf_for(name: &str) -> PathBuf {
 
 /// The GDB for the ESP32, where there is one.
 fn xtensa_gdb() -> Option<PathBuf> {
-    let gdb = std::env::var_os("CORONER_XTENSA_GDB").map(PathBuf::from);
-    if gdb.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have the GDB of the ESP32");
-        eprintln!("SKIPPED: CORONER_XTENSA_GDB is not set (scripts/tool xtensa-gdb-esp32)");
-    }
-    gdb
+    missing::named_by("CORONER_XTENSA_GDB", "xtensa-gdb-esp32")
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use coroner_capture::layout::Trailer;
 use serde_json::Value;
-use std::path::Path;
 use std::process::{Command, Output};
 
 fn demo(file: &str) -> String {
@@ -126,13 +125,9 @@ fn a_region_that_is_not_there_is_told_with_those_that_are() {
 
 #[test]
 fn esp_idf_s_names_are_known() {
-    let elf =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures/espressif/esp32c3/esp32c3.elf");
-    if !Path::new(elf).exists() {
-        eprintln!("SKIPPED: {elf} is not there");
-        return;
-    }
-    let output = coroner(&["needs", elf, "--json", "--tasks", "9"]);
+    let Some(folder) = crate::support::fixtures() else { return };
+    let elf = folder.join("espressif/esp32c3/esp32c3.elf").display().to_string();
+    let output = coroner(&["needs", &elf, "--json", "--tasks", "9"]);
     let needs: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(needs["arch"], "riscv32");
     let regions = needs["regions"].as_array().unwrap();

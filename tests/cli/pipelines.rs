@@ -3,7 +3,7 @@
 use crate::support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use support::fixtures;
+use support::{fixtures, missing};
 
 fn demo(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/demo");
@@ -56,13 +56,7 @@ impl Drop for Folder {
 }
 
 fn has_gdb() -> bool {
-    let version = Command::new("gdb-multiarch").arg("--version").stdout(Stdio::null()).status();
-    let there = version.is_ok_and(|status| status.success());
-    if !there {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have gdb-multiarch");
-        eprintln!("SKIPPED: gdb-multiarch is not installed");
-    }
-    there
+    missing::program("gdb-multiarch")
 }
 
 #[test]
@@ -321,10 +315,7 @@ impl Drop for Server {
 
 #[test]
 fn the_elf_file_comes_from_a_debuginfod_server_by_its_build_id() {
-    let there = Command::new("debuginfod").arg("--version").stdout(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have debuginfod");
-        eprintln!("SKIPPED: debuginfod is not installed");
+    if !missing::program("debuginfod") {
         return;
     }
     let folder = Folder::new("debuginfod");
@@ -377,12 +368,7 @@ fn an_elf_file_is_found_in_a_folder_laid_out_by_build_id() {
 
 /// Python with DuckDB, if it is there: `scripts/tool duckdb`.
 fn duckdb() -> Option<PathBuf> {
-    let python = std::env::var_os("CORONER_DUCKDB").map(PathBuf::from);
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have DuckDB (CORONER_DUCKDB)");
-        eprintln!("SKIPPED: CORONER_DUCKDB names no Python with DuckDB");
-    }
-    python
+    missing::named_by("CORONER_DUCKDB", "duckdb")
 }
 
 #[test]

@@ -363,7 +363,7 @@ fn values_of_rust_with_link_time_optimisation_equal_those_of_gdb() {
     ] {
         // GDB 13.1 falls over enums that are partly optimised out.
         if gdbs.len() < 2 && name != "rust-debug" {
-            eprintln!("SKIPPED: {name} needs a GDB newer than 13.1");
+            support::missing::skip(&format!("{name} needs a GDB newer than 13.1"));
             continue;
         }
         let folder = Folder::new(&format!("values-{name}"));

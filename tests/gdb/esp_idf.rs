@@ -4,6 +4,7 @@
 
 use crate::support;
 use crate::support::gdb;
+use crate::support::missing;
 use crate::support::serve;
 use serve::Server;
 use std::path::PathBuf;
@@ -136,11 +137,7 @@ fn every_riscv_fixture_shows_the_expected_frames_in_gdb() {
 
 #[test]
 fn both_esp32_fixtures_show_the_expected_frames_in_their_own_gdb() {
-    let Some(gdb) = std::env::var_os("CORONER_XTENSA_GDB").map(PathBuf::from) else {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have the GDB of the ESP32");
-        eprintln!("SKIPPED: CORONER_XTENSA_GDB is not set (scripts/tool xtensa-gdb-esp32)");
-        return;
-    };
+    let Some(gdb) = missing::named_by("CORONER_XTENSA_GDB", "xtensa-gdb-esp32") else { return };
     for case in &XTENSA {
         let Some((dump, elf)) = files(case) else { return };
         let server = Server::start(&[dump.as_os_str(), "--elf".as_ref(), elf.as_os_str()]);

@@ -349,9 +349,8 @@ fn a_hubris_dump_needs_nothing_beside_it() {
 #[test]
 fn an_elf_core_of_an_esp32s3_has_its_frames_in_that_chips_gdb() {
     let Some(folder) = fixtures() else { return };
-    let Some(gdb) = std::env::var_os("CORONER_XTENSA_S3_GDB").map(std::path::PathBuf::from) else {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have the GDB of the ESP32-S3");
-        eprintln!("SKIPPED: CORONER_XTENSA_S3_GDB is not set (scripts/tool xtensa-gdb-esp32s3)");
+    let Some(gdb) = support::missing::named_by("CORONER_XTENSA_S3_GDB", "xtensa-gdb-esp32s3")
+    else {
         return;
     };
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_string();

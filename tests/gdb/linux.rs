@@ -3,12 +3,13 @@
 //! the cores of the others, GDB that of this machine. What is not installed is skipped, visibly.
 
 use crate::support::gdb;
+use crate::support::missing;
 use crate::support::serve;
 use coroner::open::{Options, open};
 use coroner::report::{self, ReportOptions, Style};
 use serve::Server;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const PROGRAM: &str = "\
 #include <pthread.h>
@@ -38,12 +39,6 @@ const MACHINES: &[(&str, Option<&str>)] = &[
     ("arm-linux-gnueabihf-gcc", Some("qemu-arm")),
     ("i686-linux-gnu-gcc", Some("qemu-i386")),
 ];
-
-fn is_there(program: &str) -> bool {
-    let mut command = Command::new(program);
-    let run = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
-}
 
 /// Runs the program in `folder` until it has left a core there.
 fn core_of(folder: &Path, emulator: Option<&str>, gdb: &PathBuf) -> Option<PathBuf> {
@@ -85,9 +80,7 @@ fn crash(
     kind: &[&str],
     gdb: &PathBuf,
 ) -> Option<(PathBuf, PathBuf)> {
-    let missing = [Some(compiler), emulator].into_iter().flatten().find(|p| !is_there(p));
-    if let Some(missing) = missing {
-        eprintln!("SKIPPED: there is no {missing} on this machine");
+    if ![Some(compiler), emulator].into_iter().flatten().all(missing::program) {
         return None;
     }
     let name = format!("{compiler}{}", kind[0]);
@@ -102,11 +95,11 @@ fn crash(
         .output();
     if !built.is_ok_and(|built| built.status.success()) {
         assert_eq!(kind[0], "-static-pie", "{compiler} builds a small program");
-        eprintln!("SKIPPED: the C library of {compiler} has no start for -static-pie");
+        missing::skip(&format!("the C library of {compiler} has no start for -static-pie"));
         return None;
     }
     let Some(core) = core_of(&folder, emulator, gdb) else {
-        eprintln!("SKIPPED: {compiler}: no core was written (may a process be traced here?)");
+        missing::skip(&format!("{compiler}: no core was written (may a process be traced here?)"));
         return None;
     };
     Some((folder.join("program"), core))
