@@ -29,7 +29,7 @@ use crate::arch::cortex_m::frame::BASIC;
 use crate::arch::cortex_m::set_pair;
 use crate::os::words::{join, read_sized};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 const WHY: &str = "register not saved when the task was switched out";
 /// No such register.
@@ -98,9 +98,9 @@ pub(super) fn saved(
     let found = known.by_table(&mut registers).or_else(|| {
         if cortex_m::is_m_profile(arch) {
             known.cortex_m(&mut registers)
-        } else if arch.elf_machine == EM_RISCV {
+        } else if arch.family.is_riscv() {
             known.riscv(&mut registers)
-        } else if arch.elf_machine == EM_XTENSA {
+        } else if arch.family == Family::Xtensa {
             known.xtensa(&mut registers)
         } else {
             None
@@ -150,8 +150,8 @@ impl Saved<'_, '_, '_, '_> {
                 firmware.read(addr.checked_add(member.offset)?, structs.size(member.kind)?)?;
             join(&bytes, firmware.endian)
         };
-        let general = match dump.arch.elf_machine {
-            EM_RISCV => 33,
+        let general = match dump.arch.family {
+            family if family.is_riscv() => 33,
             _ if cortex_m::is_m_profile(&dump.arch) => 17,
             _ => return None,
         };

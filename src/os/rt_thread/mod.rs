@@ -26,7 +26,6 @@ use crate::debug_info::Images;
 use crate::dump::{Dump, Note};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
-use goblin::elf::header::EM_RISCV;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -269,7 +268,7 @@ impl Kernel<'_, '_, '_> {
         if cortex_m::is_m_profile(&self.dump.arch) {
             return pushed::restore(registers, &self.dump.memory, sp, &is_code);
         }
-        if self.dump.arch.elf_machine != EM_RISCV {
+        if !self.dump.arch.family.is_riscv() {
             return None;
         }
         let float_len = self.firmware.float_register_len().unwrap_or_default();
