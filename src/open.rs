@@ -21,6 +21,7 @@ pub use elf_cache::ElfCache;
 
 use crate::arch;
 use crate::carrier::CarrierOptions;
+use crate::debug_info::Modules;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -99,6 +100,12 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// What the ELF files know: the firmware's first.
+    pub fn modules(&self) -> Modules<'_> {
+        let all = self.firmware.iter().chain(&self.rom).chain(&self.embedded);
+        Modules::of(all.map(|elf| &**elf))
+    }
+
     /// `flash image 4 MiB > partition coredump @0x110000 > ESP-IDF ELF core 0x0104, ...`.
     pub fn trail(&self) -> String {
         self.layers.join(" > ")
