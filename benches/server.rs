@@ -3,14 +3,14 @@
 //!
 //! `cargo bench --bench server`. `scripts/bench-server` puts real debuggers beside it.
 
-#[path = "../tests/support/server.rs"]
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use coroner::memory::Region;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use support::{Server, packet, riscv};
+use support::server::{Server, packet, riscv};
 
 const BASE: u64 = 0x8000_0000;
 const LEN: usize = 16 << 20;

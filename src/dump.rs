@@ -35,7 +35,8 @@ pub struct Dump {
     pub identity: Identity,
     /// The kernel, where more of it can be read out of the memory than the format tells.
     pub kernel: Option<Kernel>,
-    /// Where an operating system had put the program, of a dump of one of its processes.
+    /// Where an operating system had put the program, of a dump of one of its processes; or where
+    /// the program ran that did not run where its ELF file says.
     pub process: Option<Process>,
     /// ELF files that travel in the dump, the one that was running first.
     pub embedded: Vec<Embedded>,

@@ -64,6 +64,15 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
 
+    /// There are several, and the one that was asked for is not among them.
+    #[error("{words}: {}", of.join("; "))]
+    Choice {
+        /// What was asked for.
+        words: String,
+        /// What there is, counted from 1.
+        of: Vec<String>,
+    },
+
     /// The network or another resource of this machine can't be had.
     #[error("{0}")]
     Resource(String),

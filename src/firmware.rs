@@ -23,7 +23,7 @@ use goblin::elf::{Elf, header, sym};
 use sha2::{Digest, Sha256};
 use std::any::Any;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// `NT_GNU_BUILD_ID`.
@@ -126,11 +126,15 @@ pub struct Symbol {
 }
 
 impl Firmware {
-    /// Opens an ELF file.
+    /// Opens an ELF file. `FILE@OFFSET` is a program that ran so much higher than it was linked;
+    /// a sign before the offset is allowed.
     ///
     /// # Errors
     /// [`Error::Io`] if it can't be read, [`Error::Usage`] if it is no ELF file that can be run.
     pub fn open(path: &Path, map: bool) -> Result<Firmware> {
+        if let Some((file, slide)) = with_offset(path) {
+            return Ok(Self::open(&file, map)?.slid(slide));
+        }
         let input = Input::open(path, map)?;
         Self::parse(input.name, input.bytes)
     }
@@ -467,6 +471,16 @@ impl Symbols for Firmware {
     }
 }
 
+/// Splits `FILE@0x7e1f000` and `FILE@-0x50000000`, unless a file of the whole name is there.
+fn with_offset(path: &Path) -> Option<(PathBuf, u64)> {
+    let (file, offset) = path.to_str()?.rsplit_once('@')?;
+    let down = offset.strip_prefix('-');
+    let digits = down.unwrap_or(offset).strip_prefix("0x")?;
+    let offset = u64::from_str_radix(digits, 16).ok()?;
+    let slide = if down.is_some() { offset.wrapping_neg() } else { offset };
+    (!file.is_empty() && !path.exists()).then(|| (file.into(), slide))
+}
+
 fn section(bytes: &Bytes, sh: &SectionHeader, names: Option<&SectionHeader>) -> Section {
     let name = names
         .and_then(|names| (names.sh_offset as usize).checked_add(sh.sh_name))
@@ -484,5 +498,20 @@ fn section(bytes: &Bytes, sh: &SectionHeader, names: Option<&SectionHeader>) -> 
         has_bytes: sh.sh_type != SHT_NOBITS,
         is_note: sh.sh_type == SHT_NOTE,
         compressed: flag(SHF_COMPRESSED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_behind_the_name_is_how_far_the_program_had_moved() {
+        let split = |text: &str| with_offset(Path::new(text));
+        assert_eq!(split("u-boot@0xe139000"), Some(("u-boot".into(), 0xe13_9000)));
+        let down = (0x5000_0000_u64).wrapping_neg();
+        assert_eq!(split("app.elf@-0x50000000"), Some(("app.elf".into(), down)));
+        assert_eq!(split("app@home.elf"), None);
+        assert_eq!(split("@0x1000"), None);
     }
 }

@@ -24,6 +24,7 @@
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
+//! * What people read passes [`display`], whoever says it.
 //! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
@@ -46,6 +47,7 @@ pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 mod description;
+pub mod display;
 pub mod dump;
 pub mod error;
 pub mod firmware;

@@ -4,7 +4,7 @@
 //! 2. One dump is picked: the user's, or the last complete one.
 //! 3. Its reader makes the [`Dump`].
 //! 4. The firmware ELF is found, checked against the dump, and adds what can't have changed.
-//! 5. The architecture says what the fault words in the memory mean.
+//! 5. The architecture says what the fault words in the memory mean, and of which frame they are.
 
 mod build_id;
 mod dig;
@@ -30,6 +30,7 @@ use crate::format::parts::assemble as parts;
 use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
+use crate::unwind;
 use inputs::Inputs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,14 +103,21 @@ pub struct Opened {
 impl Opened {
     /// What the ELF files know: the firmware's first.
     pub fn modules(&self) -> Modules<'_> {
-        let all = self.firmware.iter().chain(&self.rom).chain(&self.embedded);
-        Modules::of(all.map(|elf| &**elf))
+        modules_of(&self.firmware, &self.rom, &self.embedded)
     }
 
     /// `flash image 4 MiB > partition coredump @0x110000 > ESP-IDF ELF core 0x0104, ...`.
     pub fn trail(&self) -> String {
         self.layers.join(" > ")
     }
+}
+
+fn modules_of<'a>(
+    firmware: &'a Option<Arc<Firmware>>,
+    rom: &'a [Arc<Firmware>],
+    embedded: &'a [Arc<Firmware>],
+) -> Modules<'a> {
+    Modules::of(firmware.iter().chain(rom).chain(embedded).map(|elf| &**elf))
 }
 
 /// Opens the dump in `inputs`.
@@ -198,6 +206,12 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    unwind::reconstruct(&mut dump);
+    arch::gather(&mut dump);
+    if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
+        dump.reason.pc =
+            unwind::fault_pc(&dump, &modules_of(&beside.firmware, &beside.rom, &beside.embedded));
+    }
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());
@@ -223,13 +237,18 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
     let read = |index: usize, force: bool| {
         let context = Context { force, ..context.clone() };
         let Candidate { file, piece, format } = &found[index];
-        format.read(piece, &context).map_err(|error| error.in_file(file))
+        if let Some(fault) = piece.fault.as_ref().filter(|_| !force) {
+            return Err(Error::Input { file: file.clone(), fault: Box::new(fault.clone()) });
+        }
+        let mut dump = format.read(piece, &context).map_err(|error| error.in_file(file))?;
+        dump.notes.extend(piece.fault.iter().map(|fault| Note::doubt(fault.to_string())));
+        Ok(dump)
     };
     if let Some(number) = options.pick {
         let index = number.checked_sub(1).filter(|index| *index < found.len());
         let index = index.ok_or_else(|| {
-            let all = list(found);
-            Error::Usage(format!("--pick {number}: there are {} dumps:\n{all}", found.len()))
+            let words = format!("--pick {number}: there are {} dumps", found.len());
+            Error::Choice { words, of: found.iter().map(Candidate::describe).collect() }
         })?;
         return Ok((index, read(index, options.force)?));
     }
@@ -263,11 +282,6 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
         Some(error) => Err(error),
         None => Err(Error::Usage("no input was given".into())),
     }
-}
-
-fn list(found: &[Candidate]) -> String {
-    let line = |(i, c): (usize, &Candidate)| format!("  {}  {}", i + 1, c.describe());
-    found.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn unknown_target(name: &str, targets: &Targets) -> Error {

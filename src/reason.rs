@@ -84,7 +84,9 @@ impl Reason {
 
     /// Whether nothing says why the device stopped.
     pub fn is_unknown(&self) -> bool {
-        *self == Reason::default()
+        let nothing = Reason::default();
+        let Reason { signal, words, evidence, pc: _ } = self;
+        *signal == nothing.signal && *words == nothing.words && evidence.is_empty()
     }
 
     /// GDB's number of the signal; 0 where there is none.

@@ -10,7 +10,7 @@ pub(in crate::arch) mod special;
 pub use fault::FaultStatus;
 pub use frame::{ExcReturn, Frame};
 
-use crate::dump::Dump;
+use crate::dump::{Dump, Note};
 use crate::memory::Memory;
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
@@ -24,22 +24,33 @@ pub fn is_m_profile(arch: &Arch) -> bool {
     arch.features.iter().any(|feature| feature.name == FAULT_FEATURE)
 }
 
-/// Makes the fault words that the dump's memory holds registers of the crashed thread, and tells
-/// in the reason what they say.
+/// Makes the fault words that the dump's memory holds registers of the crashed thread.
+pub(super) fn gather(dump: &mut Dump) {
+    let Some(index) = dump.threads.iter().position(|thread| thread.crashed) else { return };
+    if let Some(thread) = dump.threads.get_mut(index) {
+        fill_from_memory(&mut thread.registers, &dump.memory);
+    }
+}
+
+/// Tells in the reason what the fault words say.
 ///
 /// The status words are sticky: bits of a fault that the firmware survived earlier stay set. So a
 /// reader that knows of an assert or a panic is not overruled; one that knows of a fault, or of
 /// nothing, is.
 pub(super) fn complete(dump: &mut Dump) {
-    let Some(index) = dump.threads.iter().position(|thread| thread.crashed) else {
-        let mut registers = Registers::unknown(dump.arch.clone());
-        fill_from_memory(&mut registers, &dump.memory);
-        explain(&mut dump.reason, &registers);
-        return;
+    let mut registers = match dump.crashed() {
+        Some(thread) => thread.registers.clone(),
+        None => Registers::unknown(dump.arch.clone()),
     };
-    let registers = &mut dump.threads[index].registers;
-    fill_from_memory(registers, &dump.memory);
-    explain(&mut dump.reason, registers);
+    fill_from_memory(&mut registers, &dump.memory);
+    if dump.reason.is_unknown() && FaultStatus::of_registers(&registers).is_stale() {
+        dump.reason.evidence = FaultStatus::of_registers(&registers).evidence();
+        let words = "the fault registers tell of a fault that was handled before: no fault is \
+                     being handled now";
+        dump.notes.push(Note::info(words).code("stale-fault"));
+        return;
+    }
+    explain(&mut dump.reason, &registers);
 }
 
 /// Sets each unknown fault register whose word is in `memory`. A region of which every fault word
@@ -60,13 +71,13 @@ fn fill_from_memory(registers: &mut Registers, memory: &Memory) {
 fn explain(reason: &mut Reason, registers: &Registers) {
     let status = FaultStatus::of_registers(registers);
     let told: Vec<FaultWord> = status.evidence();
-    let unknown = *reason == Reason::default();
+    let unknown = reason.is_unknown();
     let is_new = |word: &FaultWord| reason.evidence.iter().all(|old| old.name != word.name);
     let new: Vec<FaultWord> = told.into_iter().filter(is_new).collect();
     reason.evidence.extend(new);
     let Some(cause) = status.cause() else { return };
     if unknown {
-        reason.words = match registers.pc() {
+        reason.words = match reason.pc.or(registers.pc()) {
             Some(pc) => format!("{} at pc {pc:#x}", cause.words),
             None => cause.words,
         };
@@ -112,6 +123,7 @@ mod tests {
     fn fault_words_in_memory_become_registers_and_the_reason() {
         let mut dump = dump(Reason::default(), &PRECISE);
         dump.threads[0].registers.set_by_name("pc", 0x122u32);
+        gather(&mut dump);
         complete(&mut dump);
         let registers = &dump.threads[0].registers;
         assert_eq!(registers.by_name("CFSR"), Some(0x8200));
@@ -120,6 +132,25 @@ mod tests {
         assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Some(Signal::Segv), words));
         let names: Vec<_> = dump.reason.evidence.iter().map(|w| w.name.as_str()).collect();
         assert_eq!(names, ["CFSR", "HFSR", "DFSR", "BFAR"]);
+    }
+
+    #[test]
+    fn a_fault_that_was_handled_before_is_no_reason() {
+        let running = |icsr: u32, xpsr: u32, shcsr: u32| {
+            let mut dump = dump(Reason::default(), &PRECISE);
+            let registers = &mut dump.threads[0].registers;
+            for (name, value) in [("ICSR", icsr), ("xpsr", xpsr), ("SHCSR", shcsr)] {
+                registers.set_by_name(name, value);
+            }
+            complete(&mut dump);
+            (dump.reason.signal, dump.notes.len())
+        };
+        assert_eq!(running(0, 0x0100_0000, 0), (None, 1));
+        assert_eq!(running(15, 0x0100_000f, 0x800), (None, 1), "a timer's handler");
+        assert_eq!(running(15, 0x0100_000f, 0x802), (Some(Signal::Segv), 0), "above a bus fault");
+        assert_eq!(running(3, 0x0100_0003, 0), (Some(Signal::Segv), 0));
+        // The frame of a fault, read out of the fault's handler.
+        assert_eq!(running(3, 0x0100_0000, 0), (Some(Signal::Segv), 0));
     }
 
     #[test]

@@ -3,15 +3,15 @@
 mod expect;
 mod junit;
 
-use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
+use super::{OpenArgs, print, print_json};
+use crate::display::Lines;
 use crate::error::{Error, Result};
 use crate::open;
 use crate::report::{self, Report, Wishes};
 use clap::Args;
 use expect::{Expected, Verdict};
 use serde_json::json;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -87,12 +87,14 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     progress.end();
     all.sort_by(|a, b| a.file.cmp(&b.file));
 
-    let mut out = String::new();
-    for checked in &all {
-        out.push_str(&if args.json { json_line(checked) } else { text_lines(checked) });
+    match args.json {
+        true => print_json(&all.iter().map(json_line).collect::<String>())?,
+        false => {
+            let mut out = Lines::new();
+            all.iter().for_each(|checked| write_text(checked, &mut out));
+            print(out.as_str())?;
+        }
     }
-    let stdout = |e| Error::io("standard output", e);
-    std::io::stdout().lock().write_all(out.as_bytes()).map_err(stdout)?;
     if let Some(path) = &args.junit {
         std::fs::write(path, junit::to_xml(&all)).map_err(|e| Error::io(path, e))?;
     }
@@ -132,19 +134,19 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
     Checked { verdicts: verdicts.collect(), file }
 }
 
-fn text_lines(checked: &Checked) -> String {
+fn write_text(checked: &Checked, out: &mut Lines) {
     let all = checked.verdicts.len();
     let failed = checked.failed();
-    if failed == 0 {
-        return format!("ok    {}: {all} as expected\n", checked.file);
-    }
-    let mut out = format!("FAIL  {}: {failed} of {all}\n", checked.file);
+    // Writing lines can't fail.
+    let _ = match failed {
+        0 => writeln!(out, "ok    {}: {all} as expected", checked.file),
+        _ => writeln!(out, "FAIL  {}: {failed} of {all}", checked.file),
+    };
     for verdict in &checked.verdicts {
         if let Some(problem) = &verdict.problem {
-            out.push_str(&format!("      {}: {problem}\n", verdict.name));
+            let _ = writeln!(out, "      {}: {problem}", verdict.name);
         }
     }
-    out
 }
 
 fn json_line(checked: &Checked) -> String {

@@ -2,6 +2,7 @@
 
 use super::OpenArgs;
 use crate::convert::{self, Extent};
+use crate::display;
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -67,8 +68,8 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
             write(&args.output, &core.bytes)?;
             for (thread, names) in &core.unknown {
                 eprintln!(
-                    "coroner: an ELF core can't say 'unknown': in thread {thread}, GDB will show 0 \
-                     for {}",
+                    "coroner: an ELF core can't say 'unknown': in thread {}, GDB will show 0 for {}",
+                    display::line(thread),
                     names.join(" ")
                 );
             }
@@ -82,6 +83,6 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
             }
         }
     }
-    eprintln!("coroner: wrote {}", args.output.display());
+    eprintln!("coroner: wrote {}", display::line(&args.output.display().to_string()));
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `coroner info`: what is in a dump. Needs no ELF file and no debugger.
 
-use super::{OpenArgs, summary};
+use super::{OpenArgs, print, print_json, summary};
+use crate::display::Lines;
 use crate::dump::{Severity, Thread};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::open::Opened;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -30,47 +30,47 @@ pub struct InfoArgs {
 
 pub(super) fn run(args: &InfoArgs) -> Result<()> {
     let opened = args.open.open()?;
-    let text = if args.json { to_json(&opened) } else { to_text(&opened) };
-    let stdout = |e| Error::io("standard output", e);
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
+    match args.json {
+        true => print_json(&format!("{:#}\n", json(&opened))),
+        false => print(to_text(&opened).as_str()),
+    }
 }
 
-fn to_json(opened: &Opened) -> String {
-    // Building a value of strings and numbers can't fail, nor can writing it to a string.
-    format!("{:#}\n", json(opened))
-}
-
-fn to_text(opened: &Opened) -> String {
-    let mut out = String::new();
-    // Writing to a string can't fail.
+fn to_text(opened: &Opened) -> Lines {
+    let mut out = Lines::new();
+    // Writing lines can't fail.
     let _ = write_text(opened, &mut out);
     out
 }
 
-fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
+fn write_text(opened: &Opened, out: &mut Lines) -> std::fmt::Result {
     let dump = &opened.dump;
     summary::write(opened, out)?;
     if opened.found.len() > 1 {
-        writeln!(out, "\nDumps in the input (--pick N):")?;
+        out.blank();
+        writeln!(out, "Dumps in the input (--pick N):")?;
         for (index, found) in opened.found.iter().enumerate() {
             let mark = if index + 1 == opened.picked { '*' } else { ' ' };
             writeln!(out, "{mark} {}  {found}", index + 1)?;
         }
     }
     if !dump.texts.is_empty() {
-        writeln!(out, "\nWhat the device said:")?;
+        out.blank();
+        writeln!(out, "What the device said:")?;
         for line in dump.texts.iter().flat_map(|text| text.lines()) {
             writeln!(out, "  {}", line.trim_end())?;
         }
     }
     if !dump.reason.evidence.is_empty() {
-        writeln!(out, "\nFault registers:")?;
+        out.blank();
+        writeln!(out, "Fault registers:")?;
         for word in &dump.reason.evidence {
             writeln!(out, "  {:<10} {:#010x}  {}", word.name, word.value, word.words)?;
         }
     }
     if !dump.threads.is_empty() {
-        writeln!(out, "\nThreads:")?;
+        out.blank();
+        writeln!(out, "Threads:")?;
     }
     for thread in &dump.threads {
         writeln!(out, "{}", thread_line(thread))?;
@@ -79,7 +79,8 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
         }
     }
     if let Some(thread) = dump.threads.first() {
-        writeln!(out, "\nRegisters of {}:", thread.label())?;
+        out.blank();
+        writeln!(out, "Registers of {}:", thread.label())?;
         let known = thread.registers.known().filter_map(|(index, value)| {
             let name = &dump.arch.registers.get(index)?.name;
             Some(format!("{name:<12} {value:#x}"))
@@ -92,7 +93,8 @@ fn write_text(opened: &Opened, out: &mut String) -> std::fmt::Result {
             writeln!(out, "  others: {why}")?;
         }
     }
-    writeln!(out, "\nMemory:")?;
+    out.blank();
+    writeln!(out, "Memory:")?;
     for region in dump.memory.regions() {
         if let Some(range) = region.range() {
             let name = region.name.as_deref().unwrap_or("");
@@ -155,7 +157,7 @@ fn json(opened: &Opened) -> Value {
         json!({
             "id": hex(thread.id),
             "name": thread.name,
-            "crashed": thread.crashed,
+            "crashed": thread.crashed && !dump.reason.is_unknown(),
             "state": thread.state,
             "priority": thread.priority,
             "core": thread.core,

@@ -16,9 +16,11 @@ mod serve;
 pub mod summary;
 mod triage;
 
+use crate::display::{self, Lines};
 use crate::error::{Error, Result};
 use crate::open;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -110,7 +112,8 @@ pub struct OpenArgs {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// The firmware's ELF file; of several, the one that matches the dump is used
+    /// The firmware's ELF file; of several, the one that matches the dump is used. FILE@OFFSET is a
+    /// program that ran OFFSET above the addresses it was linked for (U-Boot after relocation)
     #[arg(long, value_name = "FILE")]
     pub elf: Vec<PathBuf>,
 
@@ -237,15 +240,62 @@ impl OpenArgs {
             1 => tracing::Level::DEBUG,
             _ => tracing::Level::TRACE,
         };
+        let json = self.log_format == LogFormat::Json;
         let log = tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_writer(move || LogWriter { json })
             .with_target(false);
         // A second start, as tests do, keeps the first one's log.
         let _ = match self.log_format {
             LogFormat::Text => log.without_time().try_init(),
             LogFormat::Json => log.json().try_init(),
         };
+    }
+}
+
+/// An error in lines for a person.
+fn told(error: &Error) -> Lines {
+    let (words, list) = match error {
+        Error::Choice { words, of } => (format!("{words}:"), of.as_slice()),
+        other => (other.to_string(), [].as_slice()),
+    };
+    let mut lines = Lines::from(format_args!("coroner: {words}"));
+    for (index, one) in list.iter().enumerate() {
+        // Writing lines can't fail.
+        let _ = writeln!(lines, "  {}  {one}", index + 1);
+    }
+    lines
+}
+
+/// Prints a document for programs.
+fn print_json(document: &str) -> Result<()> {
+    print(&display::json(document))
+}
+
+/// Prints text that is harmless by now.
+fn print(text: &str) -> Result<()> {
+    let stdout = |e| Error::io("standard output", e);
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
+}
+
+/// Standard error for log lines: what they quote is harmless, and they hold no colours.
+struct LogWriter {
+    json: bool,
+}
+
+impl std::io::Write for LogWriter {
+    /// One event, with its line feed.
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = if self.json { display::json(line) } else { display::line(line) };
+        writeln!(std::io::stderr().lock(), "{line}")?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -303,9 +353,9 @@ pub fn main(cli: Cli) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("coroner: {error}");
+            eprint!("{}", told(&error));
             match error {
-                Error::Usage(_) => ExitCode::from(2),
+                Error::Usage(_) | Error::Choice { .. } => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -15,7 +15,6 @@ use clap::Args;
 use coroner_capture::Kind;
 use coroner_capture::arch::{Arch, Arm, RiscV32, RiscV64, X86_64, Xtensa};
 use places::{Map, Place};
-use std::io::Write as _;
 use std::path::PathBuf;
 use table::Table;
 use trial::Wanted;
@@ -136,9 +135,10 @@ fn of<A: Arch>(
         trials: trials.collect(),
         whole,
     };
-    let text = if args.json { format!("{:#}\n", table.json()) } else { table.text() };
-    let stdout = |e| Error::io("standard output", e);
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)?;
+    match args.json {
+        true => super::print_json(&format!("{:#}\n", table.json()))?,
+        false => super::print(table.text().as_str())?,
+    }
     let cut = table.trials.iter().any(|(_, trial)| trial.length != table.whole.length);
     Ok(std::process::ExitCode::from(u8::from(args.fits && cut)))
 }

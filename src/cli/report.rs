@@ -1,10 +1,10 @@
 //! `coroner report`: the crash for a person or a program.
 
-use super::OpenArgs;
+use super::{OpenArgs, print, print_json};
+use crate::display;
 use crate::error::{Error, Result};
 use crate::report::{self, Style, Wishes};
 use clap::{Args, ValueEnum};
-use std::io::Write as _;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -69,6 +69,10 @@ pub enum Colour {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
+    if args.json && args.html.as_deref().is_some_and(|path| path.as_os_str() == "-") {
+        let why = "--json and --html - both want standard output: name a file for the page";
+        return Err(Error::Usage(why.into()));
+    }
     let opened = args.open.open()?;
     let wishes = Wishes {
         values: !args.no_values,
@@ -80,15 +84,17 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let report = report::build(&opened, &wishes)?;
     if let Some(path) = &args.html {
         let page = report::to_html(&report);
-        if path.as_os_str() != "-" {
-            std::fs::write(path, page).map_err(|e| Error::io(path, e))?;
-            eprintln!("coroner: wrote {}", path.display());
+        if path.as_os_str() == "-" {
+            return print(&page);
+        }
+        std::fs::write(path, page).map_err(|e| Error::io(path, e))?;
+        eprintln!("coroner: wrote {}", display::line(&path.display().to_string()));
+        if !args.json {
             return Ok(());
         }
-        return print(&page);
     }
     if args.json {
-        return print(&report.to_json());
+        return print_json(&report.to_json());
     }
     let mut style = Style::of_stdout();
     match args.color {
@@ -98,9 +104,4 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     }
     style.width = args.width.or(style.width);
     print(&report::to_text(&report, &style))
-}
-
-fn print(text: &str) -> Result<()> {
-    let stdout = |e| Error::io("standard output", e);
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
 }

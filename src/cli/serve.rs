@@ -1,11 +1,11 @@
 //! `coroner serve`: a dump for any debugger, until Ctrl-C.
 
 use super::{OpenArgs, summary};
+use crate::display::Lines;
 use crate::error::{Error, Result};
 use crate::open::Opened;
 use crate::server::{self, Address, Listener, Served};
 use clap::Args;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,11 +89,11 @@ pub(super) fn serve(
     opened: Opened,
     listen: &ListenArgs,
     door: Option<Listener>,
-    hints: Option<&str>,
+    hints: Option<&'static str>,
 ) -> Result<()> {
     let stop = stop_on_ctrl_c()?;
-    let mut text = String::new();
-    // Writing to a string can't fail.
+    let mut text = Lines::new();
+    // Writing lines can't fail.
     let _ = summary::write(&opened, &mut text);
     let firmware = opened.firmware.as_ref().map(|elf| (absolute(&elf.path), elf.bytes.clone()));
     let Some(door) = door else {
@@ -128,11 +128,12 @@ fn absolute(path: &str) -> String {
 fn write_how_to(
     opened: &Opened,
     addresses: &[Address],
-    hints: Option<&str>,
-    out: &mut String,
+    hints: Option<&'static str>,
+    out: &mut Lines,
 ) -> std::fmt::Result {
     let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    writeln!(out, "\nlistening on {}", places.join(" and "))?;
+    out.blank();
+    writeln!(out, "listening on {}", places.join(" and "))?;
     let Some(first) = addresses.first() else { return Ok(()) };
     let target = match first {
         Address::Tcp { host, port } if host == "127.0.0.1" => format!(":{port}"),
@@ -140,31 +141,27 @@ fn write_how_to(
         Address::Unix(path) => path.display().to_string(),
     };
     let gdb = opened.dump.arch.gdb_hint.as_deref().unwrap_or("gdb-multiarch");
-    writeln!(out, "In another terminal:\n\n    {gdb} -ex 'target remote {target}'")?;
-    let elf = opened.firmware.as_ref().map(|elf| elf.path.as_str());
-    match (elf, opened.dump.arch.description) {
-        (None, _) => {
-            writeln!(
-                out,
-                "\nFor names and lines pass the firmware: --elf FILE, or --elf-dir DIR."
-            )?;
-        }
-        // Without a target description GDB needs the ELF to know the architecture.
-        (Some(elf), false) => {
-            let line = format!("    {gdb} {elf} -ex 'target remote {target}'");
-            let old = format!("    {gdb} -ex 'target remote {target}'");
-            *out = out.replace(&old, &line);
-        }
-        (Some(_), true) => {}
+    // Without a target description GDB needs the ELF to know the architecture.
+    let elf = opened.firmware.as_ref().filter(|_| !opened.dump.arch.description);
+    let elf = elf.map_or(String::new(), |elf| format!(" {}", elf.path));
+    out.say("In another terminal:\n\n");
+    writeln!(out, "    {gdb}{elf} -ex 'target remote {target}'")?;
+    if opened.firmware.is_none() {
+        out.say("\nFor names and lines pass the firmware: --elf FILE, or --elf-dir DIR.\n");
     }
     for rom in &opened.rom {
-        writeln!(out, "\nFor names in ROM, in GDB: add-symbol-file {}", absolute(&rom.path))?;
+        out.blank();
+        writeln!(out, "For names in ROM, in GDB: add-symbol-file {}", absolute(&rom.path))?;
     }
+    out.blank();
     match hints {
-        Some(hints) => writeln!(out, "\n{hints}\nCtrl-C here ends it."),
-        None => writeln!(
-            out,
-            "\nThen: bt, info threads, thread apply all bt, monitor help. Ctrl-C here ends it."
+        Some(hints) => {
+            out.say(hints);
+            out.say("\nCtrl-C here ends it.\n");
+        }
+        None => out.say(
+            "Then: bt, info threads, thread apply all bt, monitor help. Ctrl-C here ends it.\n",
         ),
     }
+    Ok(())
 }

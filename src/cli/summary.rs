@@ -1,16 +1,17 @@
 //! What was opened, in a few lines: the head of `info`, and what `serve` says first.
 
 use crate::carrier::size_words;
-use crate::dump::Thread;
+use crate::display::Lines;
+use crate::dump::{Dump, Thread};
 use crate::memory::Origin;
 use crate::open::Opened;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Writes the lines that any user wants to see first.
 ///
 /// # Errors
-/// Those of the writer.
-pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
+/// None: see [`Lines::write_fmt`].
+pub fn write(opened: &Opened, out: &mut Lines) -> fmt::Result {
     let dump = &opened.dump;
     writeln!(out, "{}: {}", opened.file, opened.trail())?;
     if let Some(chip) = &dump.identity.chip {
@@ -35,7 +36,7 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "  {name:<9} {value}")?;
     }
     writeln!(out, "  reason    {}", dump.reason)?;
-    writeln!(out, "  threads   {}", threads(&dump.threads))?;
+    writeln!(out, "  threads   {}", threads(dump))?;
     writeln!(out, "  memory    {}", memory(opened))?;
     for note in &dump.notes {
         writeln!(out, "  {note}")?;
@@ -43,12 +44,13 @@ pub fn write(opened: &Opened, out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-fn threads(threads: &[Thread]) -> String {
+fn threads(dump: &Dump) -> String {
     const MOST: usize = 12;
+    let threads = &dump.threads;
     if threads.is_empty() {
         return "none: the dump holds no registers".into();
     }
-    let label = |thread: &Thread| match thread.crashed {
+    let label = |thread: &Thread| match thread.crashed && !dump.reason.is_unknown() {
         true => format!("{} (crashed)", thread.label()),
         false => thread.label(),
     };
@@ -61,7 +63,7 @@ fn threads(threads: &[Thread]) -> String {
 
 fn memory(opened: &Opened) -> String {
     let mut parts = Vec::new();
-    for origin in [Origin::Dump, Origin::Elf, Origin::RomElf, Origin::ElfInitial] {
+    for origin in Origin::ALL {
         let of = || opened.dump.memory.regions().filter(|region| region.origin == origin);
         let count = of().count();
         if count > 0 {

@@ -63,6 +63,7 @@ impl DebugInfo {
 }
 
 /// All ELF files of one device.
+#[derive(Default)]
 pub struct Modules<'a> {
     list: Vec<Module<'a>>,
 }

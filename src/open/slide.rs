@@ -1,4 +1,5 @@
-//! Where a position-independent program ran: the ELF file counts its addresses from 0.
+//! Where a program ran that did not run where it was linked: a position-independent one, whose
+//! ELF file counts its addresses from 0, or one that moved itself (U-Boot) or was moved.
 
 use crate::dump::{Dump, Note};
 use crate::firmware::Firmware;
@@ -10,6 +11,25 @@ const PAGE: u64 = 4096;
 
 /// The ELF file at the addresses where it ran, if the dump tells them.
 pub(super) fn at_run_time(firmware: Arc<Firmware>, dump: &mut Dump) -> Arc<Firmware> {
+    if firmware.slide != 0 {
+        dump.process.get_or_insert_default().slide = firmware.slide;
+        let (way, by) = match firmware.slide.cast_signed() {
+            down if down < 0 => ("below", down.unsigned_abs()),
+            _ => ("above", firmware.slide),
+        };
+        dump.notes.push(Note::info(format!(
+            "{}: the program is taken to have run {by:#x} {way} the addresses in the file (--elf)",
+            firmware.path
+        )));
+        return firmware;
+    }
+    if let Some(slide) = dump.process.as_ref().map(|process| process.slide).filter(|s| *s != 0) {
+        dump.notes.push(Note::info(format!(
+            "the device says that it ran {slide:#x} above the addresses of {}",
+            firmware.path
+        )));
+        return Arc::new(firmware.slid(slide));
+    }
     if !firmware.is_relocatable || dump.process.is_none() {
         return firmware;
     }

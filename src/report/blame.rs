@@ -170,6 +170,7 @@ mod tests {
             pc: Hex(0x100),
             found: "cfi",
             guess,
+            exception: None,
             inlined: false,
             function: Some(function.into()),
             near: None,

@@ -58,8 +58,8 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
     let wanted = |thread: &&dump::Thread| wishes.all_threads || thread.crashed;
     let threads: Vec<Thread> =
         dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
-    let crashed = threads.iter().find(|thread| thread.crashed);
-    let frames = crashed.map(|thread| thread.frames.as_slice()).unwrap_or_default();
+    let crashed = threads.iter().find(|thread| thread.first);
+    let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
     let blamed = blamed(frames);
     let source = blamed.and_then(|frame| {
         source::excerpt(frame.file.as_deref()?, frame.line?, &wishes.source_dirs)
@@ -70,7 +70,7 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
 
     Ok(Report {
         schema: SCHEMA,
-        headline: headline(dump, crashed, blamed),
+        headline: headline(dump, blamed),
         blamed: blamed.filter(|frame| frame.near.is_none()).and_then(|f| f.function.clone()),
         signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames),
         file: opened.file.clone(),
@@ -99,11 +99,9 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
     })
 }
 
-fn headline(dump: &dump::Dump, crashed: Option<&Thread>, blamed: Option<&Frame>) -> String {
-    let who = match crashed {
-        Some(thread) => format!("{}: ", thread.name),
-        None => String::new(),
-    };
+fn headline(dump: &dump::Dump, blamed: Option<&Frame>) -> String {
+    let name = dump.crashed().and_then(|thread| thread.name.as_deref());
+    let who = name.map_or(String::new(), |name| format!("{name}: "));
     let place = blamed.map_or(String::new(), |frame| {
         let file = frame.file.as_deref().and_then(|file| file.rsplit(['/', '\\']).next());
         let name = frame.function.as_deref().filter(|_| frame.near.is_none());
@@ -179,7 +177,11 @@ impl<'a> Builder<'_, 'a> {
     fn thread(&self, unwinder: &Unwinder<'_, 'a>, thread: &dump::Thread) -> Thread {
         let trace = unwinder.backtrace(thread);
         let mut frames = Vec::new();
+        let mut culprit = 0;
         for at in 0..trace.frames.len() {
+            if at == trace.culprit {
+                culprit = frames.len();
+            }
             self.frame(&trace.frames, at, &mut frames);
         }
         let arch = &self.dump.arch;
@@ -189,13 +191,15 @@ impl<'a> Builder<'_, 'a> {
         Thread {
             id: thread.id.into(),
             name: thread.label(),
-            crashed: thread.crashed,
+            crashed: thread.crashed && !self.dump.reason.is_unknown(),
+            first: thread.crashed,
             state: thread.state.clone(),
             priority: thread.priority,
             core: thread.core,
             stack: thread.stack.map(|stack| self.stack(thread, stack)),
             remarks: thread.remarks.clone(),
             frames,
+            culprit,
             end: trace.end.to_string(),
             complete: trace.end == End::Outermost,
             registers: thread.registers.known().filter_map(named).collect(),
@@ -207,11 +211,13 @@ impl<'a> Builder<'_, 'a> {
     fn frame(&self, frames: &[unwind::Frame], at: usize, out: &mut Vec<Frame>) {
         let frame = &frames[at];
         let places = self.modules.places(frame.lookup_pc());
+        let mut exception = frame.exception.as_ref().map(|exception| exception.name.clone());
         let blank = |index, place: Place| Frame {
             index,
             pc: frame.pc.into(),
             found: frame.found.word(),
             guess: frame.found.is_guess(),
+            exception: None,
             inlined: place.inlined,
             function: place.function,
             near: None,
@@ -227,12 +233,19 @@ impl<'a> Builder<'_, 'a> {
             let symbol = self.modules.symbol(frame.lookup_pc());
             line.near = symbol.as_ref().filter(|s| !s.covers).map(|s| s.offset);
             line.function = symbol.map(|symbol| symbol.name);
+            if let Some(said) =
+                frame.said.as_ref().filter(|_| line.near.is_some() || line.function.is_none())
+            {
+                (line.function, line.near) = (Some(said.clone()), None);
+            }
+            line.exception = exception;
             out.push(line);
             return;
         }
         let scopes = Scopes { dump: self.dump, modules: self.modules };
         for index in 0..places.len() {
             let mut line = blank(out.len(), places[index].clone());
+            line.exception = exception.take();
             if self.wishes.values {
                 for variable in scopes.variables(frames, at, &places, index) {
                     let list = match variable.role {

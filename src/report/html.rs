@@ -49,7 +49,7 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     logs(report, page)?;
     page.push_str("<h2>Threads</h2>\n");
     for thread in &report.threads {
-        write_thread(thread, report.blamed.as_deref().filter(|_| thread.crashed), page)?;
+        write_thread(thread, report.blamed.as_deref().filter(|_| thread.first), page)?;
     }
     if !report.values.is_empty() {
         page.push_str("<h2>Values</h2>\n<div class=\"card frames\">");
@@ -165,7 +165,7 @@ fn logs(report: &Report, page: &mut String) -> std::fmt::Result {
 
 /// `blamed` is the function to point at.
 fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std::fmt::Result {
-    let (class, open) = if thread.crashed { (" crashed", " open") } else { ("", "") };
+    let (class, open) = if thread.first { (" crashed", " open") } else { ("", "") };
     write!(
         page,
         "<details class=\"card{class}\"{open}><summary><b>{}</b><span class=\"quiet\">{}",
@@ -195,7 +195,8 @@ fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std
     }
     page.push_str("<ol class=\"frames\">");
     let is_blamed = |frame: &Frame| frame.near.is_none() && frame.function.as_deref() == blamed;
-    let at = thread.frames.iter().position(|frame| blamed.is_some() && is_blamed(frame));
+    let at = thread.from_culprit().iter().position(|frame| blamed.is_some() && is_blamed(frame));
+    let at = at.map(|at| at + thread.culprit);
     for (index, frame) in thread.frames.iter().enumerate() {
         write_frame(frame, Some(index) == at, page)?;
     }
@@ -222,6 +223,10 @@ fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std
 }
 
 fn write_frame(frame: &Frame, is_blamed: bool, page: &mut String) -> std::fmt::Result {
+    if let Some(exception) = &frame.exception {
+        let mark = escape(exception);
+        write!(page, "<li class=\"quiet\">&lt;{mark} handler called&gt;</li>")?;
+    }
     let class = if is_blamed { " class=\"blamed\"" } else { "" };
     let name = match (&frame.function, frame.near) {
         (Some(name), None) => {
@@ -240,6 +245,7 @@ fn write_frame(frame: &Frame, is_blamed: bool, page: &mut String) -> std::fmt::R
     let kind = match (frame.inlined, frame.guess) {
         (true, _) => " &middot; inlined".to_string(),
         (_, true) => format!(" &middot; <span class=\"guess\">by {}</span>", frame.found),
+        _ if frame.found == "printed" => " &middot; printed by the device".to_string(),
         _ => String::new(),
     };
     let head = format!(

@@ -70,7 +70,7 @@ pub struct Report {
     pub texts: Vec<String>,
     /// Logs that the firmware left in its memory.
     pub logs: Vec<Log>,
-    /// The crashed thread first.
+    /// The crashed thread first, or the one that was running.
     pub threads: Vec<Thread>,
     /// The values that were asked for.
     pub values: Vec<Value>,
@@ -171,8 +171,11 @@ pub struct Thread {
     pub id: Hex,
     /// Its name, or its id.
     pub name: String,
-    /// It is the one that crashed.
+    /// It is the one that crashed: never so of a dump that gives no reason.
     pub crashed: bool,
+    /// It is the one to look at first: the one that crashed, or was running.
+    #[serde(skip)]
+    pub first: bool,
     /// In the kernel's words.
     pub state: Option<String>,
     /// In the kernel's numbers.
@@ -185,6 +188,9 @@ pub struct Thread {
     pub remarks: Vec<String>,
     /// Its frames, innermost first; an inlined function is a frame of its own.
     pub frames: Vec<Frame>,
+    /// Which of them the crash happened in: the first, or the one that a fault interrupted.
+    #[serde(skip)]
+    pub culprit: usize,
     /// Why there are no more.
     pub end: String,
     /// Whether the walk came to the outermost function.
@@ -221,6 +227,9 @@ pub struct Frame {
     pub found: &'static str,
     /// It may be wrong.
     pub guess: bool,
+    /// The exception that interrupted it, where the frames before it are its handler's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// It was inlined into the next one.
     pub inlined: bool,
     /// Its name; `None` if nobody knows.
@@ -305,8 +314,15 @@ impl Report {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// The thread that crashed.
+    /// The thread that crashed; of a dump without a reason, the one that was running.
     pub fn crashed(&self) -> Option<&Thread> {
-        self.threads.iter().find(|thread| thread.crashed)
+        self.threads.iter().find(|thread| thread.first)
+    }
+}
+
+impl Thread {
+    /// The frames from the one on that the crash happened in.
+    pub fn from_culprit(&self) -> &[Frame] {
+        self.frames.get(self.culprit..).unwrap_or_default()
     }
 }

@@ -1,5 +1,7 @@
 //! Colours and width of the text form.
 
+use crate::display;
+use anstyle::{AnsiColor, Style as Colours};
 use std::io::IsTerminal;
 
 /// How the text form is to look.
@@ -28,77 +30,128 @@ pub(super) enum Tone {
     Label,
 }
 
+impl Tone {
+    fn colours(self) -> Colours {
+        match self {
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+            Tone::Title => Colours::new().bold(),
+            Tone::Name => AnsiColor::Cyan.on_default(),
+            Tone::Quiet => Colours::new().dimmed(),
+            Tone::Doubt => AnsiColor::Yellow.on_default(),
+            Tone::Label => AnsiColor::Blue.on_default(),
+        }
+    }
+}
+
+/// A line in pieces, each with its colour.
+///
+/// Colours come to it when it is shown, and then only the values are made harmless: what a value
+/// holds can't be taken for a colour of ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    pieces: Vec<(Option<Tone>, String)>,
+}
+
+impl Line {
+    /// A line that begins without a colour.
+    pub(super) fn new(text: impl Into<String>) -> Line {
+        Line::default().and(text)
+    }
+
+    /// The same line, with more text behind it.
+    #[must_use]
+    pub(super) fn and(mut self, text: impl Into<String>) -> Line {
+        self.pieces.push((None, text.into()));
+        self
+    }
+
+    /// The same line, with more text of one tone behind it.
+    #[must_use]
+    pub(super) fn tone(mut self, tone: Tone, text: impl Into<String>) -> Line {
+        self.pieces.push((Some(tone), text.into()));
+        self
+    }
+
+    /// The same line, with another behind it.
+    #[must_use]
+    pub(super) fn join(mut self, other: Line) -> Line {
+        self.pieces.extend(other.pieces);
+        self
+    }
+}
+
 impl Style {
-    /// As fits standard output: colours and width of a terminal, neither when piped.
+    /// As fits standard output: colours where [`anstream`] finds them welcome (a terminal, and what
+    /// `NO_COLOR`, `CLICOLOR` and `TERM` say), the width of a terminal; neither when piped.
     pub fn of_stdout() -> Style {
-        let terminal = std::io::stdout().is_terminal();
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let stdout = std::io::stdout();
+        let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        Style { colour: terminal && !plain, width: size.filter(|_| terminal) }
+        Style { colour, width: size.filter(|_| stdout.is_terminal()) }
     }
 
     /// Lines as long as they are, without colours.
     pub const PLAIN: Style = Style { colour: false, width: None };
 
-    /// `text` in its colour.
-    pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
-        if !self.colour || text.is_empty() {
-            return text.to_string();
-        }
-        let code = match tone {
-            Tone::Bad => "1;31",
-            Tone::Title => "1",
-            Tone::Name => "36",
-            Tone::Quiet => "2",
-            Tone::Doubt => "33",
-            Tone::Label => "34",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
-    }
-
-    /// Breaks a line that may hold colours at blanks, the following lines indented by `indent`.
-    pub(super) fn wrap(&self, line: &str, indent: usize) -> String {
-        let Some(width) = self.width.map(|width| width.max(indent + 20)) else {
-            return line.to_string();
-        };
-        let mut out = String::new();
-        let mut column = 0;
-        let (lead, words) = line.split_at(line.len() - line.trim_start().len());
-        out.push_str(lead);
-        column += lead.len();
-        for (index, word) in words.split(' ').enumerate() {
-            let len = visible_len(word);
-            if index > 0 {
-                if column + 1 + len > width && column > indent {
-                    out.push('\n');
-                    out.push_str(&" ".repeat(indent));
-                    column = indent;
-                } else {
-                    out.push(' ');
-                    column += 1;
-                }
+    /// A line as it goes out, without a line feed at its end: harmless, in its colours, broken at
+    /// blanks, the following lines indented by `indent`.
+    pub(super) fn show(&self, line: &Line, indent: usize) -> String {
+        let pieces: Vec<_> =
+            line.pieces.iter().map(|(tone, text)| (*tone, display::line(text))).collect();
+        let mut left = match self.width {
+            Some(width) => {
+                let plain: String = pieces.iter().map(|(_, text)| text.as_ref()).collect();
+                breaks(&plain, width.max(indent + 20), indent)
             }
-            out.push_str(word);
-            column += len;
+            None => Vec::new(),
+        }
+        .into_iter()
+        .peekable();
+        let mut out = String::new();
+        let mut at = 0;
+        for (tone, text) in &pieces {
+            let colours = tone.filter(|_| self.colour && !text.is_empty()).map(Tone::colours);
+            if let Some(colours) = colours {
+                out.push_str(&colours.render().to_string());
+            }
+            let mut from = 0;
+            while let Some(blank) = left.next_if(|blank| *blank < at + text.len()) {
+                out.push_str(text.get(from..blank - at).unwrap_or_default());
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                from = blank - at + 1;
+            }
+            out.push_str(text.get(from..).unwrap_or_default());
+            if let Some(colours) = colours {
+                out.push_str(&colours.render_reset().to_string());
+            }
+            at += text.len();
         }
         out
     }
 }
 
-/// How many columns a text with colours takes.
-fn visible_len(text: &str) -> usize {
-    let mut len = 0;
-    let mut escape = false;
-    for c in text.chars() {
-        match (escape, c) {
-            (false, '\x1b') => escape = true,
-            (false, _) => len += 1,
-            (true, 'm') => escape = false,
-            (true, _) => {}
+/// The blanks of `line` that become line feeds.
+fn breaks(line: &str, width: usize, indent: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let lead = line.len() - line.trim_start_matches(' ').len();
+    let mut column = lead;
+    let mut at = lead;
+    for (index, word) in line[lead..].split(' ').enumerate() {
+        let len = word.chars().count();
+        if index > 0 {
+            if column + 1 + len > width && column > indent {
+                found.push(at);
+                column = indent;
+            } else {
+                column += 1;
+            }
+            at += 1;
         }
+        column += len;
+        at += word.len();
     }
-    len
+    found
 }
 
 #[cfg(test)]
@@ -107,13 +160,19 @@ mod tests {
 
     #[test]
     fn long_lines_break_at_blanks_and_colours_take_no_room() {
-        let style = Style { colour: true, width: Some(30) };
         let line =
-            format!("    {} bbbbbbbbbb cccccccccc dd", style.paint(Tone::Name, "aaaaaaaaaa"));
-        let wrapped = style.wrap(&line, 6);
-        let lines: Vec<usize> = wrapped.lines().map(visible_len).collect();
-        assert_eq!(lines, [25, 19]);
-        assert!(wrapped.lines().nth(1).is_some_and(|line| line.starts_with("      c")));
-        assert_eq!(Style::PLAIN.wrap(&line, 6), line);
+            Line::new("    ").tone(Tone::Name, "aaaaaaaaaa").and(" bbbbbbbbbb cccccccccc dd");
+        let shown = Style { colour: true, width: Some(30) }.show(&line, 6);
+        let plain = Style { colour: false, width: Some(30) }.show(&line, 6);
+        assert_eq!(plain, "    aaaaaaaaaa bbbbbbbbbb\n      cccccccccc dd");
+        assert_eq!(anstream::adapter::strip_str(&shown).to_string(), plain);
+        assert_eq!(Style::PLAIN.show(&line, 6), "    aaaaaaaaaa bbbbbbbbbb cccccccccc dd");
+    }
+
+    #[test]
+    fn a_value_brings_no_colour_of_its_own() {
+        let line = Line::new("name ").tone(Tone::Bad, "a\x1b[32mb").and("\x1b[0m\nc");
+        let shown = Style { colour: true, width: None }.show(&line, 0);
+        assert_eq!(shown, "name \x1b[1m\x1b[31ma\\x1b[32mb\x1b[0m\\x1b[0m\\nc");
     }
 }

@@ -1,6 +1,6 @@
 //! The report as text for a terminal.
 
-use super::style::{Style, Tone};
+use super::style::{Line, Style, Tone};
 use super::{Frame, Report, Stack, Thread, Value};
 use std::fmt::Write;
 
@@ -32,43 +32,56 @@ struct Page {
 }
 
 impl Page {
-    fn line(&mut self, text: &str, indent: usize) {
-        self.out.push_str(&self.style.wrap(text, indent));
+    fn line(&mut self, line: &Line, indent: usize) {
+        self.out.push_str(&self.style.show(line, indent));
         self.out.push('\n');
     }
 
-    fn title(&mut self, text: &str) {
+    /// A line that is not broken, whatever the width.
+    fn long_line(&mut self, line: &Line) {
+        let style = Style { width: None, ..self.style };
+        self.out.push_str(&style.show(line, 0));
         self.out.push('\n');
-        let text = self.style.paint(Tone::Title, text);
-        self.line(&text, 0);
     }
 
-    fn fact(&mut self, label: &str, text: &str) {
-        let label = self.style.paint(Tone::Quiet, &format!("{label:<LABEL_WIDTH$}"));
-        self.line(&format!("  {label} {text}"), LABEL_WIDTH + 3);
+    fn title(&mut self, text: impl Into<String>) {
+        self.out.push('\n');
+        self.line(&Line::default().tone(Tone::Title, text), 0);
+    }
+
+    fn fact(&mut self, label: &str, text: impl Into<String>) {
+        self.tell(label, Line::new(text));
+    }
+
+    fn doubt(&mut self, label: &str, text: impl Into<String>) {
+        self.tell(label, Line::default().tone(Tone::Doubt, text));
+    }
+
+    fn tell(&mut self, label: &str, text: Line) {
+        let label = format!("{label:<LABEL_WIDTH$}");
+        let line = Line::new("  ").tone(Tone::Quiet, label).and(" ").join(text);
+        self.line(&line, LABEL_WIDTH + 3);
     }
 
     fn head(&mut self, report: &Report) {
-        let headline = self.style.paint(Tone::Bad, &report.headline);
-        self.line(&headline, 2);
+        self.line(&Line::default().tone(Tone::Bad, &report.headline), 2);
         self.out.push('\n');
-        self.fact("input", &format!("{}: {}", report.file, report.layers.join(" > ")));
+        self.fact("input", format!("{}: {}", report.file, report.layers.join(" > ")));
         let identity = &report.identity;
         if let Some(chip) = &identity.chip {
             self.fact("chip", chip);
         }
         match (&identity.firmware, identity.firmware_matches) {
-            (Some(elf), Some(true)) => self.fact("firmware", &format!("{elf} (the dump's own)")),
+            (Some(elf), Some(true)) => self.fact("firmware", format!("{elf} (the dump's own)")),
             (Some(elf), Some(false)) => {
                 let text = format!("{elf} (NOT the dump's: what follows may be wrong)");
-                let text = self.style.paint(Tone::Doubt, &text);
-                self.fact("firmware", &text);
+                self.doubt("firmware", text);
             }
-            (Some(elf), None) => self.fact("firmware", &format!("{elf} (can't be checked)")),
+            (Some(elf), None) => self.fact("firmware", format!("{elf} (can't be checked)")),
             (None, _) => {
                 let ids = identity.firmware_ids.join(", ");
                 let ids = if ids.is_empty() { String::new() } else { format!(": {ids}") };
-                self.fact("firmware", &format!("not given (--elf, --elf-dir){ids}"));
+                self.fact("firmware", format!("not given (--elf, --elf-dir){ids}"));
             }
         }
         for rom in &identity.rom {
@@ -81,25 +94,19 @@ impl Page {
         for note in &report.notes {
             match note.severity {
                 "info" => self.fact("note", &note.words),
-                severity => {
-                    let text = self.style.paint(Tone::Doubt, &note.words);
-                    self.fact(severity, &text);
-                }
+                severity => self.doubt(severity, &note.words),
             }
         }
     }
 
     fn source(&mut self, report: &Report) {
         let Some(source) = &report.source else { return };
-        self.title(&format!("{}:{}", source.found_at, source.line));
+        self.title(format!("{}:{}", source.found_at, source.line));
         for (number, text) in &source.lines {
             let here = *number == source.line;
             let mark = if here { '>' } else { ' ' };
-            let text = format!("{mark} {number:>5}  {text}");
             let tone = if here { Tone::Bad } else { Tone::Quiet };
-            let text = self.style.paint(tone, &text);
-            self.out.push_str(&text);
-            self.out.push('\n');
+            self.long_line(&Line::default().tone(tone, format!("{mark} {number:>5}  {text}")));
         }
     }
 
@@ -107,45 +114,48 @@ impl Page {
         if !report.reason.evidence.is_empty() {
             self.title("Fault registers");
             for word in &report.reason.evidence {
-                let name = self.style.paint(Tone::Label, &format!("{:<LABEL_WIDTH$}", word.name));
-                self.line(&format!("  {name} {}  {}", word.value, word.words), LABEL_WIDTH + 3);
+                let name = format!("{:<LABEL_WIDTH$}", word.name);
+                let value = format!(" {}  {}", word.value, word.words);
+                let line = Line::new("  ").tone(Tone::Label, name).and(value);
+                self.line(&line, LABEL_WIDTH + 3);
             }
         }
         if !report.texts.is_empty() {
             self.title("What the device said");
             for line in report.texts.iter().flat_map(|text| text.lines()) {
-                self.line(&format!("  {}", line.trim_end()), 4);
+                self.line(&Line::new(format!("  {}", line.trim_end())), 4);
             }
         }
     }
 
     fn logs(&mut self, report: &Report) {
         for log in &report.logs {
-            self.title(&format!(
+            self.title(format!(
                 "Log in memory: {} at {}, {} bytes",
                 log.what, log.address, log.len
             ));
             if let Some(remark) = &log.remark {
                 let tone = if log.guess { Tone::Doubt } else { Tone::Quiet };
                 let guess = if log.guess { "a guess: " } else { "" };
-                let remark = self.style.paint(tone, &format!("{guess}{remark}"));
-                self.line(&format!("  {remark}"), 4);
+                self.line(&Line::new("  ").tone(tone, format!("{guess}{remark}")), 4);
             }
             let lines: Vec<&str> = log.text.iter().flat_map(|text| text.lines()).collect();
             let passed = lines.len().saturating_sub(LOG_LINES);
             if passed > 0 {
                 let text = format!("  .. {passed} lines before (--json and --html have all)");
-                let text = self.style.paint(Tone::Quiet, &text);
-                self.line(&text, 4);
+                self.line(&Line::default().tone(Tone::Quiet, text), 4);
             }
             for line in lines.iter().skip(passed) {
-                self.line(&format!("  {}", line.trim_end()), 4);
+                self.line(&Line::new(format!("  {}", line.trim_end())), 4);
             }
         }
     }
 
     fn thread(&mut self, thread: &Thread) {
-        let mut title = format!("Thread {} ({})", thread.name, thread.id);
+        let mut title = format!("Thread {}", thread.name);
+        if thread.name != thread.id.to_string() {
+            let _ = write!(title, " ({})", thread.id);
+        }
         if thread.crashed {
             title.push_str(", crashed");
         }
@@ -158,68 +168,59 @@ impl Page {
         if let Some(core) = thread.core {
             let _ = write!(title, ", core {core}");
         }
-        self.title(&title);
+        self.title(title);
         for remark in &thread.remarks {
-            let remark = self.style.paint(Tone::Doubt, remark);
-            self.line(&format!("  {remark}"), 4);
+            self.line(&Line::new("  ").tone(Tone::Doubt, remark), 4);
         }
         if let Some(stack) = &thread.stack {
             let words = stack_words(stack);
-            let bar = bar(stack);
-            self.line(&format!("  stack {bar} {words}"), 8);
+            self.line(&Line::new(format!("  stack {} {words}", bar(stack))), 8);
         }
         for frame in &thread.frames {
             self.frame(frame);
         }
         if !thread.complete {
-            let end = self.style.paint(Tone::Doubt, &format!("ends here: {}", thread.end));
-            self.line(&format!("  {end}"), 4);
+            let end = format!("ends here: {}", thread.end);
+            self.line(&Line::new("  ").tone(Tone::Doubt, end), 4);
         }
-        if thread.crashed {
+        if thread.first {
             self.registers(thread);
         }
     }
 
     fn frame(&mut self, frame: &Frame) {
-        let style = self.style;
-        let name = match (&frame.function, frame.near) {
-            (Some(name), None) => style.paint(Tone::Name, name),
-            (Some(name), Some(bytes)) => format!("?? ({name}, {bytes} bytes before, is nearest)"),
-            (None, _) => "??".to_string(),
-        };
-        let arguments: Vec<String> = frame.arguments.iter().map(|v| self.value(v)).collect();
-        let arguments = match (&frame.function, frame.near) {
-            (Some(_), None) => format!(" ({})", arguments.join(", ")),
-            _ => String::new(),
-        };
-        let place = match (&frame.file, frame.line) {
-            (Some(file), Some(line)) => format!(" at {file}:{line}"),
-            _ => String::new(),
-        };
-        let pc = style.paint(Tone::Quiet, &format!("{:#010x}", frame.pc.0));
-        let kind = match (frame.inlined, frame.guess) {
-            (true, _) => style.paint(Tone::Quiet, " [inlined]"),
-            (_, true) => style.paint(Tone::Doubt, &format!(" [by {}]", frame.found)),
-            _ => String::new(),
-        };
-        let head = format!("  #{:<3} {pc} {name}{arguments}", frame.index);
-        let place = style.paint(Tone::Quiet, &place);
-        self.line(&format!("{head}{place}{kind}"), 9);
-        for local in &frame.locals {
-            let text = self.value(local);
-            self.line(&format!("           {text}"), 15);
+        if let Some(exception) = &frame.exception {
+            let mark = format!("<{exception} handler called>");
+            self.line(&Line::new("       ").tone(Tone::Quiet, mark), 9);
         }
-    }
-
-    fn value(&self, value: &Value) -> String {
-        let name = self.style.paint(Tone::Label, &value.name);
-        let name = if value.at_entry { name + "@entry" } else { name };
-        match (&value.value, &value.missing) {
-            (Some(text), _) => format!("{name}={text}"),
-            (None, Some(why)) => {
-                format!("{name}={}", self.style.paint(Tone::Quiet, &format!("<{why}>")))
+        let mut line = Line::new(format!("  #{:<3} ", frame.index))
+            .tone(Tone::Quiet, format!("{:#010x}", frame.pc.0))
+            .and(" ");
+        line = match (&frame.function, frame.near) {
+            (Some(name), None) => {
+                line = line.tone(Tone::Name, name).and(" (");
+                for (index, argument) in frame.arguments.iter().enumerate() {
+                    line = line.and(if index > 0 { ", " } else { "" }).join(value(argument, "="));
+                }
+                line.and(")")
             }
-            (None, None) => name,
+            (Some(name), Some(bytes)) => {
+                line.and(format!("?? ({name}, {bytes} bytes before, is nearest)"))
+            }
+            (None, _) => line.and("??"),
+        };
+        if let (Some(file), Some(number)) = (&frame.file, frame.line) {
+            line = line.tone(Tone::Quiet, format!(" at {file}:{number}"));
+        }
+        line = match (frame.inlined, frame.guess) {
+            (true, _) => line.tone(Tone::Quiet, " [inlined]"),
+            (_, true) => line.tone(Tone::Doubt, format!(" [by {}]", frame.found)),
+            _ if frame.found == "printed" => line.tone(Tone::Quiet, " [printed by the device]"),
+            _ => line,
+        };
+        self.line(&line, 9);
+        for local in &frame.locals {
+            self.line(&Line::new("           ").join(value(local, "=")), 15);
         }
     }
 
@@ -232,17 +233,20 @@ impl Page {
         let cell = longest + 13;
         let columns = (self.style.width.unwrap_or(100).saturating_sub(2) / cell).clamp(1, 8);
         for row in thread.registers.chunks(columns) {
-            let mut text = String::new();
-            for (name, value) in row {
-                let label = self.style.paint(Tone::Label, &format!("{name:<longest$}"));
-                let _ = write!(text, "  {label} {:<10}", format!("{value}"));
+            let mut line = Line::default();
+            for (index, (name, value)) in row.iter().enumerate() {
+                let value = value.to_string();
+                let value = if index + 1 < row.len() {
+                    format!(" {value:<10}")
+                } else {
+                    format!(" {value}")
+                };
+                line = line.and("  ").tone(Tone::Label, format!("{name:<longest$}")).and(value);
             }
-            self.out.push_str(text.trim_end());
-            self.out.push('\n');
+            self.long_line(&line);
         }
         if let Some(why) = &thread.registers_missing_because {
-            let why = self.style.paint(Tone::Quiet, &format!("others: {why}"));
-            self.line(&format!("  {why}"), 4);
+            self.line(&Line::new("  ").tone(Tone::Quiet, format!("others: {why}")), 4);
         }
     }
 
@@ -251,9 +255,8 @@ impl Page {
             return;
         }
         self.title("Values");
-        for value in &report.values {
-            let text = self.value(value).replacen('=', " = ", 1);
-            self.line(&format!("  {text}"), 6);
+        for one in &report.values {
+            self.line(&Line::new("  ").join(value(one, " = ")), 6);
         }
     }
 
@@ -268,13 +271,22 @@ impl Page {
                 "  {range:<22} {:>9}  {}  {:<7} {name}{within}",
                 region.len, region.access, region.origin
             );
-            self.line(text.trim_end(), 24);
+            self.line(&Line::new(text.trim_end()), 24);
         }
         for gap in &report.missing {
             let text = format!("  {} {} bytes missing: {}", gap.start, gap.len, gap.why);
-            let text = self.style.paint(Tone::Doubt, &text);
-            self.line(&text, 4);
+            self.line(&Line::default().tone(Tone::Doubt, text), 4);
         }
+    }
+}
+
+fn value(value: &Value, equals: &str) -> Line {
+    let name = Line::default().tone(Tone::Label, &value.name);
+    let name = if value.at_entry { name.and("@entry") } else { name };
+    match (&value.value, &value.missing) {
+        (Some(text), _) => name.and(equals).and(text),
+        (None, Some(why)) => name.and(equals).tone(Tone::Quiet, format!("<{why}>")),
+        (None, None) => name,
     }
 }
 

@@ -87,6 +87,16 @@ impl Client {
         })
     }
 
+    /// How much higher than its ELF file says the program ran, for clients that have to be told.
+    fn slide(&self) -> Option<u64> {
+        let process = self.served.dump.process.as_ref();
+        let slide = process.map_or(0, |process| process.slide);
+        // LLDB maps an ELF file that it takes for one of Linux only where it is told to. GDB asks
+        // as well, but finds a process's program by the auxiliary vector.
+        let gdb = slide != 0 && self.served.auxv().is_none();
+        (self.offers.lldb || gdb).then_some(slide)
+    }
+
     fn query(&mut self, request: &[u8]) -> Result<Answer, Fault> {
         let args = |name: &[u8]| request.strip_prefix(name);
         Ok(Answer::Reply(if let Some(list) = args(b"qSupported:") {
@@ -100,9 +110,9 @@ impl Client {
                     format!("QC{id}").into_bytes()
                 }
             }
-        } else if request == b"qOffsets" && self.offers.lldb {
-            // LLDB maps an ELF file that it takes for one of Linux only where it is told to.
-            let slide = self.served.dump.process.as_ref().map_or(0, |process| process.slide);
+        } else if let Some(slide) = self.slide()
+            && request == b"qOffsets"
+        {
             format!("Text={slide:x};Data={slide:x};Bss={slide:x}").into_bytes()
         } else if request == b"qfThreadInfo" && !self.attached {
             b"l".to_vec()

@@ -9,6 +9,7 @@ use super::hex;
 use super::reply::{Answer, Fault, Reply};
 use super::scratch::Scratch;
 use super::threads::ThreadRef;
+use crate::display::Lines;
 use std::fmt::Write;
 
 const CANNOT_RUN: &str = "The device is dead: this is what it left behind, and nothing in it can \
@@ -71,17 +72,17 @@ impl Client {
             return Answer::Reply(b"W00".to_vec());
         }
         let mut text = match std::mem::replace(&mut self.greeted, true) {
-            true => String::new(),
+            true => Lines::new(),
             false => self.served.greeting(),
         };
-        text.push_str(CANNOT_RUN);
+        text.say(CANNOT_RUN);
         // `jump` and function calls set registers before they resume. What follows is the stop of
         // the crash, so the registers have to be those of the crash. Memory stays as written: it
         // may be an edit that somebody still looks at.
         if self.scratch.revert_registers() {
-            text.push_str("It is shown as it crashed: what was written to registers is dropped.\n");
+            text.say("It is shown as it crashed: what was written to registers is dropped.\n");
         }
-        Answer::Told(text, self.stop_at(stepped.unwrap_or(self.served.crashed)))
+        Answer::Told(text.to_string(), self.stop_at(stepped.unwrap_or(self.served.crashed)))
     }
 
     /// The stop reply of a thread, which it selects: GDB takes the thread of a stop reply for the

@@ -346,7 +346,7 @@ impl MonitorCmd for Client {
         mut out: ConsoleOutput<'_>,
     ) -> Result<(), Infallible> {
         let text = monitor::run(self, &String::from_utf8_lossy(command));
-        for piece in text.as_bytes().chunks(monitor::PIECE) {
+        for piece in text.as_str().as_bytes().chunks(monitor::PIECE) {
             out.write_raw(piece);
             out.flush();
         }

@@ -90,7 +90,8 @@ impl Served {
         if thread.crashed {
             parts.push(match self.dump.reason.signal {
                 Some(signal) => format!("crashed ({signal})"),
-                None => "stopped".into(),
+                None if self.dump.reason.is_unknown() => "stopped".into(),
+                None => "crashed".into(),
             });
         }
         parts.extend(thread.state.clone());

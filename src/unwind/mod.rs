@@ -9,15 +9,21 @@
 //! 3. Call frame information of the ELF files (`cfi.rs`).
 //! 4. The link register, the frame pointer, or a scan of the stack for addresses that a call
 //!    left there (`fallback.rs`). These are guesses, and are marked as such.
+//! 5. The backtrace that the device itself printed, where the rest leads less far (`printed.rs`).
 //!
 //! A walk ends for good when it would go nowhere: each frame must lie above the one it called.
 
 mod abi;
 mod calls;
 mod cfi;
+mod culprit;
 mod exception;
 mod fallback;
+mod printed;
 mod window;
+
+pub use culprit::{fault_pc, may_be_handler};
+pub use printed::reconstruct;
 
 use crate::debug_info::Modules;
 use crate::dump::{Dump, Stack, Thread};
@@ -48,6 +54,8 @@ pub enum Found {
     Scan,
     /// A word on the stack that points behind some call. Frames may be missing or wrong.
     Guess,
+    /// The device itself printed it.
+    Printed,
 }
 
 impl Found {
@@ -67,6 +75,7 @@ impl Found {
             Found::FramePointer => "frame-pointer",
             Found::Scan => "scan",
             Found::Guess => "guess",
+            Found::Printed => "printed",
         }
     }
 }
@@ -82,6 +91,7 @@ impl fmt::Display for Found {
             Found::FramePointer => "frame pointer",
             Found::Scan => "stack scan, behind a call to the frame before",
             Found::Guess => "stack scan, behind some call",
+            Found::Printed => "printed by the device",
         })
     }
 }
@@ -100,9 +110,26 @@ pub struct Frame {
     pub registers: Registers,
     /// The canonical frame address: the stack pointer in the caller, before the call.
     pub cfa: Option<u64>,
+    /// The exception that interrupted this frame, where the frames before it are its handler's.
+    pub exception: Option<Exception>,
+    /// The function, in the words of a device that printed the frame itself.
+    pub said: Option<String>,
+}
+
+/// What interrupted a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The manual's name: `HardFault`.
+    pub name: String,
+    /// Whether the interrupted code itself is its cause.
+    pub is_fault: bool,
 }
 
 impl Frame {
+    fn new(pc: u64, is_return: bool, found: Found, registers: Registers) -> Frame {
+        Frame { pc, is_return, found, registers, cfa: None, exception: None, said: None }
+    }
+
     /// The address to look up function and line with: within the instruction that matters.
     pub fn lookup_pc(&self) -> u64 {
         if self.is_return { self.pc.saturating_sub(1) } else { self.pc }
@@ -126,6 +153,8 @@ pub enum End {
     NoProgress,
     /// There are more frames than anybody wants.
     Limit,
+    /// The device printed no further ones.
+    Printed,
 }
 
 impl fmt::Display for End {
@@ -138,6 +167,7 @@ impl fmt::Display for End {
             End::NotCode(addr) => write!(f, "the return address {addr:#x} is not in the code"),
             End::NoProgress => f.write_str("the stack leads back to itself: it is corrupt"),
             End::Limit => write!(f, "{MOST_FRAMES} frames shown, there are more"),
+            End::Printed => f.write_str("the device printed no further frames"),
         }
     }
 }
@@ -149,6 +179,9 @@ pub struct Backtrace {
     pub frames: Vec<Frame>,
     /// Why there are no more.
     pub end: End,
+    /// Which frame the crash happened in: the innermost one that a fault interrupted, where the
+    /// walk began in the handler of that fault; else the first.
+    pub culprit: usize,
 }
 
 /// Walks the stacks of a dump.
@@ -167,36 +200,41 @@ impl<'u, 'a> Unwinder<'u, 'a> {
 
     /// The frames of a thread of the dump.
     pub fn backtrace(&self, thread: &Thread) -> Backtrace {
-        self.walk(thread.registers.clone(), thread.stack)
+        self.or_printed(self.walk(thread.registers.clone(), thread.stack), thread)
     }
 
     /// The frames of whatever has these registers. `stack` bounds what is scanned.
     pub fn walk(&self, registers: Registers, stack: Option<Stack>) -> Backtrace {
         let mut frames: Vec<Frame> = Vec::new();
         let Some(pc) = registers.pc().map(|pc| self.abi.code_address(pc)) else {
-            return Backtrace { frames, end: End::NoRegisters };
+            return Backtrace { frames, end: End::NoRegisters, culprit: 0 };
         };
-        let first = Frame { pc, is_return: false, found: Found::Registers, registers, cfa: None };
-        frames.push(first);
+        let (found, mut handler) = (Found::Registers, self.handler_of(&registers));
+        frames.push(Frame::new(pc, false, found, registers));
         let end = loop {
             let Some(frame) = frames.last_mut() else { break End::NoCaller };
             let step = match self.abi.family {
                 Family::Xtensa => self.by_window(frame),
                 _ => self.caller(frame, stack),
             };
-            let next = match step {
+            let mut next = match step {
                 Ok(next) => next,
                 Err(end) => break end,
             };
             if !goes_up(frame, &next) {
                 break End::NoProgress;
             }
+            if next.found == Found::Exception {
+                let interrupted = self.handler_of(&next.registers);
+                next.exception = Some(std::mem::replace(&mut handler, interrupted).exception());
+            }
             frames.push(next);
             if frames.len() >= MOST_FRAMES {
                 break End::Limit;
             }
         };
-        Backtrace { frames, end }
+        let culprit = culprit::of(&frames);
+        Backtrace { frames, end, culprit }
     }
 
     fn caller(&self, frame: &mut Frame, stack: Option<Stack>) -> Result<Frame, End> {
@@ -208,7 +246,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if next.pc == 0 {
                 return Err(End::Outermost);
             }
-            if self.may_be_code(next.pc) {
+            if self.may_be_code(next.lookup_pc()) {
                 return Ok(next);
             }
             return Err(End::NotCode(next.pc));
@@ -242,6 +280,6 @@ fn goes_up(frame: &Frame, next: &Frame) -> bool {
         (Some(below), Some(above)) => {
             above > below || (above == below && next.pc != frame.pc && !frame.is_return)
         }
-        _ => next.found == Found::Window,
+        _ => matches!(next.found, Found::Window | Found::Printed),
     }
 }

@@ -1,8 +1,6 @@
 //! The real debuggers that dumps are shown to: plain GDBs of two versions, and Espressif's.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
-use crate::gdb;
+use super::gdb;
 use goblin::elf::header::EM_XTENSA;
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,7 +1,5 @@
 //! What ESP8266_RTOS_SDK prints of a task that crashed, in both forms, written here.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
-
 pub(crate) const LOW: u32 = 0x3ffe_9c40;
 pub(crate) const WORDS: u32 = 16 * 5 + 3;
 

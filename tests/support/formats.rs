@@ -1,28 +1,12 @@
 //! Samples of dump formats and what is done to them. The samples lie beside the project, in
-//! `../shared/fixtures`; a test that needs one which is not there says so and passes.
+//! `../shared/fixtures`; `missing` says what a test does without them.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+pub(crate) use super::missing::{fixture as sample, fixtures};
 
 use coroner::error::{Error, Result};
 use coroner::input::Input;
 use coroner::open::{self, Opened, Options};
 use std::path::{Path, PathBuf};
-
-/// The folder of all samples, if it is there.
-pub(crate) fn fixtures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: {} is not there", folder.display());
-    None
-}
-
-/// The bytes of a sample.
-pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
-    let path = fixtures()?.join(name);
-    Some(std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-}
 
 /// Opens files, with an ELF file beside them or without.
 pub(crate) fn open_files(names: &[&str], elf: Option<&str>) -> Option<Result<Opened>> {

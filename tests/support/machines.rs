@@ -122,16 +122,7 @@ impl Drop for Running {
     }
 }
 
-pub fn is_there(program: &str) -> bool {
-    let mut version = Command::new(program);
-    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-    let there = version.status().is_ok_and(|status| status.success());
-    if !there {
-        assert!(std::env::var_os("CI").is_none(), "CI has to have {program}");
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    there
-}
+pub use super::missing::program as is_there;
 
 /// Compiles `tests/data/unwind/nest.c`.
 pub fn compile(machine: &Machine, extra: &[&str], folder: &Path, name: &str) -> PathBuf {

@@ -1,38 +1,9 @@
 //! Samples that the project makes itself: the crash of the fixtures, set by hand as producers' sources
 //! print it, and images of its RAM in further forms.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
+pub(crate) const CM_BACKTRACE: &str = include_str!("../cases/cm-backtrace/bus-fault/input.txt");
 
-pub(crate) const CM_BACKTRACE: &str = "\
-[12:00:01] sensor ok
-Firmware name: CmBacktrace, hardware version: V1.0.0, software version: V0.1.0
-Fault on thread NAME
-===== Thread stack information =====
-  addr: 20001fa0    data: 00000000
-  addr: 20001fa4    data: c0ffee03
-  addr: 20001fa8    data: 00000000
-  addr: 20001fac    data: 20001fb0
-====================================
-=================== Registers information ====================
-  R0 : 90000000  R1 : c0ffee03  R2 : 20000000  R3 : 00000009
-  R12: 00000000  LR : 000000ab  PC : 00000072  PSR: 01000000
-==============================================================
-Bus fault is caused by precise data access violation
-The bus fault occurred address is 90000000
-Show more call stack info by run: addr2line -e CmBacktrace.elf -afpiC 00000072 000000a6
-[12:00:02] booting
-";
-
-pub(crate) const CM_BACKTRACE_ASSERT: &str = "\
-(0) has assert failed at main:42.
-Firmware name: CmBacktrace, hardware version: V1.0.0, software version: V0.1.0
-Assert on thread NAME
-===== Thread stack information =====
-  addr: 20001fa0    data: 00000000
-  addr: 20001fa4    data: c0ffee03
-====================================
-Show more call stack info by run: addr2line -e CmBacktrace.elf -afpiC 00000072 000000a6
-";
+pub(crate) const CM_BACKTRACE_ASSERT: &str = include_str!("../cases/cm-backtrace/assert/input.txt");
 
 /// SiFli's core dump with its variables and some RAM.
 pub(crate) fn sifli_core_dump(ram: &[u8]) -> Vec<u8> {
@@ -50,103 +21,13 @@ pub(crate) fn sifli_core_dump(ram: &[u8]) -> Vec<u8> {
     dump
 }
 
-pub(crate) const MBED: &str = "\
-++ MbedOS Fault Handler ++
+pub(crate) const MBED: &str = include_str!("../cases/mbed-fault/hard-fault/input.txt");
 
-FaultType: HardFault
+pub(crate) const ESP_RISCV: &str = include_str!("../cases/esp-panic/riscv/input.txt");
 
-Context:
-R0   : 90000000
-R1   : C0FFEE03
-R2   : 20000000
-R3   : 00000009
-R4   : 00000000
-R7   : 20001FA0
-R12  : 00000000
-SP   : 20001FA0
-LR   : 000000AB
-PC   : 00000072
-xPSR : 01000000
-PSP  : 00000000
-MSP  : 20001FA0
-CPUID: 410FC241
-HFSR : 40000000
-MMFSR: 00000000
-BFSR : 00000082
-UFSR : 00000000
-DFSR : 00000000
-AFSR : 00000000
-BFAR : 90000000
-Mode : Thread
-Priv : Privileged
-Stack: MSP
+pub(crate) const ESP_XTENSA: &str = include_str!("../cases/esp-panic/xtensa/input.txt");
 
--- MbedOS Fault Handler --
-
-++ MbedOS Error Info ++
-Error Status: 0x80FF013D Code: 317 Module: 255
-Error Message: Fault exception
-Location: 0x72
-Error Value: 0x20000140
-Current Thread: main Id: 0x20000200 Entry: 0x119 StackSize: 0x400 StackMem: 0x20001C00 SP: 0x20001FA0
-";
-
-pub(crate) const ESP_RISCV: &str = "\
-I (305) app: start
-Guru Meditation Error: Core  0 panic'ed (Store access fault). Exception was unhandled.
-
-Core  0 register dump:
-MEPC    : 0x4200a1c2  RA      : 0x4200a1b0  SP      : 0x3fc93a80  GP      : 0x3fc8b400
-TP      : 0x3fc88aa0  T0      : 0x40056f68  T1      : 0x00000000  T2      : 0x00000000
-S0/FP   : 0x3fc93ab0  S1      : 0x00000001  A0      : 0x00000000  A1      : 0x3fc8c000
-A2      : 0x00000002  A3      : 0x00000003  A4      : 0x00000004  A5      : 0x00000005
-A6      : 0x00000006  A7      : 0x00000007  S2      : 0x00000012  S3      : 0x00000013
-S4      : 0x00000014  S5      : 0x00000015  S6      : 0x00000016  S7      : 0x00000017
-S8      : 0x00000018  S9      : 0x00000019  S10     : 0x0000001a  S11     : 0x0000001b
-T3      : 0x0000001c  T4      : 0x0000001d  T5      : 0x0000001e  T6      : 0x0000001f
-MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x00000007  MTVAL   : 0x00000010
-MHARTID : 0x00000000
-
-Stack memory:
-3fc93a80: 0x00000001 0x3fc93ab0 0x00000003 0x00000004 0x00000005 0x00000006 0x00000007 0x00000008
-3fc93aa0: 0x00000009 0x0000000a 0x0000000b 0x0000000c 0x0000000d 0x0000000e 0x0000000f 0x00000010
-
-ELF file SHA256: 7d946a8e8
-
-Rebooting...
-";
-
-pub(crate) const ESP_XTENSA: &str = "\
-Guru Meditation Error: Core  1 panic'ed (LoadProhibited). Exception was unhandled.
-
-Core  1 register dump:
-PC      : 0x400d15f1  PS      : 0x00060030  A0      : 0x800d1620  A1      : 0x3ffb4950
-A2      : 0x00000000  A3      : 0x00000001  A4      : 0x00000004  A5      : 0x00000005
-A6      : 0x00000006  A7      : 0x00000007  A8      : 0x800d15ea  A9      : 0x3ffb4930
-A10     : 0x0000000a  A11     : 0x0000000b  A12     : 0x0000000c  A13     : 0x0000000d
-A14     : 0x0000000e  A15     : 0x0000000f  SAR     : 0x0000001f  EXCCAUSE: 0x0000001c
-EXCVADDR: 0x00000008  LBEG    : 0x00000000  LEND    : 0x00000000  LCOUNT  : 0x00000000
-
-Backtrace: 0x400d15ee:0x3ffb4950 0x400d161d:0x3ffb4970 |<-CORRUPTED
-
-Core  0 register dump:
-PC      : 0x4008a3b2  PS      : 0x00060034  A0      : 0x800d2a10  A1      : 0x3ffb1f30
-
-ELF file SHA256: 0123456789abcdef
-";
-
-pub(crate) const J_LINK_REGISTERS: &str = "\
-PC = 00000072, CycleCnt = 00001234
-R0 = 90000000, R1 = C0FFEE03, R2 = 20000000, R3 = 00000009
-R4 = 00000000, R5 = 00000000, R6 = 00000000, R7 = 20001FA0
-R8 = 00000000, R9 = 00000000, R10= 00000000, R11= 00000000
-R12= 00000000
-SP(R13)= 20001FA0, MSP= 20001FA0, PSP= 00000000, R14(LR) = 000000AB
-XPSR = 01000000: APSR = nzcvq, EPSR = 01000000, IPSR = 000 (NoException)
-CFBP = 00000000, CONTROL = 00, FAULTMASK = 00, BASEPRI = 00, PRIMASK = 00
-FPS0 = 00000000, FPS1 = 00000000, FPS16= 40A00000, FPS17= 00000000
-FPSCR = 00000000
-";
+pub(crate) const J_LINK_REGISTERS: &str = include_str!("../cases/register-text/j-link/input.txt");
 
 /// The M4 crash as Mongoose OS prints it on an STM32, with lines broken at 160 characters.
 pub(crate) fn mongoose(ram: &[u8]) -> String {
@@ -256,45 +137,10 @@ pub(crate) fn capture_lines(file: &[u8]) -> Vec<u8> {
 }
 
 /// What the ESP8266's Arduino core prints.
-pub(crate) const ESP8266: &str = "\
---------------- CUT HERE FOR EXCEPTION DECODER ---------------
-
-Exception (28):
-epc1=0x4020102c epc2=0x00000000 epc3=0x00000000 excvaddr=0x00000008 depc=0x00000000
-
->>>stack>>>
-
-ctx: cont
-sp: 3ffffdc0 end: 3fffffc0 offset: 0190
-3fffff50:  3ffe8514 40203dac 3ffee510 40201a2c <
-3fffff60:  00000000 00000000 3ffee510 40201b10
-<<<stack<<<
-
---------------- CUT HERE FOR EXCEPTION DECODER ---------------
-";
+pub(crate) const ESP8266: &str = include_str!("../cases/esp8266/exception/input.txt");
 
 /// What GDB prints of registers and memory.
-pub(crate) const GDB_TEXT: &str = "\
-(gdb) info registers
-r0             0x90000000          2415919104
-r1             0xc0ffee03          3237998083
-sp             0x20001fa0          0x20001fa0
-lr             0xab                171
-pc             0x72                0x72
-xpsr           0x1000000           16777216
-(gdb) x/8xw 0x20001fa0
-0x20001fa0:\t0x00000000\t0xc0ffee03\t0x00000000\t0x20001fb0
-0x20001fb0:\t0x00000002\t0x00000003\t0x00000000\t0x00000099
-";
+pub(crate) const GDB_TEXT: &str = include_str!("../cases/register-text/gdb/input.txt");
 
 /// What a Duet's M122 prints of its last crash.
-pub(crate) const DUET: &str = "\
-RepRapFirmware for Duet 3 MB6HC version 3.4.6 (2023-07-21 14:08:28) running on Duet 3 MB6HC v1.01
-Board ID: 08DJM-0TEST
-=== Platform ===
-Last reset 00:00:09 ago, cause: software
-Last software reset at 2023-08-09 10:11, reason: HardFault bfarValid precise, GCodes spinning, available RAM 9876, slot 2
-Software reset code 0x4063 HFSR 0x40000000 CFSR 0x00008200 ICSR 0x0044f803 BFAR 0x90000000 SP 0x20001f80 Task MAIN Freestk 224 ok
-Stack: 90000000 c0ffee03 20000000 00000009 00000000 000000ab 00000072 01000000 00000000 c0ffee03 00000000 20001fb0
-Error status: 0x00
-";
+pub(crate) const DUET: &str = include_str!("../cases/duet/report/input.txt");

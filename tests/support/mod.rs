@@ -1,38 +1,33 @@
-//! What several test programs share.
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-#![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
+//! What the rooms share.
+#![allow(dead_code, unused_imports, reason = "each room uses its own part of this")]
+#![allow(unreachable_pub, reason = "a module of each room, not a crate")]
 
 pub mod cases;
+pub mod debuggers;
 pub mod esp;
+pub mod esp8266_rtos;
+pub mod formats;
+pub mod gdb;
 pub mod machines;
+pub mod made;
+pub mod missing;
 pub mod oracle;
+pub mod px4;
 pub mod real;
+pub mod rtos;
+pub mod serve;
+pub mod server;
+pub mod stopped;
 pub mod zephyr;
+pub mod zip;
+
+pub use missing::{fixture, fixtures};
 
 use bytes::Bytes;
 use coroner::dump::Severity;
 use coroner::error::Result;
 use coroner::input::Input;
 use coroner::open::{Opened, Options, open_inputs};
-use std::path::{Path, PathBuf};
-
-/// The folder of fixtures of other projects; `None`, said on standard error, where it is absent.
-/// In CI it has to be there.
-pub fn fixtures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "in CI ../shared/fixtures must be there");
-    eprintln!("SKIPPED: ../shared/fixtures is absent");
-    None
-}
-
-/// The bytes of a fixture.
-pub fn fixture(name: &str) -> Option<Vec<u8>> {
-    let path = fixtures()?.join(name);
-    Some(std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-}
 
 /// Opens bytes as if they were a file called `test`.
 pub fn open_bytes(bytes: impl Into<Bytes>, options: &Options) -> Result<Opened> {

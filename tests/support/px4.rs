@@ -1,7 +1,5 @@
 //! What PX4's `board_crashdump.c` saves when a flight controller crashes, written here.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
-
 pub(crate) const USER_SP: u32 = 0x2003_1f48;
 pub(crate) const USER_TOP: u32 = 0x2003_2000;
 pub(crate) const USER_SIZE: u32 = 0x7d8;

@@ -2,8 +2,7 @@
 //! the emulator as somebody with a debug probe would. `tests/data/rtos/src` is its source; FreeRTOS
 //! itself comes from crates.io. What is not installed is skipped, visibly; in CI it must be there.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
+use super::missing;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -119,16 +118,6 @@ pub(crate) struct Crash {
     pub registers: PathBuf,
 }
 
-fn is_there(program: &str) -> bool {
-    let run = Command::new(program).arg("--version").stdout(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
-}
-
-fn skipped(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "CI has to have {why}");
-    eprintln!("SKIPPED: there is no {why} on this machine");
-}
-
 /// The folder of FreeRTOS' sources, which the crate `freertos-next` brings.
 fn freertos() -> Option<PathBuf> {
     let manifest =
@@ -154,8 +143,7 @@ pub(crate) fn crash(kernel: &str, machine: &Machine) -> Option<Crash> {
 }
 
 fn make(kernel: &str, machine: &Machine) -> Option<Crash> {
-    if let Some(missing) = [machine.compiler, machine.emulator[0]].iter().find(|p| !is_there(p)) {
-        skipped(missing);
+    if ![machine.compiler, machine.emulator[0]].into_iter().all(missing::program) {
         return None;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kernel}-{}", machine.name));
@@ -195,7 +183,7 @@ fn build(kernel: &str, machine: &Machine, elf: &Path, flags: &[&str]) -> Option<
         .args(["app.c", start, &format!("{}.c", kernel.replace('-', "_"))].map(|f| source.join(f)));
     if kernel == "freertos" {
         let Some(freertos) = freertos() else {
-            skipped("source of FreeRTOS (crates.io)");
+            missing::nothing::<()>("the sources of FreeRTOS (crates.io)");
             return None;
         };
         let (port, files) = (freertos.join("portable/GCC").join(machine.port.0), machine.port.1);

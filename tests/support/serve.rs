@@ -1,8 +1,5 @@
 //! Runs the real `coroner serve` as a child process.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-#![allow(unreachable_pub, reason = "shared between test programs by inclusion, not as a crate")]
-
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};

@@ -3,8 +3,6 @@
 //! The client knows the protocol from the manual, not from the server's code: it shares nothing
 //! with it.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 use bytes::Bytes;
 use coroner::dump::{Dump, Note, Stack, Thread};
 use coroner::memory::{Access, AddrRange, Origin, Region};

@@ -2,8 +2,6 @@
 //! devices do. Written from the format's description and not from the reader: the two share no
 //! layouts.
 
-#![allow(dead_code, reason = "each test program uses its own part of this")]
-
 use std::path::PathBuf;
 
 /// What the machine held when it had crashed.

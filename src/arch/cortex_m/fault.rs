@@ -25,6 +25,10 @@ const BFARVALID: u32 = 1 << 15;
 const SFARVALID: u32 = 1 << 6;
 const HFSR_FORCED: u32 = 1 << 30;
 
+const NMI: u32 = 2;
+/// Of SHCSR: MEMFAULTACT, BUSFAULTACT, HARDFAULTACT, USGFAULTACT, SECUREFAULTACT.
+const FAULTS_ACTIVE: u32 = 0x1f;
+
 /// One bit of a status word.
 struct Bit {
     mask: u32,
@@ -144,6 +148,19 @@ impl FaultStatus {
             .or(self.mmfar.filter(|_| flagged(self.cfsr, MMARVALID)))
     }
 
+    /// Whether the words are left over from a fault that was handled: what the core handles now,
+    /// if anything, is none, and none waits below it.
+    pub fn is_stale(&self) -> bool {
+        let handled = |word: Option<u32>| word.map(|word| word & 0x1ff);
+        match (handled(self.icsr), handled(self.xpsr).unwrap_or_default()) {
+            (Some(0), 0) => true,
+            (Some(active), now) if active > NMI && !is_fault(active) && !is_fault(now) => {
+                self.shcsr.is_some_and(|shcsr| shcsr & FAULTS_ACTIVE == 0)
+            }
+            _ => false,
+        }
+    }
+
     /// What happened; `None` if no word says so.
     pub fn cause(&self) -> Option<Cause> {
         let first = |word: Option<u32>, bits: &'static [Bit]| {
@@ -232,6 +249,11 @@ pub fn icsr_words(icsr: u32) -> String {
         0 => "no exception is being handled".into(),
         number => format!("{} is being handled", exception_name(number)),
     }
+}
+
+/// Whether the exception with `number` is taken because of what the interrupted code did.
+pub fn is_fault(number: u32) -> bool {
+    matches!(number & 0x1ff, 3..=7)
 }
 
 /// The manual's name of the exception with `number`, as IPSR and VECTACTIVE count.

@@ -4,6 +4,7 @@
 //! `failure`).
 
 use super::Checked;
+use crate::xml::Escaped;
 use std::fmt::Write;
 
 /// The document.
@@ -15,7 +16,7 @@ pub(super) fn to_xml(all: &[Checked]) -> String {
          <testsuites name=\"coroner\" tests=\"{tests}\" failures=\"{failures}\">\n"
     );
     for checked in all {
-        let file = escape(&checked.file);
+        let file = Escaped(&checked.file);
         // Writing to a string can't fail.
         let _ = writeln!(
             xml,
@@ -24,14 +25,14 @@ pub(super) fn to_xml(all: &[Checked]) -> String {
             checked.failed()
         );
         for verdict in &checked.verdicts {
-            let name = escape(&verdict.name);
+            let name = Escaped(&verdict.name);
             let _ = match &verdict.problem {
                 None => writeln!(xml, "    <testcase classname=\"{file}\" name=\"{name}\"/>"),
                 Some(problem) => writeln!(
                     xml,
                     "    <testcase classname=\"{file}\" name=\"{name}\">\
                      <failure message=\"{}\"/></testcase>",
-                    escape(problem)
+                    Escaped(problem)
                 ),
             };
         }
@@ -39,31 +40,4 @@ pub(super) fn to_xml(all: &[Checked]) -> String {
     }
     xml.push_str("</testsuites>\n");
     xml
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            // XML 1.0 has no way to say these.
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_breaks_the_document() {
-        assert_eq!(escape("a<b> & \"c\"\n\x01"), "a&lt;b&gt; &amp; &quot;c&quot;&#10;\u{fffd}");
-    }
 }

@@ -2,9 +2,9 @@
 
 use super::places::{Map, Place};
 use super::trial::{Trial, Wanted};
+use crate::display::Lines;
 use crate::firmware::Firmware;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// All that is printed.
 pub(super) struct Table<'a> {
@@ -18,14 +18,14 @@ pub(super) struct Table<'a> {
 }
 
 impl Table<'_> {
-    pub(super) fn text(&self) -> String {
-        let mut out = String::new();
-        // Writing to a string can't fail.
+    pub(super) fn text(&self) -> Lines {
+        let mut out = Lines::new();
+        // Writing lines can't fail.
         let _ = self.write(&mut out);
         out
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    fn write(&self, out: &mut Lines) -> std::fmt::Result {
         let id = self.firmware.build_id().map_or("no build id".into(), |id| {
             format!("build id {}", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
         });
@@ -41,7 +41,8 @@ impl Table<'_> {
             )?,
             None => writeln!(out, "  declares nothing (coroner_capture::declare!)")?,
         }
-        writeln!(out, "\nRegions (* taken):")?;
+        out.blank();
+        writeln!(out, "Regions (* taken):")?;
         writeln!(
             out,
             "  {:>8}  {:<20} {:>9}  {:<24}  from",
@@ -74,11 +75,12 @@ impl Table<'_> {
         self.wanted.places.iter().find(|p| (p.start, p.end) == (place.start, place.end))
     }
 
-    fn write_sizes(&self, out: &mut String) -> std::fmt::Result {
+    fn write_sizes(&self, out: &mut Lines) -> std::fmt::Result {
         let Wanted { tasks, stack, .. } = *self.wanted;
         let each = if tasks == 1 { "" } else { " each" };
         let word = if tasks == 1 { "task" } else { "tasks" };
-        writeln!(out, "\n{tasks} {word} with {stack} bytes of stack in use{each}:")?;
+        out.blank();
+        writeln!(out, "{tasks} {word} with {stack} bytes of stack in use{each}:")?;
         if let Some(length) = self.whole.length {
             writeln!(out, "  a whole dump has {length} bytes in {} segments", self.whole.segments)?;
         }
@@ -92,18 +94,15 @@ impl Table<'_> {
                 "  the workspace has room for {room} of {segments} segments: some are cut"
             )?;
         }
-        write!(out, "\n{:<24}", "In a partition of")?;
-        for (size, _) in &self.trials {
-            write!(out, " {:>10}", short_size(*size))?;
-        }
-        writeln!(out)?;
+        let sizes = self.trials.iter().map(|(size, _)| format!(" {:>10}", short_size(*size)));
+        out.blank();
+        writeln!(out, "{:<24}{}", "In a partition of", sizes.collect::<String>())?;
         let mut row = |name: &str, cell: &dyn Fn(&Trial) -> String| {
-            write!(out, "  {name:<22}")?;
-            for (_, trial) in &self.trials {
+            let cells = self.trials.iter().map(|(_, trial)| {
                 let cell = if trial.length.is_none() { "no dump".into() } else { cell(trial) };
-                write!(out, " {cell:>10}")?;
-            }
-            writeln!(out)
+                format!(" {cell:>10}")
+            });
+            writeln!(out, "  {name:<22}{}", cells.collect::<String>())
         };
         row("dump", &|trial| trial.length.unwrap_or(0).to_string())?;
         row("tasks", &|trial| format!("{} of {tasks}", trial.tasks))?;

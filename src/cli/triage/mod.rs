@@ -5,6 +5,7 @@ mod rows;
 
 use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
+use crate::display;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
 use crate::report::{self, Wishes};
@@ -223,24 +224,26 @@ fn print(args: &TriageArgs, groups: BTreeMap<String, Group>, failed: u64) -> Res
     }
     for group in &groups {
         match args.groups {
-            Form::Jsonl => out.push_str(&serde_json::to_string(group).unwrap_or_default()),
+            Form::Jsonl => {
+                out.push_str(&display::json(&serde_json::to_string(group).unwrap_or_default()));
+            }
             Form::Csv => out.push_str(&csv_line(&[
                 group.signature.clone(),
                 group.count.to_string(),
                 group.first_seen.to_string(),
                 group.last_seen.to_string(),
-                group.headline.clone(),
-                group.functions.join(" < "),
-                group.example.clone(),
+                display::line(&group.headline).into_owned(),
+                display::line(&group.functions.join(" < ")).into_owned(),
+                display::line(&group.example).into_owned(),
             ])),
             Form::Text => out.push_str(&format!(
                 "{:>7}  {}  {}\n         {} to {}, {}",
                 group.count,
                 group.signature,
-                group.headline,
+                display::line(&group.headline),
                 date(group.first_seen),
                 date(group.last_seen),
-                group.example
+                display::line(&group.example)
             )),
         }
         out.push('\n');

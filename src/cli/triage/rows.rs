@@ -1,6 +1,7 @@
 //! A row for each dump, in files of several forms.
 
 use super::parquet::{Cell, Kind, Writer};
+use crate::display;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -185,8 +186,8 @@ impl Sink {
             }
             Sink::Csv(out) => {
                 let text = |cell: Cell| match cell {
-                    Cell::Text(text) => text.unwrap_or_default(),
-                    Cell::Texts(texts) => texts.join(" < "),
+                    Cell::Text(text) => display::line(&text.unwrap_or_default()).into_owned(),
+                    Cell::Texts(texts) => display::line(&texts.join(" < ")).into_owned(),
                     Cell::Number(number) => number.to_string(),
                 };
                 let mut cells: Vec<String> = cells(row).into_iter().map(text).collect();

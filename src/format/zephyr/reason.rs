@@ -53,10 +53,11 @@ static ARM: [(&str, Signal); 40] = [
     ("unsupported exclusive access", Signal::Segv),
 ];
 
-/// What `code` means, in words, and the signal for it.
-pub(super) fn explain(code: u16, family: Option<Family>) -> (String, Signal) {
+/// What `code` means, in words, and the signal for it where it tells one.
+pub(super) fn explain(code: u16, family: Option<Family>) -> (String, Option<Signal>) {
     let (words, signal) = match code {
-        0 => ("CPU exception", cpu_exception(family)),
+        // The kernel did not look into it: only the architecture can tell which one.
+        0 => return ("CPU exception".into(), None),
         1 => ("spurious interrupt", Signal::Abrt),
         2 => ("stack check failed: stack overflow", Signal::Segv),
         3 => ("kernel oops", Signal::Abrt),
@@ -66,19 +67,11 @@ pub(super) fn explain(code: u16, family: Option<Family>) -> (String, Signal) {
             let entry = usize::from(code.saturating_sub(ARCH_START));
             match ARM.get(entry).filter(|_| arm && code >= ARCH_START) {
                 Some((words, signal)) => (*words, *signal),
-                None => return (format!("reason {code}, which is not known"), Signal::Abrt),
+                None => return (format!("reason {code}, which is not known"), None),
             }
         }
     };
-    (words.to_string(), signal)
-}
-
-/// A CPU exception that the kernel did not look into: the architecture says more where it can.
-fn cpu_exception(family: Option<Family>) -> Signal {
-    match family {
-        Some(Family::Hexagon | Family::Sparc) | None => Signal::Abrt,
-        Some(_) => Signal::Segv,
-    }
+    (words.to_string(), Some(signal))
 }
 
 /// The reason of a dump, joined from the kernel's code and what the registers of the exception
@@ -96,7 +89,7 @@ pub(super) fn reason(
         words = format!("{words}: {more}");
         // An oops or a panic is raised through an exception of its own, which tells nothing.
         if code == 0 {
-            signal = its_signal;
+            signal = Some(its_signal);
         }
     }
     Reason::new(signal, words, evidence)
@@ -125,7 +118,8 @@ mod tests {
         let signal = |code| explain(code, Some(Family::CortexM)).1;
         let wanted = [(2, Signal::Segv), (3, Signal::Abrt), (4, Signal::Abrt), (30, Signal::Fpe)];
         for (code, wanted) in wanted.into_iter().chain([(36, Signal::Ill), (28, Signal::Segv)]) {
-            assert_eq!(signal(code), wanted, "{code}");
+            assert_eq!(signal(code), Some(wanted), "{code}");
         }
+        assert_eq!(signal(0), None, "a CPU exception of any kind");
     }
 }

@@ -1,6 +1,7 @@
 //! `crash`, `fault`, `notes` and `elf`: what is known of the crash as a whole.
 
 use crate::arch;
+use crate::display::Lines;
 use crate::dump::Severity;
 use crate::reason::FaultWord;
 use crate::server::client::Client;
@@ -10,10 +11,10 @@ use std::fmt::Write;
 impl Served {
     /// What a user has to know before anything else: what this is, why it stopped, and what is
     /// doubtful about it.
-    pub(crate) fn greeting(&self) -> String {
-        let mut text = format!("coroner: {}\n{}", self.dump.format, self.reason_line());
+    pub(crate) fn greeting(&self) -> Lines {
+        let mut text = Lines::from(format_args!("coroner: {}", self.dump.format));
+        let _ = writeln!(text, "{}", self.reason_line());
         for note in self.dump.notes.iter().filter(|note| note.severity > Severity::Info) {
-            // Writing to a string does not fail.
             let _ = writeln!(text, "{note}");
         }
         text
@@ -23,18 +24,20 @@ impl Served {
         let reason = &self.dump.reason;
         let mut line = reason.to_string();
         if let Some(thread) = self.dump.crashed() {
-            let _ = write!(line, " in thread {}", thread.label());
+            if let Some(name) = &thread.name {
+                let _ = write!(line, " in thread {name}");
+            }
             if let Some(core) = thread.core {
                 let _ = write!(line, " on core {core}");
             }
         }
-        line + "\n"
+        line
     }
 }
 
-pub(super) fn crash(client: &mut Client, _: &str) -> String {
+pub(super) fn crash(client: &mut Client, _: &str) -> Lines {
     let dump = &client.served.dump;
-    let mut text = client.served.reason_line();
+    let mut text = Lines::from(format_args!("{}", client.served.reason_line()));
     for line in dump.texts.iter().flat_map(|text| text.lines()) {
         let _ = writeln!(text, "  {line}");
     }
@@ -49,7 +52,7 @@ pub(super) fn crash(client: &mut Client, _: &str) -> String {
     text
 }
 
-pub(super) fn fault(client: &mut Client, _: &str) -> String {
+pub(super) fn fault(client: &mut Client, _: &str) -> Lines {
     let dump = &client.served.dump;
     let mut words = dump.reason.evidence.clone();
     if let Some(thread) = dump.crashed() {
@@ -63,27 +66,33 @@ pub(super) fn fault(client: &mut Client, _: &str) -> String {
         return "The dump holds no fault registers.\n".into();
     }
     let width = words.iter().map(|word| word.name.len()).max().unwrap_or_default();
-    let line =
-        |word: &FaultWord| format!("{:width$}  {:#010x}  {}\n", word.name, word.value, word.words);
-    words.iter().map(line).collect()
+    let mut text = Lines::new();
+    for FaultWord { name, value, words } in &words {
+        let _ = writeln!(text, "{name:width$}  {value:#010x}  {words}");
+    }
+    text
 }
 
-pub(super) fn notes(client: &mut Client, _: &str) -> String {
+pub(super) fn notes(client: &mut Client, _: &str) -> Lines {
     let notes = &client.served.dump.notes;
     if notes.is_empty() {
         return "Nothing is odd about this dump.\n".into();
     }
-    notes.iter().map(|note| format!("{note}\n")).collect()
+    let mut text = Lines::new();
+    for note in notes {
+        let _ = writeln!(text, "{note}");
+    }
+    text
 }
 
-pub(super) fn elf(client: &mut Client, _: &str) -> String {
+pub(super) fn elf(client: &mut Client, _: &str) -> Lines {
     let dump = &client.served.dump;
     let mut text = match client.served.firmware_path() {
-        Some(path) => format!("served: {path}\n"),
-        None => "No ELF file was given to the server.\n".to_string(),
+        Some(path) => format_args!("served: {path}").into(),
+        None => Lines::from("No ELF file was given to the server.\n"),
     };
     if dump.identity.firmware.is_empty() {
-        text.push_str("The dump doesn't say which firmware it is of.\n");
+        text.say("The dump doesn't say which firmware it is of.\n");
     }
     for id in &dump.identity.firmware {
         let _ = writeln!(text, "the dump is of {id}");

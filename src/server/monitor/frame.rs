@@ -4,6 +4,7 @@
 //! all; our own unwinder needs neither.
 
 use crate::debug_info::Modules;
+use crate::display::Lines;
 use crate::dump::Thread;
 use crate::server::client::Client;
 use crate::unwind::{Found, Frame, Unwinder};
@@ -12,24 +13,24 @@ use std::fmt::Write;
 /// How many registers stand on one line.
 const PER_LINE: usize = 4;
 
-pub(super) fn frame(client: &mut Client, argument: &str) -> String {
+pub(super) fn frame(client: &mut Client, argument: &str) -> Lines {
     let dump = &client.served.dump;
     let wanted = |thread: &&Thread| {
         argument.is_empty() || thread.name.as_deref() == Some(argument) || is_id(thread, argument)
     };
     let Some(thread) = dump.threads.iter().find(wanted) else {
-        return format!("No thread is called '{argument}'; 'monitor threads' lists them.\n");
+        return format_args!("No thread is called '{argument}'; 'monitor threads' lists them.")
+            .into();
     };
     let firmware = client.served.firmware_file();
     let modules = Modules::of(firmware);
     let backtrace = Unwinder::new(dump, &modules).backtrace(thread);
-    let mut text = String::new();
+    let mut text = Lines::new();
     for (depth, frame) in backtrace.frames.iter().enumerate() {
         if frame.found != Found::Exception {
             continue;
         }
         let name = modules.symbol(frame.pc).map(|symbol| format!(" in {}", symbol.name));
-        // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "Frame {depth} of {}: an exception interrupted {:#x}{}",
@@ -41,14 +42,15 @@ pub(super) fn frame(client: &mut Client, argument: &str) -> String {
     }
     if text.is_empty() {
         let frames = backtrace.frames.len();
-        return format!(
-            "No exception frame in the {frames} frames of {}; the last one: {}.\n",
+        return format_args!(
+            "No exception frame in the {frames} frames of {}; the last one: {}.",
             thread.label(),
             backtrace.end
-        );
+        )
+        .into();
     }
     if !client.offers.lldb {
-        text.push_str(
+        text.say(
             "GDB walks on from there if these go into $sp, $lr and $pc ('set var $pc = ...');\n\
              'monitor revert' brings the registers of the crash back.\n",
         );
@@ -61,15 +63,17 @@ fn is_id(thread: &Thread, text: &str) -> bool {
     u64::from_str_radix(digits, 16).is_ok_and(|id| id == thread.id)
 }
 
-fn write_registers(frame: &Frame, text: &mut String) {
+fn write_registers(frame: &Frame, text: &mut Lines) {
     let arch = frame.registers.arch();
     let digits = arch.word_bits.div_ceil(4) as usize + 2;
     let general = |(index, _): &(usize, u128)| arch.registers[*index].feature == 0;
     let known: Vec<(usize, u128)> = frame.registers.known().filter(general).collect();
     for line in known.chunks(PER_LINE) {
+        let mut row = String::new();
         for (index, value) in line {
-            let _ = write!(text, "  {:5}{value:#0digits$x}", arch.registers[*index].name);
+            // Writing to a string does not fail.
+            let _ = write!(row, "  {:5}{value:#0digits$x}", arch.registers[*index].name);
         }
-        text.push('\n');
+        let _ = writeln!(text, "{row}");
     }
 }

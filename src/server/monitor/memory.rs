@@ -1,28 +1,31 @@
 //! `regions`, `find` and `revert`: memory as a whole.
 
+use crate::display::Lines;
 use crate::memory::{AddrRange, Region};
 use crate::server::client::Client;
 use crate::targets::Endian;
-use std::fmt::Write;
 
 /// How many places `find` shows.
 const MOST_FOUND: usize = 32;
 
-pub(super) fn regions(client: &mut Client, argument: &str) -> String {
+pub(super) fn regions(client: &mut Client, argument: &str) -> Lines {
     let memory = &client.served.dump.memory;
     if !argument.is_empty() {
         let Some(addr) = number(argument) else {
-            return format!("'{argument}' is no address: expected 0x20000000 or the like.\n");
+            return format_args!("'{argument}' is no address: expected 0x20000000 or the like.")
+                .into();
         };
         let hole = || match memory.why_missing(addr) {
-            Some(why) => format!("{addr:#x} is missing: {why}\n"),
-            None => format!("Nobody holds {addr:#x}.\n"),
+            Some(why) => format!("{addr:#x} is missing: {why}"),
+            None => format!("Nobody holds {addr:#x}."),
         };
-        return memory.region_at(addr).map_or_else(hole, line);
+        return format_args!("{}", memory.region_at(addr).map_or_else(hole, line)).into();
     }
-    let mut text: String = memory.regions().map(line).collect();
+    let mut text = Lines::new();
+    for region in memory.regions() {
+        let _ = writeln!(text, "{}", line(region));
+    }
     for (range, why) in memory.missing() {
-        // Writing to a string does not fail.
         let _ = writeln!(text, "{range}  missing: {why}");
     }
     match text.is_empty() {
@@ -36,14 +39,14 @@ fn line(region: &Region) -> String {
     let name = region.name.as_deref().unwrap_or_default();
     let Region { access, origin, .. } = region;
     let line = format!("{range}  {:>9}  {access}  {origin:8}  {name}", region.bytes.len());
-    format!("{}\n", line.trim_end())
+    line.trim_end().to_string()
 }
 
-pub(super) fn find(client: &mut Client, argument: &str) -> String {
+pub(super) fn find(client: &mut Client, argument: &str) -> Lines {
     let Some(pattern) = pattern(client, argument) else {
         return "What is to be found? monitor find \"TEXT\", or monitor find 0xWORD.\n".into();
     };
-    let mut text = String::new();
+    let mut text = Lines::new();
     let mut range = AddrRange { start: 0, last: u64::MAX };
     for _ in 0..MOST_FOUND {
         let Some(at) = client.find(range, &pattern) else { break };
@@ -91,17 +94,17 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-pub(super) fn revert(client: &mut Client, _: &str) -> String {
+pub(super) fn revert(client: &mut Client, _: &str) -> Lines {
     let reverted = client.scratch.revert();
     let (bytes, registers) = (reverted.bytes, reverted.registers);
     if (bytes, registers) == (0, 0) {
         return "This session wrote nothing.\n".into();
     }
-    let mut text = format!(
-        "Dropped {bytes} bytes of memory and {registers} registers that this session wrote.\n"
-    );
+    let mut text = Lines::from(format_args!(
+        "Dropped {bytes} bytes of memory and {registers} registers that this session wrote."
+    ));
     if !client.offers.lldb {
-        text.push_str(
+        text.say(
             "GDB still shows what it remembers: type 'maintenance flush register-cache' and \
              'maintenance flush dcache'.\n",
         );

@@ -9,6 +9,7 @@ mod memory;
 mod threads;
 
 use super::client::Client;
+use crate::display::Lines;
 
 /// The console takes text in pieces of at most this many bytes.
 pub(crate) const PIECE: usize = 2048;
@@ -17,14 +18,14 @@ struct Command {
     name: &'static str,
     arguments: &'static str,
     help: &'static str,
-    run: fn(&mut Client, &str) -> String,
+    run: fn(&mut Client, &str) -> Lines,
 }
 
 const fn command(
     name: &'static str,
     arguments: &'static str,
     help: &'static str,
-    run: fn(&mut Client, &str) -> String,
+    run: fn(&mut Client, &str) -> Lines,
 ) -> Command {
     Command { name, arguments, help, run }
 }
@@ -96,7 +97,7 @@ static PROBE_WORDS: &[&str] = &[
 ];
 
 /// Runs a command line and returns what it has to say.
-pub(crate) fn run(client: &mut Client, line: &str) -> String {
+pub(crate) fn run(client: &mut Client, line: &str) -> Lines {
     let line = line.trim();
     let (word, arguments) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     if word.is_empty() {
@@ -106,14 +107,18 @@ pub(crate) fn run(client: &mut Client, line: &str) -> String {
         return (command.run)(client, arguments.trim());
     }
     if PROBE_WORDS.iter().any(|probe| probe.eq_ignore_ascii_case(word)) {
-        return format!("Nothing to do for '{line}': the device is dead, this is its dump.\n");
+        return format_args!("Nothing to do for '{line}': the device is dead, this is its dump.")
+            .into();
     }
-    format!("'{word}' means nothing to a dump; 'monitor help' lists what does.\n")
+    format_args!("'{word}' means nothing to a dump; 'monitor help' lists what does.").into()
 }
 
-fn help(_: &mut Client, _: &str) -> String {
+fn help(_: &mut Client, _: &str) -> Lines {
     let usage = |command: &Command| format!("{} {}", command.name, command.arguments);
     let width = COMMANDS.iter().map(|command| usage(command).len()).max().unwrap_or_default();
-    let line = |command: &Command| format!("{:width$}  {}\n", usage(command), command.help);
-    COMMANDS.iter().map(line).collect()
+    let mut text = Lines::new();
+    for command in COMMANDS {
+        let _ = writeln!(text, "{:width$}  {}", usage(command), command.help);
+    }
+    text
 }

@@ -1,13 +1,14 @@
 //! `threads`: the list, with what `info threads` has no room for.
 
+use crate::display::Lines;
 use crate::server::client::Client;
 use crate::server::threads::stack_text;
 use std::fmt::Write;
 
-pub(super) fn threads(client: &mut Client, _: &str) -> String {
+pub(super) fn threads(client: &mut Client, _: &str) -> Lines {
     let served = &client.served;
     let digits = served.dump.arch.word_bits.div_ceil(4) as usize;
-    let mut text = String::new();
+    let mut text = Lines::new();
     for (index, thread) in served.dump.threads.iter().enumerate() {
         let mark = if thread.crashed { '*' } else { ' ' };
         let name = thread.name.as_deref().unwrap_or("?");
@@ -17,14 +18,15 @@ pub(super) fn threads(client: &mut Client, _: &str) -> String {
             None => "pc unknown".into(),
         };
         // Writing to a string does not fail.
-        let _ = write!(text, "{mark} {:#x}  {name:16}  {pc}", thread.id);
+        let mut line = String::new();
+        let _ = write!(line, "{mark} {:#x}  {name:16}  {pc}", thread.id);
         let core = thread.core.map(|core| format!("core {core}"));
         let priority = thread.priority.map(|priority| format!("priority {priority}"));
         let more = [core, thread.state.clone(), priority, stack_text(thread)];
         for part in more.into_iter().flatten().chain(thread.remarks.iter().cloned()) {
-            let _ = write!(text, ", {part}");
+            let _ = write!(line, ", {part}");
         }
-        text.push('\n');
+        let _ = writeln!(text, "{line}");
     }
     text
 }

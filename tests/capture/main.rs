@@ -1,0 +1,9 @@
+//! What the device crate writes, read by the host.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dumps;
+mod packed;
+mod properties;
+mod xtensa;

@@ -1,0 +1,9 @@
+//! The program itself: commands, reports, exit codes, pipelines.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commands;
+mod needs;
+mod pipelines;
+mod report;

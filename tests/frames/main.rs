@@ -1,0 +1,10 @@
+//! Backtraces and variables without a debugger, compared with what debuggers say.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backtraces;
+mod machines;
+mod moved;
+mod unwind;
+mod values;

@@ -1,0 +1,12 @@
+//! A real GDB beside ours: what it shows over `serve` and of what `convert` writes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod convert;
+mod esp_idf;
+mod formats;
+mod linux;
+mod printed;
+mod riscv_floats;
+mod zephyr;

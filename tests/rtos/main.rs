@@ -1,0 +1,8 @@
+//! Threads of kernels found in plain memory.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod gdb;
+mod kernels;
+mod rt_thread;
