@@ -79,7 +79,7 @@ impl CortexMLayout {
 
 /// The registers of the task at `at`.
 pub(super) fn saved(
-    kernel: &Kernel<'_, '_, '_>,
+    kernel: &Kernel<'_>,
     at: u64,
     running: bool,
     remarks: &mut Vec<String>,
@@ -113,22 +113,22 @@ pub(super) fn saved(
 }
 
 /// Where the saved registers are.
-fn place(kernel: &Kernel<'_, '_, '_>, at: u64) -> Option<u64> {
-    let member = kernel.structs.member(kernel.tcb, "xcp.regs")?;
+fn place(kernel: &Kernel<'_>, at: u64) -> Option<u64> {
+    let member = kernel.tcb.member("xcp.regs")?;
     let addr = at.checked_add(member.offset)?;
-    let regs = match kernel.structs.is_array(member.kind) {
+    let regs = match member.kind.is_array() {
         true => addr,
         false => kernel.word(addr).filter(|regs| *regs != 0)?,
     };
     kernel.word(regs).map(|_| regs)
 }
 
-struct Saved<'a, 'k, 'd, 'e> {
-    kernel: &'a Kernel<'k, 'd, 'e>,
+struct Saved<'a, 'k> {
+    kernel: &'a Kernel<'k>,
     regs: u64,
 }
 
-impl Saved<'_, '_, '_, '_> {
+impl Saved<'_, '_> {
     fn word(&self, index: u64) -> Option<u64> {
         let step = self.kernel.word_len();
         self.kernel.word(self.regs.checked_add(index.checked_mul(step)?)?)
@@ -145,9 +145,8 @@ impl Saved<'_, '_, '_, '_> {
         let Kernel { structs, firmware, variables, dump, .. } = self.kernel;
         let (info, addr) = (structs.get("tcbinfo_s")?, variables.addr("g_tcbinfo")?);
         let field = |path: &str| {
-            let member = structs.member(info, path)?;
-            let bytes =
-                firmware.read(addr.checked_add(member.offset)?, structs.size(member.kind)?)?;
+            let member = info.member(path)?;
+            let bytes = firmware.read(addr.checked_add(member.offset)?, member.kind.size()?)?;
             join(&bytes, firmware.endian)
         };
         let general = match dump.arch.family {
