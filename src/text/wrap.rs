@@ -1,7 +1,8 @@
 //! Lines that a terminal cut at its width.
 //!
 //! A width is believed if no line is longer, and if at a cut a number is whole only when both parts
-//! are put together: producers print addresses with a fixed number of digits.
+//! are put together (producers print addresses with a fixed number of digits), or a line begins with
+//! the colon behind a name.
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
@@ -15,7 +16,9 @@ pub(super) fn join(text: &str) -> Option<(usize, String)> {
     let width = lines.iter().map(len).max().filter(|width| WIDTHS.contains(width))?;
     let is_full = |line: &&str| len(line) == width;
     let pairs = || lines.iter().zip(lines.iter().skip(1));
-    let proven = pairs().any(|(line, next)| is_full(line) && is_cut(line, next));
+    let proven = pairs().any(|(line, next)| {
+        is_full(line) && (is_cut(line, next) || next.trim_start().starts_with([':', '=']))
+    });
     // A number that is whole at the end of a full line belongs to no cut that was seen.
     if !proven {
         return None;
