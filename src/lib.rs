@@ -41,6 +41,7 @@
 
 pub mod arch;
 pub mod archive;
+pub mod budget;
 pub mod carrier;
 pub mod cli;
 pub mod convert;

@@ -178,6 +178,11 @@ pub struct OpenArgs {
     #[arg(long)]
     pub no_mmap: bool,
 
+    /// How much memory opening may take: 512M, 2G. By default 256M, and more for inputs of more than
+    /// 10 MiB. What is packed to be larger is refused
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_memory: Option<u64>,
+
     /// Tell more of what happens, on standard error; twice for every packet
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -209,6 +214,7 @@ impl OpenArgs {
             base: self.base,
             frame: self.frame,
             no_mmap: self.no_mmap,
+            max_memory: self.max_memory,
             elf: self.elf.clone(),
             elf_open: Vec::new(),
             elf_beside: Vec::new(),
@@ -316,14 +322,18 @@ fn parse_number(text: &str) -> std::result::Result<u64, String> {
     parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
 }
 
-/// A number of bytes: as [`parse_number`], or with K or M behind it.
+/// A number of bytes: as [`parse_number`], or with K, M or G behind it.
 fn parse_size(text: &str) -> std::result::Result<u64, String> {
     let (digits, shift) = match text.strip_suffix(['K', 'k']) {
         Some(digits) => (digits, 10),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
+        None => match text.strip_suffix(['G', 'g']) {
+            Some(digits) => (digits, 30),
+            None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
+        },
     };
     let number = parse_number(digits).ok().and_then(|number| number.checked_mul(1 << shift));
-    number.ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K or 1M".to_string())
+    number
+        .ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K, 1M or 1G".to_string())
 }
 
 /// Runs what the user asked for and returns the exit status.
