@@ -341,7 +341,7 @@ mod tests {
     fn value_of(name: &str) -> &'static str {
         match name {
             "pick" => "2",
-            "offset" | "base" | "frame" => "0x10",
+            "offset" | "base" | "frame" | "max-memory" => "0x10",
             _ => "-x y",
         }
     }
