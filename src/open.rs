@@ -193,6 +193,7 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    unwind::reconstruct(&mut dump);
     arch::gather(&mut dump);
     if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
         let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
@@ -224,7 +225,12 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
     let read = |index: usize, force: bool| {
         let context = Context { force, ..context.clone() };
         let Candidate { file, piece, format } = &found[index];
-        format.read(piece, &context).map_err(|error| error.in_file(file))
+        if let Some(fault) = piece.fault.as_ref().filter(|_| !force) {
+            return Err(Error::Input { file: file.clone(), fault: Box::new(fault.clone()) });
+        }
+        let mut dump = format.read(piece, &context).map_err(|error| error.in_file(file))?;
+        dump.notes.extend(piece.fault.iter().map(|fault| Note::doubt(fault.to_string())));
+        Ok(dump)
     };
     if let Some(number) = options.pick {
         let index = number.checked_sub(1).filter(|index| *index < found.len());

@@ -36,6 +36,9 @@ pub struct Piece {
     pub facts: Vec<(String, String)>,
     /// What was odd on the way.
     pub notes: Vec<Note>,
+    /// What was found wrong on the way, where nothing that is inside would show it: the dump is
+    /// refused for it unless the user insists.
+    pub fault: Option<Fault>,
 }
 
 impl Piece {
@@ -50,6 +53,7 @@ impl Piece {
             firmware: Vec::new(),
             facts: Vec::new(),
             notes: Vec::new(),
+            fault: None,
         }
     }
 

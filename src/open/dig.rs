@@ -5,9 +5,10 @@ use crate::carrier::text::looks_like_text;
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
-use crate::format::parts::{PARTS, Part, PartContents, vendor_names};
+use crate::format::parts::{Extent, PARTS, Part, PartContents, vendor_names};
 use crate::format::{self, FORMATS, Format};
 use crate::input::Input;
+use bytes::Bytes;
 use memchr::memchr;
 use std::ops::Range;
 
@@ -148,7 +149,7 @@ impl Search<'_> {
             rest.into_iter().for_each(|rest| self.dig(rest));
             return;
         }
-        if piece.layers.len() >= DEEPEST {
+        if piece.layers.len() >= DEEPEST || self.find_in_image(&piece) {
             return;
         }
         // Who gives an address means an image of memory, not something wrapped.
@@ -207,22 +208,53 @@ impl Search<'_> {
                 return false;
             }
         };
-        if part.may_hold_a_dump() && self.only.is_none() {
-            let before = self.found.len();
-            let (parts, faults) = (self.parts.len(), self.faults.len());
-            for extent in contents.extents.iter().filter(|e| e.bytes.len() >= SMALLEST_DUMP) {
-                let layer = format!("{} @{:#x}", part.title(), extent.addr);
-                self.dig(piece.inner(layer, extent.bytes.clone()));
-            }
-            self.parts.truncate(parts);
-            if self.found.len() > before {
-                return true;
-            }
-            self.faults.truncate(faults);
-        }
         contents.notes.extend(piece.notes.iter().cloned());
         self.parts.push(contents);
         true
+    }
+
+    /// Looks for dumps in what the image of a memory holds. The image's own bytes mean nothing to
+    /// carriers and formats: they have addresses and checksums between the memory's.
+    ///
+    /// Whether `piece` is done with. A text that holds no dump as an image may hold one as a log.
+    fn find_in_image(&mut self, piece: &Piece) -> bool {
+        let image = |part: &&&dyn Part| part.may_hold_a_dump() && part.recognises(piece);
+        let Some(part) = PARTS.iter().find(image).filter(|_| piece.addr.is_none()) else {
+            return false;
+        };
+        let Some(Ok(contents)) = self.looks_for_dumps().then(|| part.read(piece)) else {
+            return false;
+        };
+        let before = self.found.len();
+        let (parts, faults) = (self.parts.len(), self.faults.len());
+        for extent in in_order(&contents.extents) {
+            if extent.bytes.len() >= SMALLEST_DUMP {
+                let layer = format!("{} @{:#x}", part.title(), extent.addr);
+                self.dig(piece.inner(layer, extent.bytes));
+            }
+        }
+        self.parts.truncate(parts);
+        if self.found.len() > before {
+            let notes = contents.notes;
+            let found = self.found.iter_mut().skip(before);
+            found.for_each(|(piece, _)| piece.notes.extend(notes.iter().cloned()));
+            return true;
+        }
+        self.faults.truncate(faults);
+        let Some(around) = part.around(piece) else { return false };
+        for range in around.into_iter().filter(|range| range.len() >= SMALLEST_DUMP) {
+            let layer = format!("bytes from {:#x} on", range.start);
+            self.dig(piece.inner(layer, piece.bytes.slice(range)));
+        }
+        self.found.len() > before || {
+            self.parts.truncate(parts);
+            self.faults.truncate(faults);
+            self.find_part(piece)
+        }
+    }
+
+    fn looks_for_dumps(&self) -> bool {
+        !matches!(self.only, Some(Only::Part(_)))
     }
 
     /// Looks for binary dumps in a log that something was found in already: a file that collects
@@ -260,6 +292,27 @@ impl Search<'_> {
         }
         taken > 0
     }
+}
+
+/// The runs of an image by their addresses, adjacent ones joined: a tool may have written them in
+/// any order.
+fn in_order(extents: &[Extent]) -> Vec<Extent> {
+    let mut sorted: Vec<&Extent> = extents.iter().collect();
+    sorted.sort_by_key(|extent| extent.addr);
+    let mut joined: Vec<(u64, Vec<Bytes>)> = Vec::new();
+    let mut end = None;
+    for extent in sorted {
+        match joined.last_mut() {
+            Some((_, parts)) if end == Some(extent.addr) => parts.push(extent.bytes.clone()),
+            _ => joined.push((extent.addr, vec![extent.bytes.clone()])),
+        }
+        end = extent.addr.checked_add(extent.bytes.len() as u64);
+    }
+    let join = |(addr, parts): (u64, Vec<Bytes>)| match parts.as_slice() {
+        [one] => Extent { addr, bytes: one.clone() },
+        parts => Extent { addr, bytes: parts.concat().into() },
+    };
+    joined.into_iter().map(join).collect()
 }
 
 /// Smaller runs of an image hold no dump.

@@ -234,6 +234,11 @@ impl<'a> Builder<'_, 'a> {
             let symbol = self.modules.symbol(frame.lookup_pc());
             line.near = symbol.as_ref().filter(|s| !s.covers).map(|s| s.offset);
             line.function = symbol.map(|symbol| symbol.name);
+            if let Some(said) =
+                frame.said.as_ref().filter(|_| line.near.is_some() || line.function.is_none())
+            {
+                (line.function, line.near) = (Some(said.clone()), None);
+            }
             line.exception = exception;
             out.push(line);
             return;

@@ -72,14 +72,7 @@ impl Unwinder<'_, '_> {
             registers.set_by_name("msp", pushed.sp_before());
         }
         let pc = u64::from(pushed.pc());
-        Ok(Frame {
-            pc,
-            is_return: false,
-            found: Found::Exception,
-            registers,
-            cfa: None,
-            exception: None,
-        })
+        Ok(Frame::new(pc, false, Found::Exception, registers))
     }
 
     /// Carries the banked stack pointers from a frame to its caller.

@@ -1,7 +1,7 @@
 //! Zephyr dumps in every form: what is in them comes out, and nothing else.
 
-use crate::support::formats;
 use crate::support::zephyr;
+use crate::support::{formats, made};
 use coroner::dump::Thread;
 use coroner::input::Input;
 use coroner::open::{self, Opened, Options};
@@ -117,8 +117,29 @@ fn a_lost_datagram_is_a_hole_and_not_zeros() {
     assert!(memory.bytes(hole + 999, 1).is_none() && memory.bytes(hole + 1000, 1).is_some());
 }
 
+/// Of each 512 bytes of a UF2 file 256 are the flash's: who looks at the others sees a dump with
+/// headers in its memory.
 #[test]
-fn a_partition_with_an_erased_header_a_wrong_sum_or_the_devices_error_is_opened_with_a_note() {
+fn a_flash_read_out_as_uf2_gives_the_dump_whatever_the_order_of_its_blocks() {
+    let machine = Machine::load("cortex-m4");
+    let mut flash = vec![0xff; 4096];
+    flash.extend(machine.usual().flash(16));
+    flash.resize(flash.len().next_multiple_of(256) + 4096, 0xff);
+    let uf2 = made::uf2(&flash);
+    assert_ram(&open(uf2.clone()), &machine);
+    let turned: Vec<u8> = uf2.chunks(512).rev().flatten().copied().collect();
+    assert_ram(&open(turned), &machine);
+
+    let mut damaged = uf2;
+    let block = 512 * (4096 / 256 + 8);
+    damaged[block + 508] ^= 1;
+    let words = open_bytes("dump", damaged, &Options::default()).map(|opened| notes(&opened));
+    let words = words.unwrap_or_else(|error| error.to_string());
+    assert!(words.contains("damaged") || words.contains("cut off"), "{words}");
+}
+
+#[test]
+fn a_partition_with_an_erased_header_or_the_devices_error_is_opened_with_a_note() {
     let machine = Machine::load("cortex-m4");
     let flash = machine.usual().flash(16);
     let mut erased = flash.clone();
@@ -129,7 +150,11 @@ fn a_partition_with_an_erased_header_a_wrong_sum_or_the_devices_error_is_opened_
 
     let mut changed = flash.clone();
     changed[2000] ^= 0x40;
-    assert_note(&open(changed), "checksum at offset 0xa");
+    let words = error(changed.clone());
+    assert!(words.contains("checksum at offset 0xa") && words.contains("--force"), "{words}");
+    let options = Options { force: true, ..Options::default() };
+    let forced = open_bytes("dump", changed, &options).expect("the user insists");
+    assert_note(&forced, "checksum at offset 0xa");
 
     let mut failed = flash.clone();
     failed[12..16].copy_from_slice(&(-28i32).to_le_bytes());

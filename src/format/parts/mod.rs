@@ -20,6 +20,7 @@ use crate::dump::Note;
 use crate::error::{Fault, Result};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A kind of file that holds a part of a crash.
 pub trait Part: Sync {
@@ -41,6 +42,12 @@ pub trait Part: Sync {
     /// Whether it may be the image of a flash that a whole dump lies in.
     fn may_hold_a_dump(&self) -> bool {
         false
+    }
+
+    /// Which bytes of a `piece` that it recognises are not its own, if it is binary: what lies in
+    /// front of it and behind it.
+    fn around(&self, _piece: &Piece) -> Option<[Range<usize>; 2]> {
+        None
     }
 }
 

@@ -21,6 +21,7 @@ use crate::carrier::{Piece, size_words};
 use crate::cursor::u32_at;
 use crate::dump::Note;
 use crate::error::Fault;
+use std::ops::Range;
 
 const NAME: &str = "uf2";
 const BLOCK_LEN: usize = 512;
@@ -49,12 +50,21 @@ impl Part for Uf2 {
         true
     }
 
+    fn around(&self, piece: &Piece) -> Option<[Range<usize>; 2]> {
+        let start = first_block(&piece.bytes)?;
+        let mut own = piece.bytes.get(start..)?.chunks(BLOCK_LEN);
+        let blocks = own.rposition(|block| payload(block).is_some())?.saturating_add(1);
+        let end = start.saturating_add(blocks.saturating_mul(BLOCK_LEN));
+        Some([0..start, end..piece.bytes.len()])
+    }
+
     fn read(&self, piece: &Piece) -> Result<PartContents, Fault> {
         let mut runs = Runs::default();
         let mut contents = PartContents::default();
         let mut damaged = 0u32;
         let start = first_block(&piece.bytes).unwrap_or_default();
-        for block in piece.bytes.get(start..).unwrap_or_default().chunks(BLOCK_LEN) {
+        let end = self.around(piece).map_or(piece.bytes.len(), |[_, behind]| behind.start);
+        for block in piece.bytes.get(start..end).unwrap_or_default().chunks(BLOCK_LEN) {
             match payload(block) {
                 Some(Some((addr, bytes))) => runs.add(addr, bytes),
                 Some(None) => {}

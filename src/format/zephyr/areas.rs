@@ -97,7 +97,7 @@ fn inner(
     wrapper: Option<Wrapper>,
     walked: walk::Walk,
 ) -> (Piece, usize) {
-    let mut notes = Vec::new();
+    let (mut notes, mut fault) = (Vec::new(), None);
     let mut hint = NAME;
     let Some(wrapper) = wrapper else {
         let len = if walked.end == End::Cut { stream.len() } else { walked.len };
@@ -129,13 +129,13 @@ fn inner(
     };
     let data = stream.slice(..len);
     if let Some(wanted) = checksum {
-        let sum = data.iter().fold(0u16, |sum, byte| sum.wrapping_add((*byte).into()));
+        let sum = sum(&data);
         if sum != wanted {
-            notes.push(Note::doubt(format!(
-                "{name}: checksum at offset {:#x}: expected {sum:#06x}, found {wanted:#06x}: the \
-                 data changed after they were written",
-                start.saturating_add(if at.saturating_sub(start) % 16 == 0 { 10 } else { 14 })
-            )));
+            let field = if at.saturating_sub(start).is_multiple_of(16) { 10 } else { 14 };
+            let offset = start.saturating_add(field) as u64;
+            let found = format!("{wanted:#06x}: the data changed after they were written");
+            let expected = format!("{sum:#06x}");
+            fault = Some(Fault::new(name, "checksum", offset, expected, found).forceable());
         }
     }
     if error != 0 {
@@ -153,7 +153,12 @@ fn inner(
     let layer = format!("{name}{place}, {}", size_words(len as u64));
     let mut inner = piece.inner(layer, data).hinted(hint);
     inner.notes.extend(notes);
+    inner.fault = fault;
     (inner, len)
+}
+
+fn sum(data: &[u8]) -> u16 {
+    data.iter().fold(0, |sum, byte| sum.wrapping_add((*byte).into()))
 }
 
 /// What stands in front of the stream at `at`.
@@ -177,7 +182,7 @@ fn wrapper(bytes: &Bytes, at: usize) -> Option<Wrapper> {
         let Some(start) = at.checked_sub(back) else { break };
         let head = bytes.slice(start..at);
         if head.starts_with(CD)
-            && let Some(found) = stored(&head, start, bytes.len().saturating_sub(at))
+            && let Some(found) = stored(&head, start, bytes.get(at..).unwrap_or_default())
         {
             return Some(found);
         }
@@ -185,8 +190,9 @@ fn wrapper(bytes: &Bytes, at: usize) -> Option<Wrapper> {
     None
 }
 
-/// Reads `head`, which begins with "CD" and ends where the stream begins. `room` is what follows.
-fn stored(head: &Bytes, start: usize, room: usize) -> Option<Wrapper> {
+/// Reads `head`, which begins with "CD" and ends where the stream begins. `data` is what follows.
+fn stored(head: &Bytes, start: usize, data: &[u8]) -> Option<Wrapper> {
+    let room = data.len();
     let version = u16_at(head, 2)?;
     let low = |at: usize| u32_at(head, at).map(u64::from);
     let padded =
@@ -195,14 +201,19 @@ fn stored(head: &Bytes, start: usize, room: usize) -> Option<Wrapper> {
     let narrow = (low(4), u16_at(head, 10), u32_at(head, 12), 16);
     let wide = (low(4).filter(|_| low(8) == Some(0)), u16_at(head, 14), u32_at(head, 16), 20);
     if version == 1 {
-        for (size, checksum, error, len) in [narrow, wide] {
-            if let (Some(size), Some(checksum), Some(error)) = (size.filter(fits), checksum, error)
-                && padded(len)
-            {
-                let error = error.cast_signed();
-                let (size, checksum) = (Some(size), Some(checksum));
-                return Some(Wrapper { name: FLASH, start, size, checksum, error, cuts: false });
-            }
+        let layouts = [narrow, wide].into_iter().filter_map(|(size, checksum, error, len)| {
+            let (size, checksum) = (size.filter(fits)?, checksum?);
+            padded(len).then_some((size, checksum, error?.cast_signed()))
+        });
+        let is_right = |(size, checksum, _): &(u64, u16, i32)| {
+            data.get(..usize::try_from(*size).unwrap_or(usize::MAX)).map(sum) == Some(*checksum)
+        };
+        // A header of one width may read as one of the other as well.
+        let layouts: Vec<_> = layouts.collect();
+        let layout = layouts.iter().find(|layout| is_right(layout)).or_else(|| layouts.first());
+        if let Some((size, checksum, error)) = layout.copied() {
+            let (size, checksum) = (Some(size), Some(checksum));
+            return Some(Wrapper { name: FLASH, start, size, checksum, error, cuts: false });
         }
     }
     let (size, error) = match head.len() {
