@@ -2,7 +2,6 @@
 
 use crate::display;
 use anstyle::{AnsiColor, Style as Colours};
-use std::io::IsTerminal;
 
 /// How the text form is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,9 @@ impl Line {
 impl Style {
     /// As fits standard output: colours where [`anstream`] finds them welcome (a terminal, and what
     /// `NO_COLOR`, `CLICOLOR` and `TERM` say), the width of a terminal; neither when piped.
+    #[cfg(feature = "cli")]
     pub fn of_stdout() -> Style {
+        use std::io::IsTerminal as _;
         let stdout = std::io::stdout();
         let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
