@@ -80,15 +80,12 @@ impl Line {
 }
 
 impl Style {
-    /// As fits standard output: colours where [`anstream`] finds them welcome (a terminal, and what
-    /// `NO_COLOR`, `CLICOLOR` and `TERM` say), the width of a terminal; neither when piped.
+    /// The columns of standard output, where that is a terminal.
     #[cfg(feature = "cli")]
-    pub fn of_stdout() -> Style {
+    pub fn width_of_stdout() -> Option<usize> {
         use std::io::IsTerminal as _;
-        let stdout = std::io::stdout();
-        let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        Style { colour, width: size.filter(|_| stdout.is_terminal()) }
+        size.filter(|_| std::io::stdout().is_terminal())
     }
 
     /// Lines as long as they are, without colours.
