@@ -5,7 +5,7 @@
 //! ```
 
 use coroner::open::{Options, open};
-use coroner::report::{self, Wishes};
+use coroner::report::{self, ReportOptions};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options = Options { elf: vec![elf.into()], ..Options::default() };
     let opened = open(&[dump.into()], &options)?;
-    let wishes = Wishes { print: expressions.to_vec(), ..Wishes::default() };
-    for value in report::build(&opened, &wishes)?.values {
+    let wanted = ReportOptions { print: expressions.to_vec(), ..ReportOptions::default() };
+    for value in report::build(&opened, &wanted)?.values {
         match (value.value, value.missing) {
             (Some(text), _) => println!("{} = {text}", value.name),
             (None, why) => println!("{}: unknown: {}", value.name, why.unwrap_or_default()),
