@@ -4,7 +4,6 @@
 //! cargo run --example backtrace -- tests/data/demo/dump.core tests/data/demo/firmware.elf
 //! ```
 
-use coroner::debug_info::Images;
 use coroner::open::{Options, open};
 use coroner::unwind::Unwinder;
 use std::error::Error;
@@ -17,8 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let opened = open(&[dump], &options)?;
 
     println!("{}: {}", opened.dump.format, opened.dump.reason.words);
-    let images = Images::of(&opened);
-    let modules = images.modules();
+    let modules = opened.modules();
     let unwinder = Unwinder::new(&opened.dump, &modules);
     for thread in &opened.dump.threads {
         println!("\n{}{}", thread.label(), if thread.crashed { ", crashed" } else { "" });
