@@ -22,7 +22,7 @@ pub use elf_cache::ElfCache;
 use crate::arch;
 use crate::budget::Budget;
 use crate::carrier::CarrierOptions;
-use crate::debug_info::Images;
+use crate::debug_info::Modules;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -104,10 +104,23 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// What the ELF files know: the firmware's first.
+    pub fn modules(&self) -> Modules<'_> {
+        modules_of(&self.firmware, &self.rom, &self.embedded)
+    }
+
     /// `flash image 4 MiB > partition coredump @0x110000 > ESP-IDF ELF core 0x0104, ...`.
     pub fn trail(&self) -> String {
         self.layers.join(" > ")
     }
+}
+
+fn modules_of<'a>(
+    firmware: &'a Option<Arc<Firmware>>,
+    rom: &'a [Arc<Firmware>],
+    embedded: &'a [Arc<Firmware>],
+) -> Modules<'a> {
+    Modules::of(firmware.iter().chain(rom).chain(embedded).map(|elf| &**elf))
 }
 
 /// Opens the dump in `inputs`.
@@ -209,9 +222,7 @@ fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<O
     let finds_fault = dump.reason.pc.is_none() && unwind::may_be_handler(&dump);
     let lacks_control = unwind::has_extended_frame(&dump);
     if finds_fault || lacks_control {
-        let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
-        let images = Images::new(elves.cloned());
-        let modules = images.modules();
+        let modules = modules_of(&beside.firmware, &beside.rom, &beside.embedded);
         if finds_fault {
             dump.reason.pc = unwind::fault_pc(&dump, &modules);
         }

@@ -13,7 +13,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{Family, machine_of};
+use super::super::machine::machine_of;
 use super::super::{Context, Format, add_region, in_input};
 use super::tasks;
 use crate::arch::cortex_m::ExcReturn;
@@ -22,6 +22,7 @@ use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
+use crate::targets::Family;
 use bytes::Bytes;
 use serde_json::Value;
 

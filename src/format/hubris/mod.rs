@@ -26,7 +26,7 @@ pub mod dry;
 mod tasks;
 
 use super::elf::{self, CoreFile};
-use super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
+use super::machine::{CORTEX_M, machine_of, set_control_word, set_single_floats};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::archive::zip::Zip;
 use crate::budget::Budget;
@@ -36,6 +36,7 @@ use crate::dump::{Dump, Embedded, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{Access, Region};
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
