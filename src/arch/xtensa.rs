@@ -7,7 +7,7 @@
 use super::bit_words;
 use crate::reason::{FaultWord, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 
 /// ESP-IDF adds this to its own panic reasons.
 const PANIC_BASE: u32 = 64;
@@ -22,7 +22,7 @@ pub const STORE_PROHIBITED: u64 = 29;
 
 /// Whether `arch` is an Xtensa with register windows.
 pub fn is_windowed(arch: &Arch) -> bool {
-    arch.elf_machine == goblin::elf::header::EM_XTENSA && arch.register("windowbase").is_some()
+    arch.family == Family::Xtensa && arch.register("windowbase").is_some()
 }
 
 /// What EXCCAUSE says: the manual's name for it and what it means.

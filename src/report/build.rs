@@ -5,7 +5,7 @@ use super::{
     Evidence, Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
     Value, source,
 };
-use crate::debug_info::{Images, Missing, Modules, Place};
+use crate::debug_info::{Missing, Modules, Place};
 use crate::dump::{self, Severity};
 use crate::error::Result;
 use crate::logs;
@@ -50,8 +50,7 @@ impl Default for ReportOptions {
 /// # Errors
 /// [`crate::error::Error::Usage`] for an expression that makes no sense.
 pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
-    let images = Images::of(opened);
-    let modules = images.modules();
+    let modules = opened.modules();
     let dump = &opened.dump;
     let builder = Builder { dump, modules: &modules, options };
 
@@ -96,7 +95,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
                 why: why.to_string(),
             })
             .collect(),
-        notes: dump.notes.iter().map(note).collect(),
+        notes: dump.notes.iter().chain(&modules.notes()).map(note).collect(),
     })
 }
 

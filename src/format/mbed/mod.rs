@@ -29,7 +29,7 @@ pub mod crash_data;
 mod report;
 
 use super::fault_text::{add_stack, registers};
-use super::machine::{Family, Machine, machine_of, machine_told};
+use super::machine::{Machine, machine_of, machine_told};
 use super::{Context, Format, in_input};
 use crate::arch::cortex_m::Frame;
 use crate::arch::cortex_m::frame::words;
@@ -42,6 +42,7 @@ use crate::format::machine::set_single_floats;
 use crate::memory::Memory;
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 use report::{ERROR_BEGIN, FAULT_BEGIN, Listed, Report};
 
 const NAME: &str = "mbed-fault";
