@@ -41,7 +41,9 @@
 
 pub mod arch;
 pub mod archive;
+pub mod budget;
 pub mod carrier;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;
 pub mod cursor;
