@@ -132,12 +132,22 @@ pub fn xtensa_by_addresses(
             )));
             Ok(only.clone())
         }
-        _ => {
+        // The elements of a backtrace that a broken stack gave may lie anywhere.
+        [] if addrs.len() > 2 => {
+            xtensa_by_addresses(format, addrs.get(..2).unwrap_or_default(), context, notes)
+        }
+        several => {
+            // Never one that the addresses rule out.
+            let machine = match several.first() {
+                Some(first) => Machine { arch: first.arch.clone(), chip: None },
+                None => machine_of(context, Family::Xtensa)?,
+            };
             notes.push(Note::doubt(format!(
                 "{format}: the chip is not named and the addresses don't tell it: registers are \
-                 numbered as on the first ESP32, --target names the chip"
+                 numbered as {} has them, --target names the chip",
+                machine.arch.name
             )));
-            machine_of(context, Family::Xtensa)
+            Ok(machine)
         }
     }
 }

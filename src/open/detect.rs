@@ -38,7 +38,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::mongoose::MONGOOSE_BLOCKS,
     // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
-    &format::esp_panic::ESP_PANIC_BLOCKS,
+    &format::esp_panic::EspPanicBlocks,
     &format::esp8266::ESP8266_BLOCKS,
     &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
     &format::px4_log::PX4_BLOCKS,
