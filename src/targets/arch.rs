@@ -75,6 +75,8 @@ pub enum Describe {
     EachKnown,
     /// Only if every thread holds all of them.
     AllThreads,
+    /// Never: texts name them, but debuggers do not know them.
+    Never,
 }
 
 /// A group of registers, as target descriptions name them.

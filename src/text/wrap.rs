@@ -37,10 +37,16 @@ pub(super) fn join(text: &str) -> Option<(usize, String)> {
 fn is_cut(line: &str, next: &str) -> bool {
     let head = line.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let tail = next.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    // Words of base64 are set apart by `+` and `/`.
+    let before = line.get(..line.len().saturating_sub(head.len())).and_then(|l| l.chars().last());
+    let behind = next.get(tail.len()..).and_then(|rest| rest.chars().next());
+    let is_apart =
+        before.is_some_and(|c| " :=[(,".contains(c)) && behind.is_none_or(|c| " :])|,".contains(c));
     let digits = |word: &str| word.strip_prefix("0x").unwrap_or(word).len();
     let both = format!("{head}{tail}");
     let hex = both.strip_prefix("0x").unwrap_or(&both);
-    !head.is_empty()
+    is_apart
+        && !head.is_empty()
         && !tail.is_empty()
         && hex.bytes().all(|b| b.is_ascii_hexdigit())
         && DIGITS.contains(&hex.len())

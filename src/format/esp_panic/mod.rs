@@ -352,6 +352,7 @@ impl Text {
             named.chain(printed).collect::<Vec<u64>>()
         };
         let addrs: Vec<u64> = self.cores.iter().flat_map(of_core).collect();
-        xtensa_by_addresses(NAME, &addrs, context, notes)
+        let cores = self.cores.iter().map(|core| core.number.saturating_add(1)).max().unwrap_or(1);
+        xtensa_by_addresses(NAME, &addrs, cores, context, notes)
     }
 }

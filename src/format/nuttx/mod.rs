@@ -136,7 +136,7 @@ impl Format for NuttxLog {
             Family::Xtensa => {
                 let pc = named.iter().find(|(name, _)| name == "PC").map(|(_, value)| *value);
                 let addrs: Vec<u64> = memory.iter().map(|(addr, _)| *addr).chain(pc).collect();
-                xtensa_by_addresses(NAME, &addrs, context, &mut notes)?
+                xtensa_by_addresses(NAME, &addrs, 1, context, &mut notes)?
             }
             family => machine_of(context, family)?,
         };
