@@ -209,7 +209,7 @@ pub(crate) const FIRST_SINGLE: u16 = 64;
 /// The double that holds an Arm single, and by how many bits to shift it.
 fn arm_single(arch: &crate::targets::Arch, number: u16) -> Option<(usize, u32)> {
     let single = number.checked_sub(FIRST_SINGLE).filter(|single| *single < 32)?;
-    if arch.elf_machine != goblin::elf::header::EM_ARM {
+    if !arch.family.is_arm32() {
         return None;
     }
     let double = arch.register_by_dwarf(256u32.saturating_add(u32::from(single) / 2))?;

@@ -176,7 +176,7 @@ impl<'p, 'a> Printer<'p, 'a> {
             }
             return out;
         }
-        let code = pointer & !u64::from(self.dump.arch.elf_machine == goblin::elf::header::EM_ARM);
+        let code = pointer & !u64::from(self.dump.arch.family.is_arm32());
         let in_code = self.modules.at(code).and_then(|module| module.symbols().at(code));
         let in_data = || self.modules.iter().find_map(|module| module.symbols().data_at(pointer));
         let named = in_code.filter(|symbol| symbol.covers).or_else(in_data);

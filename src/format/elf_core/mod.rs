@@ -21,7 +21,7 @@ mod producer;
 pub(crate) mod prstatus;
 
 use super::elf::{self, CoreFile, ElfNote};
-use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};
+use super::machine::{Machine, machine_of, machine_told, xtensa_by_addresses};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note, Thread};
@@ -29,6 +29,7 @@ use crate::error::{Fault, Result};
 use crate::memory::{Access, AddrRange, Region};
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 use description::Description;
 use goblin::elf::header::{EM_ARM, EM_XTENSA};
 use producer::Producer;
@@ -169,7 +170,7 @@ fn is_cortex_m(
     if let Some(description) = description {
         return Ok(description.has_feature("org.gnu.gdb.arm.m-"));
     }
-    let told = machine_told(context)?.and_then(|machine| Family::of_arch(&machine.arch));
+    let told = machine_told(context)?.map(|machine| machine.arch.family);
     if let Some(family @ (Family::CortexM | Family::Arm)) = told {
         return Ok(family == Family::CortexM);
     }

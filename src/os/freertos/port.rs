@@ -18,7 +18,7 @@ use crate::arch::cortex_m::frame::{BASIC, words};
 use crate::arch::cortex_m::{self, ExcReturn};
 use crate::format::esp_idf::frame::{Frames, RISCV_FRAME_LEN};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 /// Variables and functions that tell ports apart: the nesting of critical sections outside of the
 /// control block, the original port for RISC-V, that of ESP-IDF.
@@ -39,9 +39,9 @@ pub(super) fn restore(view: &View<'_>, top: u64, registers: &mut Registers) -> O
     let arch = &view.dump.arch;
     if cortex_m::is_m_profile(arch) {
         in_control_block(view, top, registers).or_else(|| view.cortex_m_switch(top, registers))
-    } else if arch.elf_machine == EM_XTENSA || is_esp_idf(view) {
+    } else if arch.family == Family::Xtensa || is_esp_idf(view) {
         esp_idf(view, top, registers)
-    } else if arch.elf_machine == EM_RISCV {
+    } else if arch.family.is_riscv() {
         riscv(view, top, registers)
     } else {
         None
@@ -91,7 +91,7 @@ fn esp_idf(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
     let frame = u32::try_from(top).ok()?;
     *registers = frames.at(frame, false);
     registers.pc()?;
-    if dump.arch.elf_machine == EM_RISCV && registers.sp() == Some(0) {
+    if dump.arch.family.is_riscv() && registers.sp() == Some(0) {
         // A task that never ran: its first frame was made by hand.
         registers.set_by_name("sp", frame.checked_add(RISCV_FRAME_LEN)?);
     }

@@ -29,7 +29,7 @@ use crate::arch::cortex_m::frame::BASIC;
 use crate::arch::cortex_m::set_pair;
 use crate::os::read::{join, read_sized};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 /// What tells debuggers where the registers are.
 pub(super) const INFO: &str = "tcbinfo_s";
@@ -98,9 +98,9 @@ pub(super) fn restore(view: &View<'_>, regs: u64, registers: &mut Registers) -> 
     known.by_table(registers).or_else(|| {
         if cortex_m::is_m_profile(arch) {
             known.cortex_m(registers)
-        } else if arch.elf_machine == EM_RISCV {
+        } else if arch.family.is_riscv() {
             known.riscv(registers)
-        } else if arch.elf_machine == EM_XTENSA {
+        } else if arch.family == Family::Xtensa {
             known.xtensa(registers)
         } else {
             None
@@ -133,8 +133,8 @@ impl Saved<'_> {
             let member = self.view.member(INFO, name)?;
             join(&firmware.read(addr.checked_add(member.offset)?, member.len?)?, firmware.endian)
         };
-        let general = match dump.arch.elf_machine {
-            EM_RISCV => 33,
+        let general = match dump.arch.family {
+            family if family.is_riscv() => 33,
             _ if cortex_m::is_m_profile(&dump.arch) => 17,
             _ => return None,
         };

@@ -23,7 +23,6 @@ use super::read::{Variables, read_u32};
 use super::task::stack_of;
 use crate::dump::Note;
 use crate::registers::Registers;
-use goblin::elf::header::EM_RISCV;
 
 const CONTAINERS: [&str; 2] = ["_object_container", "rt_object_container"];
 const CPUS: [&str; 3] = ["_cpus", "rt_cpus", "_cpu"];
@@ -141,7 +140,7 @@ impl Kernel for RtThread {
     }
 
     fn restore(&self, view: &View<'_>, sp: u64, registers: &mut Registers) -> Option<()> {
-        if view.dump.arch.elf_machine != EM_RISCV {
+        if !view.dump.arch.family.is_riscv() {
             return view.cortex_m_switch(sp, registers);
         }
         let float_len = view.firmware.float_register_len().unwrap_or_default();
