@@ -26,8 +26,8 @@ use crate::debug_info::Modules;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::format::Context;
 use crate::format::parts::assemble as parts;
+use crate::format::{Context, esp_idf};
 use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
@@ -217,6 +217,14 @@ fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<O
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    if dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some()) {
+        let place = beside.firmware.as_ref().and_then(|elf| elf.symbol("panic_abort"));
+        let is_in = |pc: u64| {
+            let place = place.as_ref().filter(|symbol| symbol.len > 0)?;
+            Some(pc.checked_sub(place.addr).is_some_and(|offset| offset < place.len))
+        };
+        esp_idf::abort::complete(&mut dump, &is_in);
+    }
     unwind::reconstruct(&mut dump);
     arch::gather(&mut dump);
     let finds_fault = dump.reason.pc.is_none() && unwind::may_be_handler(&dump);
