@@ -145,7 +145,7 @@ pub(super) fn work(row: impl Fn(&Path) -> Row) -> Result<()> {
 
 #[cfg(unix)]
 fn path_of(bytes: Vec<u8>) -> PathBuf {
-    OsString::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes)).into()
+    <OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into()
 }
 
 #[cfg(not(unix))]
