@@ -10,6 +10,7 @@ use crate::targets::{Arch, Chip};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -107,8 +108,11 @@ impl Dump {
     /// `wanted` if no thread has that id yet and it is above zero (which debuggers take for "any
     /// thread"); otherwise the lowest free one.
     pub fn free_thread_id(&self, wanted: u64) -> u64 {
-        let taken = |id: &u64| *id == 0 || self.threads.iter().any(|thread| thread.id == *id);
-        std::iter::once(wanted).chain(1..).find(|id| !taken(id)).unwrap_or(u64::MAX)
+        if wanted != 0 && self.threads.iter().all(|thread| thread.id != wanted) {
+            return wanted;
+        }
+        let taken: HashSet<u64> = self.threads.iter().map(|thread| thread.id).collect();
+        (1..).find(|id| !taken.contains(id)).unwrap_or(u64::MAX)
     }
 
     /// Adds a warning.

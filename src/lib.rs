@@ -41,7 +41,9 @@
 
 pub mod arch;
 pub mod archive;
+pub mod budget;
 pub mod carrier;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;
 pub mod cursor;
@@ -63,6 +65,7 @@ pub mod registers;
 pub mod report;
 pub mod server;
 pub mod targets;
+pub mod text;
 pub mod unwind;
 pub mod values;
 mod xml;
