@@ -141,6 +141,7 @@ fn note((severity, words): (u8, String)) -> Note {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
