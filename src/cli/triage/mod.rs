@@ -7,6 +7,7 @@ mod workers;
 use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
 use crate::display;
+use crate::dump::Severity;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
 use crate::output;
@@ -246,7 +247,8 @@ fn row(file: &Path, options: &Options) -> Row {
             row.chip = report.identity.chip;
             row.firmware_id = report.identity.firmware_ids.into_iter().next();
             row.elf = report.identity.firmware;
-            row.warnings = report.notes.iter().filter(|note| note.severity != "info").count();
+            row.warnings =
+                report.notes.iter().filter(|note| note.severity > Severity::Info).count();
         }
     }
     row
