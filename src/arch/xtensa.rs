@@ -15,6 +15,11 @@ const PANIC_BASE: u32 = 64;
 /// ESP-IDF's mark for "no cause known": not the crashed task, or a damaged one.
 pub const CAUSE_UNKNOWN: u32 = 0xffff;
 
+/// Of EXCCAUSE.
+pub const ILLEGAL_INSTRUCTION: u64 = 0;
+/// Of EXCCAUSE.
+pub const STORE_PROHIBITED: u64 = 29;
+
 /// Whether `arch` is an Xtensa with register windows.
 pub fn is_windowed(arch: &Arch) -> bool {
     arch.family == Family::Xtensa && arch.register("windowbase").is_some()

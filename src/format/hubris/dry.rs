@@ -69,7 +69,7 @@ impl Format for HubrisDry {
             if addr.is_none() && name != INFO {
                 continue;
             }
-            let bytes = match zip.unpack(index) {
+            let bytes = match zip.unpack(index, &piece.budget) {
                 Ok(bytes) => bytes,
                 Err(fault) => {
                     dump.warn(format!("{NAME}: {fault}"));

@@ -200,7 +200,8 @@ fn saved_context(memory: &Memory, sp: u64) -> Option<(Frame, Option<[u32; 16]>)>
 
 /// r4-r11 at `addr`, and a frame behind them that a thread can have left.
 fn context_at(memory: &Memory, addr: u64, extended: bool) -> Option<Frame> {
-    let frame = Frame::at(memory, addr.checked_add(SAVED_LEN)?, extended)?;
+    // A switch that found FPU registers in use saved s16-s31 as well.
+    let frame = Frame::at(memory, addr.checked_add(SAVED_LEN)?, extended)?.with_floats(memory);
     let from_a_thread = frame.xpsr() & IN_HANDLER == 0 && frame.pc() != 0;
     let saved = Some(words(memory, addr)?);
     (frame.is_plausible() && from_a_thread).then_some(Frame { saved, ..frame })
