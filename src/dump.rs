@@ -135,6 +135,9 @@ pub struct Thread {
     pub control_block: Option<u64>,
     /// Where its stack is.
     pub stack: Option<Stack>,
+    /// The stack pointer that its kernel kept when it switched to another one: below it nothing
+    /// is in use. The registers that were saved there lie between it and the thread's own.
+    pub saved_sp: Option<u64>,
     /// Its registers.
     pub registers: Registers,
     /// The frames that the device itself printed for it, innermost first. They may begin with the
@@ -170,6 +173,7 @@ impl Thread {
             core: None,
             control_block: None,
             stack: None,
+            saved_sp: None,
             registers,
             printed: Vec::new(),
             remarks: Vec::new(),
@@ -181,11 +185,14 @@ impl Thread {
         self.name.clone().unwrap_or_else(|| format!("{:#x}", self.id))
     }
 
-    /// How many bytes of its stack are in use: from the stack pointer to the stack's base.
+    /// How many bytes of its stack are in use: from the stack pointer to the stack's base, with
+    /// the registers that a switch to another thread saved below.
     /// `None` if one of them is unknown or they don't fit each other.
     pub fn stack_used(&self) -> Option<u64> {
         let stack = self.stack?;
-        let sp = self.registers.sp()?;
+        let own = self.registers.sp();
+        let saved = self.saved_sp.filter(|saved| own.is_none_or(|own| *saved <= own));
+        let sp = saved.or(own)?;
         (stack.low..=stack.high).contains(&sp).then(|| stack.high - sp)
     }
 }

@@ -84,6 +84,14 @@ pub enum Origin {
     /// A writable section of the firmware's ELF file: what the device held *before it ran*.
     /// Only there when the user asked for it.
     ElfInitial,
+    /// In no dump, but told by what the device printed or pushed for certain.
+    Reconstructed,
+}
+
+impl Origin {
+    /// All of them.
+    pub const ALL: [Origin; 5] =
+        [Origin::Dump, Origin::Elf, Origin::RomElf, Origin::ElfInitial, Origin::Reconstructed];
 }
 
 impl fmt::Display for Origin {
@@ -93,6 +101,7 @@ impl fmt::Display for Origin {
             Origin::Elf => "elf",
             Origin::RomElf => "rom elf",
             Origin::ElfInitial => "elf (initial values)",
+            Origin::Reconstructed => "reconstructed",
         })
     }
 }

@@ -193,11 +193,20 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    unwind::reconstruct(&mut dump);
     arch::gather(&mut dump);
-    if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
+    let finds_fault = dump.reason.pc.is_none() && unwind::may_be_handler(&dump);
+    let lacks_control = unwind::has_extended_frame(&dump);
+    if finds_fault || lacks_control {
         let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
         let images = Images::new(elves.cloned());
-        dump.reason.pc = unwind::fault_pc(&dump, &images.modules());
+        let modules = images.modules();
+        if finds_fault {
+            dump.reason.pc = unwind::fault_pc(&dump, &modules);
+        }
+        if lacks_control {
+            unwind::reconstruct_control(&mut dump, &modules);
+        }
     }
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());

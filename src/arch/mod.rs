@@ -1,14 +1,17 @@
 //! What a manual explains rather than lists: exception frames, and what the fault words of each
 //! architecture say.
 
+pub mod aarch64;
+pub mod arm;
 pub mod cortex_m;
 pub mod riscv;
 pub mod x86;
 pub mod xtensa;
 
 use crate::dump::Dump;
-use crate::reason::FaultWord;
+use crate::reason::{FaultWord, Reason};
 use crate::registers::Registers;
+use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV, EM_XTENSA};
 
 /// Makes the fault words that lie in memory registers of the crashed thread, now that all of the
 /// memory is there.
@@ -30,11 +33,60 @@ pub fn complete(dump: &mut Dump) {
 /// words, as far as they are known: beside the fault words that are the reason's evidence already.
 pub fn status_words(registers: &Registers) -> Vec<FaultWord> {
     match registers.arch().elf_machine {
-        goblin::elf::header::EM_RISCV => riscv::status_words(registers),
-        goblin::elf::header::EM_XTENSA => xtensa::status_words(registers),
+        EM_RISCV => riscv::status_words(registers),
+        EM_XTENSA => xtensa::status_words(registers),
         _ if cortex_m::is_m_profile(registers.arch()) => cortex_m::special::status_words(registers),
         _ => Vec::new(),
     }
+}
+
+/// What the trap registers of a thread say of why it stopped, on architectures that have a few of
+/// them. (Cortex-M has many: [`complete`].)
+pub fn trap_reason(registers: &Registers) -> Option<Reason> {
+    let by_name = |name: &str| registers.by_name(name);
+    let (name, cause, told, signal, address_name, address) = match registers.arch().elf_machine {
+        EM_RISCV => {
+            let cause = by_name("mcause")?;
+            let address = by_name("mtval").filter(|_| riscv::cause_has_address(cause));
+            let told = riscv::cause_words(cause, registers.arch().word_bits);
+            ("mcause", cause, told, riscv::cause_signal(cause), "mtval", address)
+        }
+        EM_XTENSA => {
+            let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
+            let number = cause as u32;
+            let address = by_name("excvaddr").filter(|_| xtensa::cause_has_address(number));
+            let (told, signal) = (xtensa::cause_words(number), xtensa::cause_signal(number));
+            ("exccause", cause, told, signal, "excvaddr", address)
+        }
+        EM_AARCH64 => {
+            let esr = by_name("ESR_EL1")?;
+            let far = by_name("FAR_EL1").filter(|_| aarch64::syndrome_has_address(esr));
+            let (told, signal) = (aarch64::syndrome_words(esr), aarch64::syndrome_signal(esr));
+            ("ESR_EL1", esr, told, signal, "FAR_EL1", far)
+        }
+        EM_ARM if !cortex_m::is_m_profile(registers.arch()) => {
+            // With both kinds known nothing tells which abort it was.
+            let (name, address_name) = match (by_name("DFSR"), by_name("IFSR")) {
+                (Some(_), None) => ("DFSR", "DFAR"),
+                (None, Some(_)) => ("IFSR", "IFAR"),
+                _ => return None,
+            };
+            let status = by_name(name)?;
+            let (told, signal) = (arm::abort_words(name, status), arm::status_signal(status));
+            (name, status, told, signal, address_name, by_name(address_name))
+        }
+        _ => return None,
+    };
+    let at_address = address.map_or(String::new(), |address| format!(": {address:#x}"));
+    let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
+    let words = format!("{told}{at_address}{at}");
+    let mut evidence = vec![FaultWord { name: name.into(), value: cause, words: told }];
+    evidence.extend(address.map(|value| FaultWord {
+        name: address_name.into(),
+        value,
+        words: "the address that could not be used".into(),
+    }));
+    Some(Reason::new(signal, words, evidence))
 }
 
 /// A field of a register: lowest bit, width in bits, and what its value means, if anything.

@@ -8,7 +8,7 @@ use super::{OpenArgs, print, print_json};
 use crate::display::Lines;
 use crate::error::{Error, Result};
 use crate::open;
-use crate::report::{self, Report, Wishes};
+use crate::report::{self, Report, ReportOptions};
 use clap::Args;
 use expect::{Expected, Verdict};
 use serde_json::json;
@@ -41,10 +41,6 @@ Exit status: 0 all as expected, 1 not, or a dump can't be read, 2 the command li
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// What to open: each input is a dump of its own.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// What is expected of each dump
     #[arg(long, value_name = "FILE", required = true)]
     pub expect: Vec<PathBuf>,
@@ -56,6 +52,10 @@ pub struct CheckArgs {
     /// Print the results as JSON Lines, one object a dump
     #[arg(long)]
     pub json: bool,
+
+    /// What to open: each input is a dump of its own.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// The results for one dump.
@@ -112,7 +112,7 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
     };
     let verdicts = expected.iter().flat_map(|expected| {
         let reported = |print: Vec<String>| -> Result<Report> {
-            report::build(&opened, &Wishes { print, ..Wishes::default() })
+            report::build(&opened, &ReportOptions { print, ..ReportOptions::default() })
         };
         // One expression that makes no sense must not hide the others.
         match reported(Vec::new()) {
@@ -120,11 +120,11 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
             Ok(report) => expected.verdicts(&report, &|expression| {
                 let report = report::build(
                     &opened,
-                    &Wishes {
+                    &ReportOptions {
                         print: vec![expression.to_string()],
                         values: false,
                         all_threads: false,
-                        ..Wishes::default()
+                        ..ReportOptions::default()
                     },
                 );
                 report.map(|report| report.values).map_err(|error| error.to_string())

@@ -22,10 +22,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// The file to write; a folder for `--to raw`
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -38,6 +34,10 @@ pub struct ConvertArgs {
     /// Leave out what the ELF files add: code and constants
     #[arg(long)]
     pub dump_only: bool,
+
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// What to write.

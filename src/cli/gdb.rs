@@ -31,10 +31,6 @@ const GDBINIT: &str = include_str!("../../gdbinit");
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GdbArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// The GDB to run; found by the dump's architecture if not given
     #[arg(long, value_name = "PATH", env = "CORONER_GDB")]
     pub gdb: Option<PathBuf>,
@@ -43,12 +39,17 @@ pub struct GdbArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
     /// Arguments for GDB
-    #[arg(last = true, value_name = "GDB ARGUMENT")]
+    #[arg(last = true, help_heading = None::<&str>, value_name = "GDB ARGUMENT")]
     pub arguments: Vec<OsString>,
 }
 
-pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
+/// `open` is what the user said of opening, for the server.
+pub(super) fn run(args: &GdbArgs, open: &[OsString]) -> Result<ExitCode> {
     if args.open.inputs.iter().any(|input| input == Path::new("-")) {
         let why = "GDB needs standard input for itself: name the dump's file";
         return Err(Error::Usage(why.into()));
@@ -59,7 +60,7 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
         Some(gdb) => gdb.clone(),
         None => find(&opened.dump.arch)?,
     };
-    let commands = connect(args, &opened)?;
+    let commands = connect(open, &opened)?;
     let mut command = Command::new(&gdb);
     command.arg("-q");
     // Held until GDB has ended.
@@ -88,11 +89,11 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
 }
 
 /// The commands that load the firmware and connect.
-fn connect(args: &GdbArgs, opened: &Opened) -> Result<Vec<String>> {
+fn connect(open: &[OsString], opened: &Opened) -> Result<Vec<String>> {
     let own = std::env::current_exe()
         .map_err(|e| Error::Resource(format!("the path of coroner itself is not known: {e}")))?;
     let mut parts = vec![quoted(&own.display().to_string()), "serve".into(), "--stdio".into()];
-    parts.extend(again(&args.open).iter().map(|arg| quoted(&arg.to_string_lossy())));
+    parts.extend(open.iter().map(|arg| quoted(&arg.to_string_lossy())));
     let mut commands = vec!["set confirm off".to_string()];
     if let Some(elf) = &opened.firmware
         && Path::new(&elf.path).is_file()
@@ -101,48 +102,6 @@ fn connect(args: &GdbArgs, opened: &Opened) -> Result<Vec<String>> {
     }
     commands.push(format!("target remote | {}", parts.join(" ")));
     Ok(commands)
-}
-
-/// The arguments that say what `open` says.
-fn again(open: &OpenArgs) -> Vec<OsString> {
-    let mut out: Vec<OsString> = Vec::new();
-    let mut value = |name: &str, value: OsString| out.extend([name.into(), value]);
-    let paths = [
-        ("--elf", &open.elf),
-        ("--elf-dir", &open.elf_dir),
-        ("--rom-elf", &open.rom_elf),
-        ("--target-file", &open.target_file),
-    ];
-    for (name, paths) in paths {
-        paths.iter().for_each(|path| value(name, path.into()));
-    }
-    if let Some(folder) = &open.rom_elf_dir {
-        value("--rom-elf-dir", folder.into());
-    }
-    if let Some(number) = open.pick {
-        value("--pick", number.to_string().into());
-    }
-    for (name, addr) in [("--offset", open.offset), ("--base", open.base), ("--frame", open.frame)]
-    {
-        if let Some(addr) = addr {
-            value(name, format!("{addr:#x}").into());
-        }
-    }
-    for (name, text) in [("--format", &open.format), ("--target", &open.target)] {
-        if let Some(text) = text {
-            value(name, text.into());
-        }
-    }
-    let flags = [
-        ("--any-elf", open.any_elf),
-        ("--force", open.force),
-        ("--initial-data", open.initial_data),
-        ("--no-mmap", open.no_mmap),
-    ];
-    out.extend(flags.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).into()));
-    out.push("--".into());
-    out.extend(open.inputs.iter().map(Into::into));
-    out
 }
 
 /// A word for the shell that GDB starts the pipe with.
@@ -256,26 +215,6 @@ impl Drop for Script {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_server_is_told_what_we_were_told() {
-        use crate::cli::{self, Cli};
-        use clap::Parser;
-        let line = "coroner gdb a.bin b.bin --elf x --elf y --elf-dir d --rom-elf r --rom-elf-dir q \
-                    --any-elf --force --pick 2 --offset 0x10 --base 0x20 --frame 0x30 --format f \
-                    --target t --target-file u --initial-data --no-mmap";
-        let first = match Cli::parse_from(line.split_whitespace()).command {
-            Some(cli::Command::Gdb(args)) => args.open,
-            other => panic!("{other:?}"),
-        };
-        let mut words: Vec<OsString> = vec!["coroner".into(), "serve".into()];
-        words.extend(again(&first));
-        let second = match Cli::parse_from(words).command {
-            Some(cli::Command::Serve(args)) => args.open,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(format!("{second:?}"), format!("{first:?}"));
-    }
 
     #[test]
     fn words_are_quoted_for_a_shell() {

@@ -19,25 +19,24 @@ Examples:
 /// Arguments of `coroner info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// For programs: one JSON object
     #[arg(long)]
     pub json: bool,
+
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 pub(super) fn run(args: &InfoArgs) -> Result<()> {
     let opened = args.open.open()?;
     match args.json {
         true => print_json(&format!("{:#}\n", json(&opened))),
-        false => print(to_text(&opened).as_str()),
+        false => print(to_text(&opened, args.open.talk.lines()).as_str()),
     }
 }
 
-fn to_text(opened: &Opened) -> Lines {
-    let mut out = Lines::new();
+fn to_text(opened: &Opened, mut out: Lines) -> Lines {
     // Writing lines can't fail.
     let _ = write_text(opened, &mut out);
     out
@@ -47,30 +46,26 @@ fn write_text(opened: &Opened, out: &mut Lines) -> std::fmt::Result {
     let dump = &opened.dump;
     summary::write(opened, out)?;
     if opened.found.len() > 1 {
-        out.blank();
-        writeln!(out, "Dumps in the input (--pick N):")?;
+        out.title("Dumps in the input (--pick N):");
         for (index, found) in opened.found.iter().enumerate() {
             let mark = if index + 1 == opened.picked { '*' } else { ' ' };
             writeln!(out, "{mark} {}  {found}", index + 1)?;
         }
     }
     if !dump.texts.is_empty() {
-        out.blank();
-        writeln!(out, "What the device said:")?;
+        out.title("What the device said:");
         for line in dump.texts.iter().flat_map(|text| text.lines()) {
             writeln!(out, "  {}", line.trim_end())?;
         }
     }
     if !dump.reason.evidence.is_empty() {
-        out.blank();
-        writeln!(out, "Fault registers:")?;
+        out.title("Fault registers:");
         for word in &dump.reason.evidence {
             writeln!(out, "  {:<10} {:#010x}  {}", word.name, word.value, word.words)?;
         }
     }
     if !dump.threads.is_empty() {
-        out.blank();
-        writeln!(out, "Threads:")?;
+        out.title("Threads:");
     }
     for thread in &dump.threads {
         writeln!(out, "{}", thread_line(thread))?;
@@ -93,8 +88,7 @@ fn write_text(opened: &Opened, out: &mut Lines) -> std::fmt::Result {
             writeln!(out, "  others: {why}")?;
         }
     }
-    out.blank();
-    writeln!(out, "Memory:")?;
+    out.title("Memory:");
     for region in dump.memory.regions() {
         if let Some(range) = region.range() {
             let name = region.name.as_deref().unwrap_or("");

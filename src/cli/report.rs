@@ -3,8 +3,8 @@
 use super::{OpenArgs, print, print_json};
 use crate::display;
 use crate::error::{Error, Result};
-use crate::report::{self, Style, Wishes};
-use clap::{Args, ValueEnum};
+use crate::report::{self, ReportOptions, Style};
+use clap::Args;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -19,10 +19,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// For programs: one JSON object (docs/report.md)
     #[arg(long)]
     pub json: bool,
@@ -48,24 +44,13 @@ pub struct ReportArgs {
     #[arg(long)]
     pub no_values: bool,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub color: Colour,
-
     /// Columns to fill; those of the terminal if not given, unlimited when piped
     #[arg(long, value_name = "COLUMNS")]
     pub width: Option<usize>,
-}
 
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
@@ -74,14 +59,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         return Err(Error::Usage(why.into()));
     }
     let opened = args.open.open()?;
-    let wishes = Wishes {
+    let options = ReportOptions {
         values: !args.no_values,
         all_threads: !args.crashed,
         logs: true,
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
     };
-    let report = report::build(&opened, &wishes)?;
+    let report = report::build(&opened, &options)?;
     if let Some(path) = &args.html {
         let page = report::to_html(&report);
         if path.as_os_str() == "-" {
@@ -96,12 +81,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     if args.json {
         return print_json(&report.to_json());
     }
-    let mut style = Style::of_stdout();
-    match args.color {
-        Colour::Auto => {}
-        Colour::Always => style.colour = true,
-        Colour::Never => style.colour = false,
-    }
-    style.width = args.width.or(style.width);
+    let style = Style {
+        colour: args.open.talk.colours(),
+        width: args.width.or_else(Style::width_of_stdout),
+    };
     print(&report::to_text(&report, &style))
 }

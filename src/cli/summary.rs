@@ -63,7 +63,7 @@ fn threads(dump: &Dump) -> String {
 
 fn memory(opened: &Opened) -> String {
     let mut parts = Vec::new();
-    for origin in [Origin::Dump, Origin::Elf, Origin::RomElf, Origin::ElfInitial] {
+    for origin in Origin::ALL {
         let of = || opened.dump.memory.regions().filter(|region| region.origin == origin);
         let count = of().count();
         if count > 0 {

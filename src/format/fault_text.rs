@@ -6,13 +6,12 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::machine::set_by_any_name;
-use crate::arch::{riscv, xtensa};
+use crate::arch;
 use crate::dump::{Dump, Note};
 use crate::memory::Region;
-use crate::reason::{FaultWord, Reason};
+use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::Arch;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
 use std::sync::Arc;
 
 /// All `NAME: VALUE` of a line, with hexadecimal values (`0x` or not), blanks around the colon or
@@ -85,38 +84,9 @@ pub(super) fn registers(arch: &Arc<Arch>, named: &[(String, u64)]) -> Registers 
     registers
 }
 
-/// What the trap registers of the crashed thread say, on RISC-V and Xtensa.
+/// What the trap registers of the crashed thread say.
 pub(super) fn trap_reason(dump: &Dump) -> Option<Reason> {
-    let registers = &dump.crashed()?.registers;
-    let by_name = |name: &str| registers.by_name(name);
-    let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
-    let (name, cause, told, signal, address) = match dump.arch.elf_machine {
-        EM_RISCV => {
-            let cause = by_name("mcause")?;
-            let address = by_name("mtval").filter(|_| riscv::cause_has_address(cause));
-            let told = riscv::cause_words(cause, dump.arch.word_bits);
-            ("mcause", cause, told, riscv::cause_signal(cause), address)
-        }
-        EM_XTENSA => {
-            let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
-            let number = cause as u32;
-            let address = by_name("excvaddr").filter(|_| xtensa::cause_has_address(number));
-            let told = xtensa::cause_words(number);
-            ("exccause", cause, told, xtensa::cause_signal(number), address)
-        }
-        _ => return None,
-    };
-    let words = match address {
-        Some(address) => format!("{told}: {address:#x}{at}"),
-        None => format!("{told}{at}"),
-    };
-    let mut evidence = vec![FaultWord { name: name.into(), value: cause, words: told }];
-    if let Some(value) = address {
-        let words = "the address that could not be used".to_string();
-        let name = if name == "mcause" { "mtval" } else { "excvaddr" };
-        evidence.push(FaultWord { name: name.into(), value, words });
-    }
-    Some(Reason::new(signal, words, evidence))
+    arch::trap_reason(&dump.crashed()?.registers)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use crate::dump::Note;
 use crate::error::{Error, Result};
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip, Endian};
-use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, EM_XTENSA};
+use goblin::elf::header::{
+    EM_386, EM_AARCH64, EM_ARC_COMPACT2, EM_ARM, EM_RISCV, EM_SPARC, EM_X86_64, EM_XTENSA,
+};
 use std::sync::Arc;
 
 /// What an ELF file of the firmware says about the device that runs it.
@@ -65,6 +67,10 @@ pub enum Family {
     X86,
     /// 64-bit x86.
     X86_64,
+    /// ARCv2.
+    Arc,
+    /// SPARC V8.
+    Sparc,
 }
 
 impl Family {
@@ -79,6 +85,8 @@ impl Family {
             (EM_XTENSA, _) => Family::Xtensa,
             (EM_386, _) => Family::X86,
             (EM_X86_64, _) => Family::X86_64,
+            (EM_ARC_COMPACT2, _) => Family::Arc,
+            (EM_SPARC, _) => Family::Sparc,
             _ => return None,
         })
     }
@@ -98,6 +106,8 @@ impl Family {
             Family::Xtensa => "xtensa-esp32",
             Family::X86 => "i386",
             Family::X86_64 => "x86-64",
+            Family::Arc => "arc",
+            Family::Sparc => "sparc",
         }
     }
 }

@@ -20,7 +20,7 @@ const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
 
 /// What the user wants to see.
 #[derive(Clone, Debug)]
-pub struct Wishes {
+pub struct ReportOptions {
     /// Values of arguments and locals.
     pub values: bool,
     /// Threads beside the crashed one.
@@ -33,9 +33,9 @@ pub struct Wishes {
     pub source_dirs: Vec<PathBuf>,
 }
 
-impl Default for Wishes {
+impl Default for ReportOptions {
     fn default() -> Self {
-        Wishes {
+        ReportOptions {
             values: true,
             all_threads: true,
             logs: true,
@@ -49,25 +49,25 @@ impl Default for Wishes {
 ///
 /// # Errors
 /// [`crate::error::Error::Usage`] for an expression that makes no sense.
-pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
+pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
     let images = Images::of(opened);
     let modules = images.modules();
     let dump = &opened.dump;
-    let builder = Builder { dump, modules: &modules, wishes };
+    let builder = Builder { dump, modules: &modules, options };
 
     let unwinder = Unwinder::new(dump, &modules);
-    let wanted = |thread: &&dump::Thread| wishes.all_threads || thread.crashed;
+    let wanted = |thread: &&dump::Thread| options.all_threads || thread.crashed;
     let threads: Vec<Thread> =
         dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
     let crashed = threads.iter().find(|thread| thread.first);
     let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
     let blamed = blamed(frames);
     let source = blamed.and_then(|frame| {
-        source::excerpt(frame.file.as_deref()?, frame.line?, &wishes.source_dirs)
+        source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
     let globals = Globals::new(dump, &modules);
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
-    let values = wishes.print.iter().map(value).collect::<Result<_>>()?;
+    let values = options.print.iter().map(value).collect::<Result<_>>()?;
 
     Ok(Report {
         schema: SCHEMA,
@@ -80,7 +80,7 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
         reason: reason(&dump.reason),
         source,
         texts: dump.texts.clone(),
-        logs: match wishes.logs {
+        logs: match options.logs {
             true => logs::find(dump, &modules).into_iter().map(log).collect(),
             false => Vec::new(),
         },
@@ -171,7 +171,7 @@ fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {
 struct Builder<'b, 'a> {
     dump: &'b dump::Dump,
     modules: &'b Modules<'a>,
-    wishes: &'b Wishes,
+    options: &'b ReportOptions,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -234,6 +234,11 @@ impl<'a> Builder<'_, 'a> {
             let symbol = self.modules.symbol(frame.lookup_pc());
             line.near = symbol.as_ref().filter(|s| !s.covers).map(|s| s.offset);
             line.function = symbol.map(|symbol| symbol.name);
+            if let Some(said) =
+                frame.said.as_ref().filter(|_| line.near.is_some() || line.function.is_none())
+            {
+                (line.function, line.near) = (Some(said.clone()), None);
+            }
             line.exception = exception;
             out.push(line);
             return;
@@ -242,7 +247,7 @@ impl<'a> Builder<'_, 'a> {
         for index in 0..places.len() {
             let mut line = blank(out.len(), places[index].clone());
             line.exception = exception.take();
-            if self.wishes.values {
+            if self.options.values {
                 for variable in scopes.variables(frames, at, &places, index) {
                     let list = match variable.role {
                         Role::Argument => &mut line.arguments,

@@ -13,7 +13,7 @@ mod style;
 mod text;
 
 pub use blame::signature_of;
-pub use build::{Wishes, build};
+pub use build::{ReportOptions, build};
 pub use html::to_html;
 pub use style::Style;
 pub use text::to_text;

@@ -81,13 +81,10 @@ impl Line {
 }
 
 impl Style {
-    /// As fits standard output: colours where [`anstream`] finds them welcome (a terminal, and what
-    /// `NO_COLOR`, `CLICOLOR` and `TERM` say), the width of a terminal; neither when piped.
-    pub fn of_stdout() -> Style {
-        let stdout = std::io::stdout();
-        let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    /// The columns of standard output, where that is a terminal.
+    pub fn width_of_stdout() -> Option<usize> {
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        Style { colour, width: size.filter(|_| stdout.is_terminal()) }
+        size.filter(|_| std::io::stdout().is_terminal())
     }
 
     /// Lines as long as they are, without colours.

@@ -7,7 +7,7 @@ macro_rules! files {
 }
 
 pub(super) static ARCHS: &[(&str, &str)] = files!(
-    "arch": "aarch64", "arm", "cortex-m", "hexagon", "i386", "riscv32", "riscv32d", "riscv32e", "riscv64",
+    "arch": "aarch64", "arc", "arm", "cortex-m", "hexagon", "i386", "riscv32", "riscv32d", "riscv32e", "riscv64",
     "sparc", "x86-64", "xtensa-dc233c", "xtensa-esp32", "xtensa-esp32s2", "xtensa-esp32s3",
     "xtensa-intel-adsp", "xtensa-intel-adsp-xcc", "xtensa-lx106", "xtensa-sample-controller",
 );

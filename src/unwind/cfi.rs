@@ -218,7 +218,7 @@ impl<'a> Unwinder<'_, 'a> {
         self.keep_banked(frame, &mut registers);
         registers.set(arch.pc, pc.into());
         let found = Found::CallFrameInfo;
-        Some(Ok(Frame { pc, is_return: true, found, registers, cfa: None, exception: None }))
+        Some(Ok(Frame::new(pc, true, found, registers)))
     }
 
     fn sp_dwarf(&self) -> u16 {

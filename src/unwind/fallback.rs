@@ -164,8 +164,7 @@ impl Unwinder<'_, '_> {
             registers.set(self.dump.arch.sp, (*sp).into());
             registers.set(self.dump.arch.pc, pc.into());
             let found = Found::Scan;
-            let mut frame =
-                Frame { pc, is_return: true, found, registers, cfa: None, exception: None };
+            let mut frame = Frame::new(pc, true, found, registers);
             match self.by_cfi(&mut frame) {
                 Some(Ok(next)) => {
                     let pointer = match self.abi.family {
@@ -201,6 +200,6 @@ impl Unwinder<'_, '_> {
         self.keep_banked(from, &mut registers);
         registers.set(arch.sp, sp.into());
         registers.set(arch.pc, pc.into());
-        Frame { pc, is_return: true, found, registers, cfa: None, exception: None }
+        Frame::new(pc, true, found, registers)
     }
 }

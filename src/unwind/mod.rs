@@ -9,6 +9,7 @@
 //! 3. Call frame information of the ELF files (`cfi.rs`).
 //! 4. The link register, the frame pointer, or a scan of the stack for addresses that a call
 //!    left there (`fallback.rs`). These are guesses, and are marked as such.
+//! 5. The backtrace that the device itself printed, where the rest leads less far (`printed.rs`).
 //!
 //! A walk ends for good when it would go nowhere: each frame must lie above the one it called.
 
@@ -17,10 +18,14 @@ mod calls;
 mod cfi;
 mod culprit;
 mod exception;
+mod extended;
 mod fallback;
+mod printed;
 mod window;
 
 pub use culprit::{fault_pc, may_be_handler};
+pub use extended::{has_extended_frame, reconstruct_control};
+pub use printed::reconstruct;
 
 use crate::debug_info::Modules;
 use crate::dump::{Dump, Stack, Thread};
@@ -51,6 +56,8 @@ pub enum Found {
     Scan,
     /// A word on the stack that points behind some call. Frames may be missing or wrong.
     Guess,
+    /// The device itself printed it.
+    Printed,
 }
 
 impl Found {
@@ -70,6 +77,7 @@ impl Found {
             Found::FramePointer => "frame-pointer",
             Found::Scan => "scan",
             Found::Guess => "guess",
+            Found::Printed => "printed",
         }
     }
 }
@@ -85,6 +93,7 @@ impl fmt::Display for Found {
             Found::FramePointer => "frame pointer",
             Found::Scan => "stack scan, behind a call to the frame before",
             Found::Guess => "stack scan, behind some call",
+            Found::Printed => "printed by the device",
         })
     }
 }
@@ -105,6 +114,8 @@ pub struct Frame {
     pub cfa: Option<u64>,
     /// The exception that interrupted this frame, where the frames before it are its handler's.
     pub exception: Option<Exception>,
+    /// The function, in the words of a device that printed the frame itself.
+    pub said: Option<String>,
 }
 
 /// What interrupted a frame.
@@ -114,9 +125,15 @@ pub struct Exception {
     pub name: String,
     /// Whether the interrupted code itself is its cause.
     pub is_fault: bool,
+    /// Cortex-M: where the frame that the core pushed has room for s0-s15, if it has.
+    pub float_area: Option<u64>,
 }
 
 impl Frame {
+    fn new(pc: u64, is_return: bool, found: Found, registers: Registers) -> Frame {
+        Frame { pc, is_return, found, registers, cfa: None, exception: None, said: None }
+    }
+
     /// The address to look up function and line with: within the instruction that matters.
     pub fn lookup_pc(&self) -> u64 {
         if self.is_return { self.pc.saturating_sub(1) } else { self.pc }
@@ -140,6 +157,8 @@ pub enum End {
     NoProgress,
     /// There are more frames than anybody wants.
     Limit,
+    /// The device printed no further ones.
+    Printed,
 }
 
 impl fmt::Display for End {
@@ -152,6 +171,7 @@ impl fmt::Display for End {
             End::NotCode(addr) => write!(f, "the return address {addr:#x} is not in the code"),
             End::NoProgress => f.write_str("the stack leads back to itself: it is corrupt"),
             End::Limit => write!(f, "{MOST_FRAMES} frames shown, there are more"),
+            End::Printed => f.write_str("the device printed no further frames"),
         }
     }
 }
@@ -184,7 +204,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
 
     /// The frames of a thread of the dump.
     pub fn backtrace(&self, thread: &Thread) -> Backtrace {
-        self.walk(thread.registers.clone(), thread.stack)
+        self.or_printed(self.walk(thread.registers.clone(), thread.stack), thread)
     }
 
     /// The frames of whatever has these registers. `stack` bounds what is scanned.
@@ -194,7 +214,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             return Backtrace { frames, end: End::NoRegisters, culprit: 0 };
         };
         let (found, mut handler) = (Found::Registers, self.handler_of(&registers));
-        frames.push(Frame { pc, is_return: false, found, registers, cfa: None, exception: None });
+        frames.push(Frame::new(pc, false, found, registers));
         let end = loop {
             let Some(frame) = frames.last_mut() else { break End::NoCaller };
             let step = match self.abi.family {
@@ -210,7 +230,9 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             }
             if next.found == Found::Exception {
                 let interrupted = self.handler_of(&next.registers);
-                next.exception = Some(std::mem::replace(&mut handler, interrupted).exception());
+                let float_area = next.exception.take().and_then(|pushed| pushed.float_area);
+                let exception = std::mem::replace(&mut handler, interrupted).exception();
+                next.exception = Some(Exception { float_area, ..exception });
             }
             frames.push(next);
             if frames.len() >= MOST_FRAMES {
@@ -264,6 +286,6 @@ fn goes_up(frame: &Frame, next: &Frame) -> bool {
         (Some(below), Some(above)) => {
             above > below || (above == below && next.pc != frame.pc && !frame.is_return)
         }
-        _ => next.found == Found::Window,
+        _ => matches!(next.found, Found::Window | Found::Printed),
     }
 }

@@ -19,6 +19,7 @@
 
 use super::{End, Found, Frame, Unwinder};
 use crate::arch::xtensa::return_address;
+use crate::memory::Origin;
 use crate::registers::Registers;
 
 /// Where the save area of a0-a3 starts below a stack pointer: four registers.
@@ -39,9 +40,20 @@ impl Unwinder<'_, '_> {
         let mut registers = Registers::unknown(frame.registers.arch().clone());
         registers.set_why_missing("register of a window that the callee used for itself");
         let base = sp.checked_sub(SAVE_AREA).ok_or(End::NoProgress)?;
+        // The stack pointer, without which nothing is known. What a printed backtrace gave back has
+        // no a2 and a3, and no a0 of the last frame.
+        let stack_pointer_addr = base + 4;
+        word(stack_pointer_addr)?;
         for n in 0..4 {
-            registers.set_by_name(&format!("ar{n}"), word(base + 4 * n)?);
+            if let Ok(value) = word(base + 4 * n) {
+                registers.set_by_name(&format!("ar{n}"), value);
+            }
         }
+        let region = self.dump.memory.region_at(stack_pointer_addr);
+        let found = match region.map(|region| region.origin) {
+            Some(Origin::Reconstructed) => Found::Printed,
+            _ => Found::Window,
+        };
         let caller_sp = registers.by_name("ar1").unwrap_or_default();
         // How many registers the call did not rotate away: 4, 8 or 12.
         let kept = (a0 >> 30) * 4;
@@ -59,13 +71,6 @@ impl Unwinder<'_, '_> {
         registers.set_by_name("windowbase", 0u32);
         registers.set_by_name("windowstart", 1u32);
         frame.cfa = self.cfa_by_cfi(frame.lookup_pc(), &frame.registers).or(Some(caller_sp));
-        Ok(Frame {
-            pc,
-            is_return: true,
-            found: Found::Window,
-            registers,
-            cfa: None,
-            exception: None,
-        })
+        Ok(Frame::new(pc, true, found, registers))
     }
 }

@@ -5,7 +5,7 @@ use crate::support;
 use coroner::debug_info::Images;
 use coroner::memory::{Memory, Region};
 use coroner::open::Opened;
-use coroner::report::{self, Log, Report, Style, Wishes};
+use coroner::report::{self, Log, Report, ReportOptions, Style};
 use std::path::Path;
 use support::machines;
 
@@ -17,7 +17,7 @@ fn opened() -> Option<Opened> {
 }
 
 fn report_of(opened: &Opened) -> Report {
-    report::build(opened, &Wishes::default()).expect("a report")
+    report::build(opened, &ReportOptions::default()).expect("a report")
 }
 
 fn named<'r>(report: &'r Report, part: &str) -> &'r Log {

@@ -429,7 +429,8 @@ fn the_text_of_64_bit_arm_has_its_syndrome_and_the_stack_pointer_of_its_level() 
             assert_eq!(register(&opened, &format!("x{n}")), Some(x(n)), "x{n}");
         }
         assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
-        assert_eq!(opened.dump.reason.words, "data abort: 0x8800cafe at pc 0x408274a4");
+        let words = "data abort, read, translation fault at level 2: 0x8800cafe at pc 0x408274a4";
+        assert_eq!(opened.dump.reason.words, words);
         check_rows(&opened, sp, top);
     }
 }

@@ -7,5 +7,6 @@ mod convert;
 mod esp_idf;
 mod formats;
 mod linux;
+mod printed;
 mod riscv_floats;
 mod zephyr;

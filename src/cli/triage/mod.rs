@@ -8,7 +8,7 @@ use super::progress::{Progress, in_parallel};
 use crate::display;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
-use crate::report::{self, Wishes};
+use crate::report::{self, ReportOptions};
 use clap::{Args, ValueEnum};
 use rows::{Known, Row, Rows, csv_line};
 use serde::Serialize;
@@ -35,10 +35,6 @@ const DEEPEST_FOLDER: usize = 32;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TriageArgs {
-    /// What to open: files, and folders with all that is in them.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// Write a row for each dump to FILE, by its name's ending: .csv, .parquet, or else JSON Lines;
     /// several files may be named
     #[arg(long, value_name = "FILE")]
@@ -56,6 +52,10 @@ pub struct TriageArgs {
     /// Print only the N largest groups
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
+
+    /// What to open: files, and folders with all that is in them.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// How groups are printed.
@@ -171,9 +171,14 @@ fn row(file: &Path, options: &Options) -> Row {
         modified: modified.map_or(0, |since| since.as_secs()),
         ..Row::default()
     };
-    let wishes = Wishes { values: false, all_threads: false, logs: false, ..Wishes::default() };
+    let report_options = ReportOptions {
+        values: false,
+        all_threads: false,
+        logs: false,
+        ..ReportOptions::default()
+    };
     let opened = open::open(&[file.to_path_buf()], options);
-    match opened.and_then(|opened| report::build(&opened, &wishes)) {
+    match opened.and_then(|opened| report::build(&opened, &report_options)) {
         Err(error) => row.error = Some(error.to_string()),
         Ok(report) => {
             row.thread = report.crashed().map(|thread| thread.name.clone());

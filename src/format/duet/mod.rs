@@ -237,7 +237,8 @@ impl Report {
             *word = index.and_then(|index| self.stack.get(index)).copied().unwrap_or(0);
         }
         let addr = if whole { sp } else { sp.saturating_sub(BEFORE_LR.saturating_mul(4)) };
-        let frame = Frame { addr, basic, saved: None, extended: false, float: None };
+        let (saved, float) = (None, None);
+        let frame = Frame { addr, basic, saved, extended: false, float, in_fpu: false };
         if whole {
             frame.restore(registers);
         } else {

@@ -71,7 +71,8 @@ struct OwnRegion {
 
 const SIGNALS: [Signal; 6] =
     [Signal::Int, Signal::Ill, Signal::Abrt, Signal::Fpe, Signal::Bus, Signal::Segv];
-const ORIGINS: [Origin; 4] = [Origin::Dump, Origin::Elf, Origin::RomElf, Origin::ElfInitial];
+/// By their numbers in the file.
+const ORIGINS: [Origin; 5] = Origin::ALL;
 
 impl Own {
     /// What there is to say of `dump` beside its registers and bytes.

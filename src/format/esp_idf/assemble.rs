@@ -302,6 +302,9 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piec
     thread.core = tcb.core;
     thread.control_block = Some(record.tcb_addr.into());
     thread.stack = stack;
+    if !crashed {
+        thread.saved_sp = frame.filter(|frame| tcb.top_of_stack == Some(*frame)).map(u64::from);
+    }
     thread.remarks = remarks;
     thread
 }

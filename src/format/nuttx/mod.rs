@@ -148,7 +148,7 @@ impl Format for NuttxLog {
         thread.stack = stack.bounds();
         thread.name = texts.iter().find_map(|text| task_name(text));
         dump.threads.push(thread);
-        if let Some(reason) = trap_reason(&dump).or_else(|| arm64::reason(&dump)) {
+        if let Some(reason) = trap_reason(&dump) {
             dump.reason = reason;
         } else if let Some(text) = texts.first() {
             dump.reason.words = text.trim_end_matches(':').to_string();

@@ -89,7 +89,7 @@ impl Saved<'_> {
             // The stack is not there; the frame would be at its end.
             return None;
         };
-        frame.restore(registers);
+        frame.with_floats(self.memory).restore(registers);
         if extended
             && let Some(addr) = self.layout.preempt_float.and_then(|o| self.at.checked_add(o))
             && let Some(singles) = words::<16>(self.memory, addr)
