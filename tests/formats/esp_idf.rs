@@ -254,7 +254,12 @@ fn a_lost_line_moves_nothing() {
             let rest = [&lines[..lost], &lines[lost + 1..]].concat().join("\n");
             let words = refused(rest.clone());
             assert!(words.contains("line"), "{name}: {words}");
-            let forced = open_bytes(rest, &Options { force: true, ..Options::default() }).unwrap();
+            let options = Options { force: true, ..Options::default() };
+            let Ok(forced) = open_bytes(rest, &options) else {
+                // Without the ELF core's own header nothing can be read.
+                assert!(lost < 12, "{name} without line {lost}");
+                continue;
+            };
             for thread in &forced.dump.threads {
                 let right = whole.dump.threads.iter().find(|right| right.id == thread.id);
                 let right = right.unwrap_or_else(|| panic!("{name}: no thread {:#x}", thread.id));
