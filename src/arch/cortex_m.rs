@@ -7,7 +7,7 @@ pub mod fault;
 pub mod frame;
 pub(in crate::arch) mod special;
 
-pub use fault::FaultStatus;
+pub use fault::{FaultStatus, exception_name, is_fault};
 pub use frame::{ExcReturn, Frame};
 
 use crate::dump::{Dump, Note};

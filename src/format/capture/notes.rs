@@ -83,7 +83,9 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         cause::PANIC => said("panic"),
         cause::ABORT => said("abort"),
         cause::WATCHDOG => said("the watchdog was about to reset the device"),
-        _ => fault_words(Some(cause), dump).unwrap_or_else(|| said("fault")),
+        _ => interrupt_words(cause, dump)
+            .or_else(|| fault_words(Some(cause), dump))
+            .unwrap_or_else(|| said("fault")),
     };
     if !message.is_empty() {
         dump.texts.push(message);
@@ -97,6 +99,17 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     {
         thread.remarks.push("crashed in an interrupt handler".into());
     }
+    if let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
+        && let (Some(status), Some(enabled)) =
+            (thread.registers.by_name("mstatus"), thread.registers.by_name("mie"))
+        && enabled != 0
+        && status & MSTATUS_MPIE == 0
+    {
+        // RISC-V has no register that says which interrupt is being handled.
+        thread.remarks.push(
+            "crashed with interrupts off: in an interrupt handler or in a critical section".into(),
+        );
+    }
     if let Some(uptime) = cause.uptime_us {
         let seconds = format!("{}.{:06} s", uptime / 1_000_000, uptime % 1_000_000);
         dump.identity.facts.push(("uptime".into(), seconds));
@@ -104,6 +117,17 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     if let Some(reset) = cause.reset_reason {
         dump.identity.facts.push(("last reset".into(), format!("reason {reset:#x}")));
     }
+}
+
+/// Bit 7 of mstatus: whether interrupts were on before the trap.
+const MSTATUS_MPIE: u64 = 1 << 7;
+
+/// The exception that led to the capture, where that was no fault. What the fault registers hold then
+/// is older.
+fn interrupt_words(cause: &Cause<'_>, dump: &Dump) -> Option<String> {
+    let entered = cause.code != 0 && !cortex_m::is_fault(cause.code);
+    (cortex_m::is_m_profile(&dump.arch) && entered)
+        .then(|| format!("{} led to the capture", cortex_m::exception_name(cause.code)))
 }
 
 /// What the fault registers of the crashed thread say, with the words that say so as evidence.
