@@ -72,7 +72,7 @@ fn lost_words(
     what: &str,
 ) -> Result<(), Fault> {
     match piece.is_lost(cursor.offset(), len) {
-        true => Err(cursor.fault(&format!("{what} {index}"), "its addresses", "a damaged line")),
+        true => Err(cursor.fault(format!("{what} {index}"), "its addresses", "a damaged line")),
         false => Ok(()),
     }
 }

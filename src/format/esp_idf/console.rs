@@ -282,7 +282,7 @@ fn with_holes(all: &[Chunk], bytes: Vec<u8>, declared: usize) -> Assembled {
     let offset = lost.first().map_or(0, |lost| lost.start);
     if bytes.len() != declared {
         // A hole of another length than its line's, or lines were lost as well.
-        lost = vec![offset..bytes.len() as u64];
+        lost = std::iter::once(offset..bytes.len() as u64).collect();
         notes.push(Note::warning(format!(
             "{NAME}: {} bytes are there, the header says {declared}: nothing behind line {first} is \
              known to be in its place",
@@ -304,7 +304,7 @@ fn with_gap(all: &[Chunk], have: usize, declared: usize, complete: bool) -> Opti
         let field = format!("lines {}-{}", number(0), number(all.len().saturating_sub(1)));
         let found = format!("{have}: lines were lost, and nothing tells where");
         let fault = Fault::new(NAME, field, 0, format!("{declared} bytes"), found).forceable();
-        let lost = vec![image::FIRST_WORDS..have as u64];
+        let lost = std::iter::once(image::FIRST_WORDS..have as u64).collect();
         let (bytes, notes) = (lines.concat(), Vec::new());
         return complete.then_some(Assembled { bytes, lost, notes, fault: Some(fault) });
     };
