@@ -17,7 +17,7 @@
 //!
 //! Where to look:
 //!
-//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`].
+//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`]; as a document: [`record`].
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`format`](mod@format),
 //!   [`firmware`].
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
@@ -41,7 +41,9 @@
 
 pub mod arch;
 pub mod archive;
+pub mod budget;
 pub mod carrier;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;
 pub mod cursor;
@@ -58,10 +60,12 @@ pub mod memory;
 pub mod open;
 pub mod os;
 pub mod reason;
+pub mod record;
 pub mod registers;
 pub mod report;
 pub mod server;
 pub mod targets;
+pub mod text;
 pub mod unwind;
 pub mod values;
 mod xml;

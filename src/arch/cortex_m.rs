@@ -14,7 +14,7 @@ use crate::dump::{Dump, Note};
 use crate::memory::Memory;
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 
 /// The feature whose registers are words of the System Control Space.
 const FAULT_FEATURE: &str = "org.coroner.arm.m-fault";
@@ -28,7 +28,7 @@ const NOT_IN_ARMV6_M: [&str; 7] = ["CFSR", "HFSR", "MMFAR", "BFAR", "AFSR", "SFS
 
 /// Whether `arch` is a register set of the M-profile.
 pub fn is_m_profile(arch: &Arch) -> bool {
-    arch.features.iter().any(|feature| feature.name == FAULT_FEATURE)
+    arch.family == Family::CortexM
 }
 
 /// Makes the fault words that the dump's memory holds registers of the crashed thread.

@@ -6,9 +6,8 @@
 use super::OpenArgs;
 use crate::error::{Error, Result};
 use crate::open::Opened;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 use clap::Args;
-use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, EM_XTENSA};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -115,10 +114,12 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// GDBs that know an architecture, the most capable first.
 fn names(arch: &Arch) -> Vec<String> {
-    let own: &[&str] = match arch.elf_machine {
-        EM_ARM => &["gdb-multiarch", "arm-none-eabi-gdb", "arm-zephyr-eabi-gdb"],
-        EM_AARCH64 => &["gdb-multiarch", "aarch64-none-elf-gdb", "aarch64-zephyr-elf-gdb"],
-        EM_RISCV => &[
+    let own: &[&str] = match arch.family {
+        Family::CortexM | Family::Arm => {
+            &["gdb-multiarch", "arm-none-eabi-gdb", "arm-zephyr-eabi-gdb"]
+        }
+        Family::Aarch64 => &["gdb-multiarch", "aarch64-none-elf-gdb", "aarch64-zephyr-elf-gdb"],
+        Family::RiscV32 | Family::RiscV64 => &[
             "gdb-multiarch",
             "riscv32-esp-elf-gdb",
             "riscv64-zephyr-elf-gdb",
@@ -126,8 +127,8 @@ fn names(arch: &Arch) -> Vec<String> {
             "riscv64-unknown-elf-gdb",
             "riscv32-unknown-elf-gdb",
         ],
-        EM_386 | EM_X86_64 => &["gdb", "gdb-multiarch"],
-        EM_XTENSA => &[],
+        Family::X86 | Family::X86_64 => &["gdb", "gdb-multiarch"],
+        Family::Xtensa => &[],
         _ => &["gdb-multiarch", "gdb"],
     };
     let hint = arch.gdb_hint.iter().cloned();

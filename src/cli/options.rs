@@ -76,6 +76,11 @@ pub struct Where {
     /// Read files into memory instead of mapping them
     #[arg(long)]
     pub no_mmap: bool,
+
+    /// How much memory opening may take: 512M, 2G. By default 256M, and more for inputs of more than
+    /// 10 MiB. What is packed to be larger is refused
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_memory: Option<u64>,
 }
 
 /// Where the ELF files are.
@@ -165,7 +170,8 @@ impl OpenArgs {
     /// The options for the library.
     pub fn options(&self) -> open::Options {
         // Taken apart by name: an option that is forgotten here does not compile.
-        let Where { pick, offset, base, frame, format, target, target_file, no_mmap } = &self.place;
+        let Where { pick, offset, base, frame, format, target, target_file, no_mmap, max_memory } =
+            &self.place;
         let ElfFiles { elf, elf_dir, rom_elf, rom_elf_dir, no_cache } = &self.elves;
         let Trust { any_elf, force, initial_data } = &self.trust;
         open::Options {
@@ -178,6 +184,7 @@ impl OpenArgs {
             base: *base,
             frame: *frame,
             no_mmap: *no_mmap,
+            max_memory: *max_memory,
             elf: elf.clone(),
             elf_open: Vec::new(),
             elf_beside: Vec::new(),
@@ -312,14 +319,18 @@ pub(super) fn parse_number(text: &str) -> std::result::Result<u64, String> {
     parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
 }
 
-/// A number of bytes: as [`parse_number`], or with K or M behind it.
+/// A number of bytes: as [`parse_number`], or with K, M or G behind it.
 pub(super) fn parse_size(text: &str) -> std::result::Result<u64, String> {
     let (digits, shift) = match text.strip_suffix(['K', 'k']) {
         Some(digits) => (digits, 10),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
+        None => match text.strip_suffix(['G', 'g']) {
+            Some(digits) => (digits, 30),
+            None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
+        },
     };
     let number = parse_number(digits).ok().and_then(|number| number.checked_mul(1 << shift));
-    number.ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K or 1M".to_string())
+    number
+        .ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K, 1M or 1G".to_string())
 }
 
 #[cfg(test)]
@@ -330,7 +341,7 @@ mod tests {
     fn value_of(name: &str) -> &'static str {
         match name {
             "pick" => "2",
-            "offset" | "base" | "frame" => "0x10",
+            "offset" | "base" | "frame" | "max-memory" => "0x10",
             _ => "-x y",
         }
     }

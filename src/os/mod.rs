@@ -7,7 +7,6 @@ mod freertos;
 mod nuttx;
 mod pushed;
 mod rt_thread;
-mod structs;
 mod task;
 mod words;
 mod zephyr;

@@ -1,5 +1,7 @@
 //! Words of the device's memory, and where the firmware's variables lie.
 
+use crate::debug_info::Type;
+use crate::dump::Dump;
 use crate::firmware::Firmware;
 use crate::memory::Memory;
 use crate::targets::{Arch, Endian};
@@ -19,6 +21,14 @@ pub(super) fn read_u32(memory: &Memory, addr: u64, arch: &Arch) -> Option<u32> {
 pub(super) fn read_sized(memory: &Memory, addr: u64, len: u64, arch: &Arch) -> Option<u64> {
     let len = usize::try_from(len).ok().filter(|len| (1..=8).contains(len))?;
     join(&memory.bytes(addr, len)?, arch.endian)
+}
+
+/// The value of the first of `paths` that the structure `kind` has, in the one at `at`, of whatever
+/// size.
+pub(super) fn value(dump: &Dump, kind: &Type<'_>, at: u64, paths: &[&str]) -> Option<u64> {
+    let member = paths.iter().find_map(|path| kind.member(path))?;
+    let len = member.kind.size().unwrap_or_else(|| word_len(&dump.arch));
+    read_sized(&dump.memory, at.checked_add(member.offset)?, len, &dump.arch)
 }
 
 /// Bytes of a word.

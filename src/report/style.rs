@@ -2,7 +2,6 @@
 
 use crate::display;
 use anstyle::{AnsiColor, Style as Colours};
-use std::io::IsTerminal;
 
 /// How the text form is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +81,9 @@ impl Line {
 
 impl Style {
     /// The columns of standard output, where that is a terminal.
+    #[cfg(feature = "cli")]
     pub fn width_of_stdout() -> Option<usize> {
+        use std::io::IsTerminal as _;
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         size.filter(|_| std::io::stdout().is_terminal())
     }

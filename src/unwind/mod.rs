@@ -195,7 +195,7 @@ pub struct Unwinder<'u, 'a> {
     dump: &'u Dump,
     modules: &'u Modules<'a>,
     abi: Abi,
-    cfi: OnceCell<Vec<cfi::Table<'a>>>,
+    cfi: OnceCell<Vec<cfi::Table>>,
 }
 
 impl<'u, 'a> Unwinder<'u, 'a> {

@@ -7,6 +7,7 @@ use crate::dump::{Dump, FirmwareId, Note, Stack};
 use crate::format::elf::CoreFile;
 use crate::memory::AddrRange;
 use crate::reason::{FaultWord, Reason, Signal};
+use crate::targets::Family;
 use coroner_capture::layout::{self, Cause, Class, TaskTable, cause, note, region, task};
 
 pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
@@ -139,7 +140,7 @@ fn fault_words(cause: Option<&Cause<'_>>, dump: &mut Dump) -> Option<String> {
         let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
         return Some(format!("{}{at}", told.words));
     }
-    if dump.arch.elf_machine == goblin::elf::header::EM_XTENSA {
+    if dump.arch.family == Family::Xtensa {
         let code = match cause {
             Some(cause) => cause.code,
             None => u32::try_from(registers.by_name("exccause")?).ok()?,
@@ -296,17 +297,17 @@ fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
     use crate::format::elf_core::prstatus::{X86_64, XTENSA};
     use crate::format::machine::{CORTEX_M, RISCV_X};
     let arch = thread.registers.arch().clone();
-    let names: Vec<&str> = match arch.elf_machine {
-        goblin::elf::header::EM_ARM => CORTEX_M.to_vec(),
-        goblin::elf::header::EM_RISCV => {
+    let names: Vec<&str> = match arch.family {
+        Family::CortexM | Family::Arm => CORTEX_M.to_vec(),
+        Family::RiscV32 | Family::RiscV64 => {
             std::iter::once("pc").chain(RISCV_X.iter().skip(1).copied()).collect()
         }
         // The words from 8 on are reserved, and their bits stand for a0-a15.
-        goblin::elf::header::EM_XTENSA => {
+        Family::Xtensa => {
             thread.registers.forget("threadptr");
             XTENSA.iter().take(8).chain(&XTENSA_WINDOW).copied().collect()
         }
-        goblin::elf::header::EM_X86_64 => X86_64.to_vec(),
+        Family::X86_64 => X86_64.to_vec(),
         _ => return,
     };
     for (bit, name) in names.iter().enumerate() {

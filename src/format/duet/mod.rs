@@ -44,7 +44,7 @@
 mod report;
 
 use super::fault_text::registers;
-use super::machine::{Family, machine_of};
+use super::machine::machine_of;
 use super::{Context, Format};
 use crate::arch::cortex_m::Frame;
 use crate::carrier::Piece;
@@ -55,6 +55,7 @@ use crate::error::Result;
 use crate::memory::Region;
 use crate::reason::Reason;
 use crate::registers::Registers;
+use crate::targets::Family;
 use report::{CODE, Cause, EXPANSION_TITLE, HEAD, MAIN_TITLE, Report, WORDS_SINCE_3_2};
 
 const NAME: &str = "duet";

@@ -14,7 +14,7 @@ use crate::format::{Context, insert_region};
 use crate::memory::{AddrRange, Memory, Region};
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 use goblin::elf::header::{EM_RISCV, EM_XTENSA};
 use std::sync::Arc;
 
@@ -380,7 +380,7 @@ fn reason(dump: &Dump, body: &Body) -> Reason {
     let mut words = None;
     let at =
         registers.and_then(Registers::pc).map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
-    if dump.arch.elf_machine == EM_XTENSA {
+    if dump.arch.family == Family::Xtensa {
         let special = |number, name: &str| {
             let told = body.extra.iter().flat_map(|e| &e.special).find(|(n, _)| *n == number);
             told.map(|(_, value)| *value).or_else(|| by_name(name).map(|v| v as u32))

@@ -3,8 +3,7 @@
 //! Folklore: the structure is called `tskTaskControlBlock` and its type `tskTCB` "to prevent
 //! breaking kernel aware debuggers", as the source says; we are one of those.
 
-use crate::debug_info::Module;
-use crate::os::structs::Structs;
+use crate::debug_info::{Module, Structs};
 
 /// Longer names are not believed; the usual room is 16.
 const LONGEST_NAME: u64 = 256;
@@ -50,20 +49,20 @@ pub(super) struct List {
 impl Layout {
     pub(super) fn of(module: &Module<'_>) -> Option<Layout> {
         let wanted: [&[&str]; 3] = [&["tskTaskControlBlock"], &["xLIST_ITEM"], &["xLIST"]];
-        let structs = Structs::find(module.dwarf(), &wanted)?;
+        let structs = Structs::find(module.units(), &wanted)?;
         let (task, item, list) = (
             structs.get("tskTaskControlBlock")?,
             structs.get("xLIST_ITEM")?,
             structs.get("xLIST")?,
         );
-        let member = |path: &str| structs.member(task, path);
+        let member = |path: &str| task.member(path);
         let offset = |path: &str| member(path).map(|member| member.offset);
-        let of_item = |path: &str| structs.member(item, path).map(|member| member.offset);
+        let of_item = |path: &str| item.member(path).map(|member| member.offset);
         let name = member("pcTaskName");
-        let room = name.and_then(|name| structs.count(name.kind)).unwrap_or(16);
+        let room = name.as_ref().and_then(|name| name.kind.count()).unwrap_or(16);
         // An array since V10.4.0, one byte before.
         let notify = member("ucNotifyState").or_else(|| member("eNotifyState"));
-        let notify = notify.map(|m| (m.offset, structs.count(m.kind).unwrap_or(1).min(64)));
+        let notify = notify.map(|m| (m.offset, m.kind.count().unwrap_or(1).min(64)));
         Some(Layout {
             tcb: Tcb {
                 top: offset("pxTopOfStack")?,
@@ -85,8 +84,8 @@ impl Layout {
                 container: of_item("pxContainer").or_else(|| of_item("pvContainer"))?,
             },
             list: List {
-                len: structs.size(list).filter(|len| *len > 0)?,
-                end: structs.member(list, "xListEnd")?.offset,
+                len: list.size().filter(|len| *len > 0)?,
+                end: list.member("xListEnd")?.offset,
             },
         })
     }

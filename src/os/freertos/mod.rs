@@ -17,7 +17,7 @@ mod port;
 
 use super::task::{self, Task, name_at, stack_of};
 use super::words::{Variables, read_sized, read_word, word_len};
-use crate::debug_info::Images;
+use crate::debug_info::Module;
 use crate::dump::{Dump, Note, Stack};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
@@ -62,9 +62,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
         // Without the kernel's variables, or before it has created a task, there is nothing to tell.
         return;
     }
-    let images = Images::new([firmware.clone()]);
-    let modules = images.modules();
-    let Some(layout) = modules.iter().next().and_then(|m| Layout::of(m)) else {
+    let Some(layout) = Layout::of(&Module::of(firmware)) else {
         dump.notes.push(Note::warning(format!(
             "freertos: {} does not describe its structures (no DWARF): the tasks are not shown",
             firmware.path

@@ -19,7 +19,7 @@ use crate::arch::cortex_m::{self, ExcReturn};
 use crate::format::esp_idf::frame::{Frames, RISCV_FRAME_LEN};
 use crate::os::pushed;
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 const WHY: &str = "register not saved when the task was switched out";
 /// More registers of its own no chip has; a vector unit is not looked for.
@@ -40,9 +40,9 @@ pub(super) fn registers(kernel: &Kernel<'_>, top: u64, remarks: &mut Vec<String>
     let found = if cortex_m::is_m_profile(&dump.arch) {
         let in_tcb = in_control_block(kernel, top, &is_code, &mut registers);
         in_tcb.or_else(|| pushed::restore(&mut registers, &dump.memory, top, &is_code))
-    } else if dump.arch.elf_machine == EM_XTENSA || kernel.is_esp_idf() {
+    } else if dump.arch.family == Family::Xtensa || kernel.is_esp_idf() {
         esp_idf(kernel, top, &mut registers)
-    } else if dump.arch.elf_machine == EM_RISCV {
+    } else if dump.arch.family.is_riscv() {
         riscv(kernel, top, &is_code, &mut registers)
     } else {
         None
@@ -107,7 +107,7 @@ fn esp_idf(kernel: &Kernel<'_>, top: u64, registers: &mut Registers) -> Option<(
     let frame = u32::try_from(top).ok()?;
     *registers = frames.at(frame, false);
     registers.pc()?;
-    if dump.arch.elf_machine == EM_RISCV && registers.sp() == Some(0) {
+    if dump.arch.family.is_riscv() && registers.sp() == Some(0) {
         // A task that never ran: its first frame was made by hand.
         registers.set_by_name("sp", frame.checked_add(RISCV_FRAME_LEN)?);
     }

@@ -10,10 +10,9 @@
 
 mod registers;
 
-use super::structs::{Structs, Type};
 use super::task::{self, MOST_TASKS, Task, name_at, stack_of};
-use super::words::{Variables, read_sized, read_word, word_len};
-use crate::debug_info::Images;
+use super::words::{Variables, read_sized, read_word, value, word_len};
+use crate::debug_info::{Module, Structs, Type};
 use crate::dump::{Dump, Note, Stack};
 use crate::firmware::Firmware;
 use std::collections::HashSet;
@@ -38,8 +37,6 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
     if read_word(&dump.memory, table, &dump.arch).is_none() {
         return;
     }
-    let images = Images::new([firmware.clone()]);
-    let modules = images.modules();
     let mut groups: Vec<&[&str]> = vec![&["tcb_s"], &["tstate_e"]];
     if !variables.has("g_npidhash") {
         groups.push(&["pidhash_s"]);
@@ -47,7 +44,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
     if variables.has("g_tcbinfo") {
         groups.push(&["tcbinfo_s"]);
     }
-    let structs = modules.iter().next().and_then(|m| Structs::find(m.dwarf(), &groups));
+    let structs = Structs::find(Module::of(firmware).units(), &groups);
     let tcb = structs.as_ref().and_then(|structs| structs.get("tcb_s"));
     let (Some(structs), Some(tcb)) = (structs, tcb) else {
         dump.notes.push(Note::warning(format!(
@@ -66,16 +63,16 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
 }
 
 /// What the kernel is read with.
-struct Kernel<'a, 'd, 'e> {
+struct Kernel<'a> {
     dump: &'a Dump,
     firmware: &'a Firmware,
     variables: &'a Variables,
-    structs: &'a Structs<'d, 'e>,
+    structs: &'a Structs<'a>,
     /// `struct tcb_s`.
-    tcb: Type,
+    tcb: Type<'a>,
 }
 
-impl Kernel<'_, '_, '_> {
+impl Kernel<'_> {
     fn word(&self, addr: u64) -> Option<u64> {
         read_word(&self.dump.memory, addr, &self.dump.arch)
     }
@@ -86,7 +83,7 @@ impl Kernel<'_, '_, '_> {
 
     /// The value of the first of `paths` that a control block has, of whatever size.
     fn value(&self, at: u64, paths: &[&str]) -> Option<u64> {
-        self.structs.value(self.dump, self.tcb, at, paths)
+        value(self.dump, &self.tcb, at, paths)
     }
 
     /// `count` words from `addr` on, as far as they can be read.
@@ -120,8 +117,8 @@ impl Kernel<'_, '_, '_> {
             }
             None => {
                 let entry = self.structs.get("pidhash_s");
-                let len = entry.and_then(|entry| self.structs.size(entry)).filter(|len| *len > 0);
-                let tcb = entry.and_then(|entry| self.structs.member(entry, "tcb"));
+                let len = entry.as_ref().and_then(|entry| entry.size()).filter(|len| *len > 0);
+                let tcb = entry.and_then(|entry| entry.member("tcb"));
                 let step = len.unwrap_or(self.word_len());
                 let count = self.variables.len(TABLE).checked_div(step);
                 (Some(table), count, step, tcb.map_or(0, |tcb| tcb.offset))
@@ -164,8 +161,8 @@ impl Kernel<'_, '_, '_> {
     fn task(&self, at: u64, cpus: &[u64]) -> Task {
         let cpu = cpus.iter().position(|current| *current == at).map(|cpu| cpu as u32);
         let mut remarks = Vec::new();
-        let name = self.structs.member(self.tcb, "name");
-        let room = name.and_then(|name| self.structs.count(name.kind)).unwrap_or_default();
+        let name = self.tcb.member("name");
+        let room = name.as_ref().and_then(|name| name.kind.count()).unwrap_or_default();
         let pid = self.value(at, &["pid"]);
         remarks.extend(pid.map(|pid| format!("pid {pid}")));
         let saved = registers::saved(self, at, cpu.is_some(), &mut remarks);
@@ -202,7 +199,7 @@ impl Kernel<'_, '_, '_> {
     /// `TSTATE_WAIT_SEM` is `waiting for a semaphore`.
     fn state(&self, value: u64) -> Option<String> {
         let names = self.structs.get("tstate_e");
-        let Some(name) = names.and_then(|names| self.structs.enumerator(names, value)) else {
+        let Some(name) = names.and_then(|names| names.enumerator(value)) else {
             return Some(format!("state {value}"));
         };
         Some(match name.as_str() {

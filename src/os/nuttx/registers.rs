@@ -29,7 +29,7 @@ use crate::arch::cortex_m::frame::BASIC;
 use crate::arch::cortex_m::set_pair;
 use crate::os::words::{join, read_sized};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 const WHY: &str = "register not saved when the task was switched out";
 /// No such register.
@@ -79,7 +79,7 @@ impl CortexMLayout {
 
 /// The registers of the task at `at`.
 pub(super) fn saved(
-    kernel: &Kernel<'_, '_, '_>,
+    kernel: &Kernel<'_>,
     at: u64,
     running: bool,
     remarks: &mut Vec<String>,
@@ -98,9 +98,9 @@ pub(super) fn saved(
     let found = known.by_table(&mut registers).or_else(|| {
         if cortex_m::is_m_profile(arch) {
             known.cortex_m(&mut registers)
-        } else if arch.elf_machine == EM_RISCV {
+        } else if arch.family.is_riscv() {
             known.riscv(&mut registers)
-        } else if arch.elf_machine == EM_XTENSA {
+        } else if arch.family == Family::Xtensa {
             known.xtensa(&mut registers)
         } else {
             None
@@ -113,22 +113,22 @@ pub(super) fn saved(
 }
 
 /// Where the saved registers are.
-fn place(kernel: &Kernel<'_, '_, '_>, at: u64) -> Option<u64> {
-    let member = kernel.structs.member(kernel.tcb, "xcp.regs")?;
+fn place(kernel: &Kernel<'_>, at: u64) -> Option<u64> {
+    let member = kernel.tcb.member("xcp.regs")?;
     let addr = at.checked_add(member.offset)?;
-    let regs = match kernel.structs.is_array(member.kind) {
+    let regs = match member.kind.is_array() {
         true => addr,
         false => kernel.word(addr).filter(|regs| *regs != 0)?,
     };
     kernel.word(regs).map(|_| regs)
 }
 
-struct Saved<'a, 'k, 'd, 'e> {
-    kernel: &'a Kernel<'k, 'd, 'e>,
+struct Saved<'a, 'k> {
+    kernel: &'a Kernel<'k>,
     regs: u64,
 }
 
-impl Saved<'_, '_, '_, '_> {
+impl Saved<'_, '_> {
     fn word(&self, index: u64) -> Option<u64> {
         let step = self.kernel.word_len();
         self.kernel.word(self.regs.checked_add(index.checked_mul(step)?)?)
@@ -145,13 +145,12 @@ impl Saved<'_, '_, '_, '_> {
         let Kernel { structs, firmware, variables, dump, .. } = self.kernel;
         let (info, addr) = (structs.get("tcbinfo_s")?, variables.addr("g_tcbinfo")?);
         let field = |path: &str| {
-            let member = structs.member(info, path)?;
-            let bytes =
-                firmware.read(addr.checked_add(member.offset)?, structs.size(member.kind)?)?;
+            let member = info.member(path)?;
+            let bytes = firmware.read(addr.checked_add(member.offset)?, member.kind.size()?)?;
             join(&bytes, firmware.endian)
         };
-        let general = match dump.arch.elf_machine {
-            EM_RISCV => 33,
+        let general = match dump.arch.family {
+            family if family.is_riscv() => 33,
             _ if cortex_m::is_m_profile(&dump.arch) => 17,
             _ => return None,
         };

@@ -18,15 +18,13 @@
 mod riscv;
 
 use super::pushed;
-use super::structs::{Structs, Type};
 use super::task::{self, MOST_TASKS, Task, name_at, stack_of};
-use super::words::{Variables, read_u32, read_word, word_len};
+use super::words::{Variables, read_u32, read_word, value, word_len};
 use crate::arch::cortex_m;
-use crate::debug_info::Images;
+use crate::debug_info::{Module, Structs, Type};
 use crate::dump::{Dump, Note};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
-use goblin::elf::header::EM_RISCV;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -61,13 +59,11 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
     if read_word(&dump.memory, addr, &dump.arch).is_none() {
         return;
     }
-    let images = Images::new([firmware.clone()]);
-    let modules = images.modules();
     let mut groups: Vec<&[&str]> = vec![&["rt_thread"], &["rt_object_information"], &[CLASSES]];
     if CPUS.iter().any(|name| variables.has(name)) {
         groups.push(&["rt_cpu"]);
     }
-    let structs = modules.iter().next().and_then(|m| Structs::find(m.dwarf(), &groups));
+    let structs = Structs::find(Module::of(firmware).units(), &groups);
     let thread = structs.as_ref().and_then(|structs| structs.get("rt_thread"));
     let (Some(structs), Some(thread)) = (structs, thread) else {
         dump.notes.push(Note::warning(format!(
@@ -77,7 +73,7 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
         return;
     };
     let three_kinds = firmware.symbols().any(|symbol| symbol.function && symbol.name == WITH_KINDS);
-    let first = structs.get(CLASSES).and_then(|classes| structs.enumerator(classes, 0));
+    let first = structs.get(CLASSES).and_then(|classes| classes.enumerator(0));
     let class = u32::from(first.as_deref() != Some(CLASS));
     let variables = &variables;
     let kernel =
@@ -91,20 +87,20 @@ pub(super) fn complete(dump: &mut Dump, firmware: &Arc<Firmware>) {
 }
 
 /// What the kernel is read with.
-struct Kernel<'a, 'd, 'e> {
+struct Kernel<'a> {
     dump: &'a Dump,
     firmware: &'a Firmware,
     variables: &'a Variables,
-    structs: &'a Structs<'d, 'e>,
+    structs: &'a Structs<'a>,
     /// `struct rt_thread`.
-    thread: Type,
+    thread: Type<'a>,
     /// The number of the class of threads.
     class: u32,
     /// The kernel tells three kinds of suspended threads apart.
     three_kinds: bool,
 }
 
-impl Kernel<'_, '_, '_> {
+impl Kernel<'_> {
     fn word(&self, addr: u64) -> Option<u64> {
         read_word(&self.dump.memory, addr, &self.dump.arch)
     }
@@ -115,13 +111,13 @@ impl Kernel<'_, '_, '_> {
 
     /// The offset of the first of `paths` that a thread has.
     fn offset(&self, paths: &[&str]) -> Option<u64> {
-        let offset = |path: &&str| self.structs.member(self.thread, path).map(|m| m.offset);
+        let offset = |path: &&str| self.thread.member(path).map(|m| m.offset);
         paths.iter().find_map(offset)
     }
 
     /// The value of the first of `paths` that a thread has, of whatever size.
     fn value(&self, at: u64, paths: &[&str]) -> Option<u64> {
-        self.structs.value(self.dump, self.thread, at, paths)
+        value(self.dump, &self.thread, at, paths)
     }
 
     /// The control blocks of the threads that run, by core.
@@ -129,8 +125,8 @@ impl Kernel<'_, '_, '_> {
         let array = CPUS.iter().find(|name| self.variables.has(name));
         if let Some(name) = array
             && let Some(cpu) = self.structs.get("rt_cpu")
-            && let Some(len) = self.structs.size(cpu).filter(|len| *len > 0)
-            && let Some(current) = self.structs.member(cpu, "current_thread")
+            && let Some(len) = cpu.size().filter(|len| *len > 0)
+            && let Some(current) = cpu.member("current_thread")
             && let Some(addr) = self.variables.addr(name)
         {
             let count = self.variables.len(name).checked_div(len).unwrap_or_default();
@@ -195,8 +191,8 @@ impl Kernel<'_, '_, '_> {
     /// Where the list of threads begins.
     fn list_head(&self, container: u64, len: u64) -> Option<u64> {
         let information = self.structs.get("rt_object_information")?;
-        let size = self.structs.size(information).filter(|size| *size > 0)?;
-        let offset = |name: &str| self.structs.member(information, name).map(|m| m.offset);
+        let size = information.size().filter(|size| *size > 0)?;
+        let offset = |name: &str| information.member(name).map(|m| m.offset);
         let (class, list) = (offset("type")?, offset("object_list")?);
         let count = len.checked_div(size)?.clamp(1, MOST_CLASSES);
         let entries = (0..count).filter_map(|n| container.checked_add(n.checked_mul(size)?));
@@ -255,10 +251,10 @@ impl Kernel<'_, '_, '_> {
     /// The name: text in the object, or since v5.1, if configured so, elsewhere.
     fn name(&self, at: u64) -> Option<String> {
         let paths = ["parent.name", "name"];
-        let member = paths.iter().find_map(|path| self.structs.member(self.thread, path))?;
+        let member = paths.iter().find_map(|path| self.thread.member(path))?;
         let addr = at.checked_add(member.offset)?;
-        if self.structs.is_array(member.kind) {
-            let room = self.structs.count(member.kind)?.min(LONGEST_NAME);
+        if member.kind.is_array() {
+            let room = member.kind.count()?.min(LONGEST_NAME);
             return name_at(&self.dump.memory, Some(addr), room);
         }
         name_at(&self.dump.memory, self.word(addr), LONGEST_NAME)
@@ -269,7 +265,7 @@ impl Kernel<'_, '_, '_> {
         if cortex_m::is_m_profile(&self.dump.arch) {
             return pushed::restore(registers, &self.dump.memory, sp, &is_code);
         }
-        if self.dump.arch.elf_machine != EM_RISCV {
+        if !self.dump.arch.family.is_riscv() {
             return None;
         }
         let float_len = self.firmware.float_register_len().unwrap_or_default();
