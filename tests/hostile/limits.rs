@@ -10,7 +10,8 @@ const MOST_KIB: u64 = 256 << 10;
 const ADDRESS_SPACE_KIB: u64 = 4 << 20;
 /// A debug build on a busy machine is some times slower than what users run.
 const CPU_SECONDS: u64 = 20;
-const MOST_OUTPUT: usize = 1 << 20;
+/// A line for each thing in the input; what is shown of it is not more than the input.
+const MOST_OUTPUT: usize = 4 << 20;
 
 /// A folder that goes with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -57,6 +58,8 @@ pub(crate) struct Ran {
     pub(crate) output: Output,
     pub(crate) peak_kib: u64,
     pub(crate) time: Duration,
+    /// Of the processor, in hundredths of a second.
+    pub(crate) ticks: u64,
 }
 
 impl Ran {
@@ -83,20 +86,27 @@ pub(crate) fn run(folder: &Folder, words: &[&str]) -> Ran {
     let started = Instant::now();
     let mut command = program(folder, words);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let status = format!("/proc/{}/status", child.id());
+    let folder = format!("/proc/{}", child.id());
     let watch = std::thread::spawn(move || {
-        let mut peak = 0;
-        while let Some(now) =
-            std::fs::read_to_string(&status).ok().and_then(|text| high_water(&text))
-        {
+        let (mut peak, mut ticks) = (0, 0);
+        let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).ok();
+        while let Some(now) = read("status").and_then(|text| high_water(&text)) {
             peak = peak.max(now);
+            ticks = read("stat").and_then(|text| cpu_ticks(&text)).unwrap_or(ticks);
             std::thread::sleep(Duration::from_millis(2));
         }
-        peak
+        (peak, ticks)
     });
     let output = child.wait_with_output().expect("it ends");
-    let peak_kib = watch.join().expect("it ends with the process");
-    Ran { output, peak_kib, time: started.elapsed() }
+    let (peak_kib, ticks) = watch.join().expect("it ends with the process");
+    Ran { output, peak_kib, time: started.elapsed(), ticks }
+}
+
+/// Time in the program and in the system for it: fields 14 and 15, behind the name in parentheses.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(next()? + next()?)
 }
 
 fn high_water(status: &str) -> Option<u64> {
