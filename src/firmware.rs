@@ -4,12 +4,14 @@
 //! dump holds nothing. What could have changed is not: its value in the file is what the device
 //! started with, not what it crashed with.
 
+pub(crate) mod bindesc;
+mod symbols;
+
+pub use symbols::Symbols;
+
 use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
-use crate::format::Symbols;
-use crate::format::elf::is_core;
-use crate::format::zephyr::bindesc;
-use crate::input::Input;
+use crate::input::{Input, is_core};
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
 use crate::targets::{Chip, Endian, MemoryKind};
 use bytes::Bytes;
