@@ -2,6 +2,7 @@
 
 use super::style::{Line, Style, Tone};
 use super::{Frame, Report, Stack, Thread, Value};
+use crate::dump::Severity;
 use std::fmt::Write;
 
 /// Cells of a bar.
@@ -77,7 +78,13 @@ impl Page {
                 let text = format!("{elf} (NOT the dump's: what follows may be wrong)");
                 self.doubt("firmware", text);
             }
-            (Some(elf), None) => self.fact("firmware", format!("{elf} (can't be checked)")),
+            (Some(elf), None) => match identity.firmware_fit.as_ref().map(|fit| &*fit.verdict) {
+                Some("fits") => self.fact("firmware", format!("{elf} (fits what the dump holds)")),
+                Some(verdict @ ("doubtful" | "does not fit")) => {
+                    self.doubt("firmware", format!("{elf} ({verdict}: what follows may be wrong)"));
+                }
+                _ => self.fact("firmware", format!("{elf} (can't be checked)")),
+            },
             (None, _) => {
                 let ids = identity.firmware_ids.join(", ");
                 let ids = if ids.is_empty() { String::new() } else { format!(": {ids}") };
@@ -93,8 +100,8 @@ impl Page {
         self.fact("signature", &report.signature.id);
         for note in &report.notes {
             match note.severity {
-                "info" => self.fact("note", &note.words),
-                severity => self.doubt(severity, &note.words),
+                Severity::Info => self.fact("note", &note.words),
+                severity => self.doubt(severity.code(), &note.words),
             }
         }
     }
