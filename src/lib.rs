@@ -64,6 +64,7 @@ pub mod registers;
 pub mod report;
 pub mod server;
 pub mod targets;
+pub mod text;
 pub mod unwind;
 pub mod values;
 mod xml;

@@ -16,6 +16,7 @@ use std::ops::Range;
 /// All carriers; those with an unmistakable head first.
 pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
+    &carrier::console::Console,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,
