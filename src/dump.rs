@@ -8,6 +8,7 @@ use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -260,6 +261,31 @@ impl fmt::Display for FirmwareId {
     }
 }
 
+impl std::str::FromStr for FirmwareId {
+    type Err = String;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = |text: &str| -> Option<Vec<u8>> {
+            let pairs = text.as_bytes().chunks(2);
+            pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+        };
+        let read = || {
+            if let Some(prefix) = text.strip_prefix("ELF SHA-256 ") {
+                return Some(FirmwareId::ElfSha256(prefix.strip_suffix("..")?.to_string()));
+            }
+            if let Some(id) = text.strip_prefix("build id ") {
+                return digits(id).map(FirmwareId::BuildId);
+            }
+            if let Some(id) = text.strip_prefix("Spotflow build id ") {
+                return digits(id).map(FirmwareId::Spotflow);
+            }
+            text.strip_prefix("build ").map(|build| FirmwareId::ZephyrBuild(build.to_string()))
+        };
+        read().ok_or_else(|| format!("{text}: no id of a firmware"))
+    }
+}
+
 /// What a dump says of a kernel whose threads and contexts [`crate::os`] reads out of memory.
 #[derive(Clone, Debug)]
 pub enum Kernel {
@@ -281,7 +307,8 @@ pub struct ZephyrKernel {
 }
 
 /// How much a [`Note`] matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -289,6 +316,17 @@ pub enum Severity {
     Warning,
     /// What is shown may be wrong.
     Doubt,
+}
+
+impl Severity {
+    /// For programs: `info`, `warning`, `doubt`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Doubt => "doubt",
+        }
+    }
 }
 
 impl fmt::Display for Severity {

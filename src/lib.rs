@@ -17,7 +17,7 @@
 //!
 //! Where to look:
 //!
-//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`].
+//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`]; as a document: [`record`].
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`format`](mod@format),
 //!   [`firmware`].
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
@@ -60,6 +60,7 @@ pub mod memory;
 pub mod open;
 pub mod os;
 pub mod reason;
+pub mod record;
 pub mod registers;
 pub mod report;
 pub mod server;

@@ -2,11 +2,12 @@
 
 use super::{OpenArgs, print, print_json, summary};
 use crate::display::Lines;
-use crate::dump::{Severity, Thread};
+use crate::dump::Thread;
 use crate::error::Result;
 use crate::open::Opened;
+use crate::record::Record;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::fmt::Write as _;
 
 pub(super) const EXAMPLES: &str = "\
@@ -31,7 +32,7 @@ pub struct InfoArgs {
 pub(super) fn run(args: &InfoArgs) -> Result<()> {
     let opened = args.open.open()?;
     match args.json {
-        true => print_json(&format!("{:#}\n", json(&opened))),
+        true => print_json(&Document::of(&opened).to_json()),
         false => print(to_text(&opened, args.open.talk.lines()).as_str()),
     }
 }
@@ -134,85 +135,34 @@ fn thread_line(thread: &Thread) -> String {
     line
 }
 
-/// The schema is versioned and documented in `docs/info.md`; a field may come to it without a new
-/// version.
-fn json(opened: &Opened) -> Value {
-    let dump = &opened.dump;
-    let hex = |value: u64| format!("{value:#x}");
-    let threads = dump.threads.iter().map(|thread| {
-        let registers: serde_json::Map<String, Value> = thread
-            .registers
-            .known()
-            .filter_map(|(index, value)| {
-                let name = dump.arch.registers.get(index)?.name.clone();
-                Some((name, format!("{value:#x}").into()))
-            })
-            .collect();
-        json!({
-            "id": hex(thread.id),
-            "name": thread.name,
-            "crashed": thread.crashed && !dump.reason.is_unknown(),
-            "state": thread.state,
-            "priority": thread.priority,
-            "core": thread.core,
-            "control_block": thread.control_block.map(hex),
-            "stack": thread.stack.map(|stack| json!({
-                "low": hex(stack.low),
-                "high": hex(stack.high),
-                "used": thread.stack_used(),
-            })),
-            "registers": registers,
-            "registers_missing_because": thread.registers.why_missing(),
-            "remarks": thread.remarks,
-        })
-    });
-    let regions = dump.memory.regions().map(|region| {
-        json!({
-            "start": hex(region.start),
-            "len": region.bytes.len(),
-            "origin": region.origin.to_string(),
-            "access": region.access.to_string(),
-            "name": region.name.as_deref(),
-        })
-    });
-    let missing = dump
-        .memory
-        .missing()
-        .map(|(range, why)| json!({ "start": hex(range.start), "len": range.len(), "why": why }));
-    let notes = dump.notes.iter().map(|note| {
-        let severity = match note.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Doubt => "doubt",
-        };
-        json!({ "severity": severity, "words": note.sentence() })
-    });
-    let evidence =
-        dump.reason.evidence.iter().map(
-            |word| json!({ "name": word.name, "value": hex(word.value), "words": word.words }),
-        );
-    json!({
-        "schema": 1,
-        "file": opened.file,
-        "layers": opened.layers,
-        "found": opened.found,
-        "picked": opened.picked,
-        "format": dump.format,
-        "arch": dump.arch.name,
-        "chip": dump.identity.chip,
-        "chip_revision": dump.identity.chip_revision,
-        "firmware_id": dump.identity.firmware.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "firmware": opened.firmware.as_ref().map(|elf| elf.path.clone()),
-        "facts": dump.identity.facts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-        "reason": {
-            "signal": dump.reason.signal.map(|signal| signal.to_string()),
-            "words": dump.reason.words,
-            "evidence": evidence.collect::<Vec<_>>(),
-        },
-        "texts": dump.texts,
-        "threads": threads.collect::<Vec<_>>(),
-        "memory": regions.collect::<Vec<_>>(),
-        "missing": missing.collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
-    })
+/// The document of `--json`: versioned, and documented in `docs/info.md`.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    file: &'a str,
+    layers: &'a [String],
+    found: &'a [String],
+    picked: usize,
+    firmware: Option<&'a str>,
+    #[serde(flatten)]
+    record: Record,
+}
+
+impl<'a> Document<'a> {
+    fn of(opened: &'a Opened) -> Self {
+        Document {
+            schema: 1,
+            file: &opened.file,
+            layers: &opened.layers,
+            found: &opened.found,
+            picked: opened.picked,
+            firmware: opened.firmware.as_ref().map(|elf| elf.path.as_str()),
+            record: Record::of(&opened.dump),
+        }
+    }
+
+    fn to_json(&self) -> String {
+        // Strings and numbers can always be written to a string.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
 }

@@ -3,11 +3,11 @@
 use super::app_rules::AppRules;
 use super::blame::{blamed, innermost, kind_of, signature_of};
 use super::{
-    Evidence, Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
-    Value, source,
+    Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread, Value,
+    source,
 };
 use crate::debug_info::{Missing, Modules, Place};
-use crate::dump::{self, Severity};
+use crate::dump;
 use crate::error::Result;
 use crate::logs;
 use crate::memory::AddrRange;
@@ -85,7 +85,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         file: opened.file.clone(),
         layers: opened.layers.clone(),
         identity: identity(opened),
-        reason: reason(&dump.reason),
+        reason: Reason::of(&dump.reason),
         source,
         texts: dump.texts.clone(),
         logs: match options.logs {
@@ -94,17 +94,9 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         },
         threads,
         values,
-        memory: builder.memory(),
-        missing: dump
-            .memory
-            .missing()
-            .map(|(range, why)| Gap {
-                start: range.start.into(),
-                len: range.len(),
-                why: why.to_string(),
-            })
-            .collect(),
-        notes: dump.notes.iter().chain(&modules.notes()).map(note).collect(),
+        memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
+        missing: Gap::all_of(&dump.memory),
+        notes: dump.notes.iter().chain(&modules.notes()).map(Note::of).collect(),
     })
 }
 
@@ -140,37 +132,9 @@ fn identity(opened: &Opened) -> Identity {
     }
 }
 
-fn reason(reason: &crate::reason::Reason) -> Reason {
-    let evidence = |word: &crate::reason::FaultWord| Evidence {
-        name: word.name.clone(),
-        value: word.value.into(),
-        words: word.words.clone(),
-    };
-    Reason {
-        signal: reason.signal.map(|signal| signal.to_string()),
-        words: reason.words.clone(),
-        evidence: reason.evidence.iter().map(evidence).collect(),
-    }
-}
-
 fn log(log: logs::Log) -> Log {
     let logs::Log { what, addr, len, text, remark, guess } = log;
     Log { what, address: addr.into(), len, text, remark, guess }
-}
-
-fn note(note: &dump::Note) -> Note {
-    let severity = match note.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Doubt => "doubt",
-    };
-    Note {
-        severity,
-        code: note.code.as_deref().map(str::to_string),
-        source: note.source.as_deref().map(str::to_string),
-        place: note.place.clone(),
-        words: note.sentence(),
-    }
 }
 
 fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {
@@ -207,7 +171,10 @@ impl<'a> Builder<'_, 'a> {
             state: thread.state.clone(),
             priority: thread.priority,
             core: thread.core,
-            stack: thread.stack.map(|stack| self.stack(thread, stack)),
+            stack: Stack::of(thread).map(|stack| Stack {
+                never_used: thread.stack.and_then(|s| self.never_used(s)),
+                ..stack
+            }),
             remarks: thread.remarks.clone(),
             frames,
             culprit,
@@ -271,16 +238,6 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    fn stack(&self, thread: &dump::Thread, stack: dump::Stack) -> Stack {
-        Stack {
-            low: stack.low.into(),
-            high: stack.high.into(),
-            size: stack.size(),
-            used: thread.stack_used(),
-            never_used: self.never_used(stack),
-        }
-    }
-
     /// How many bytes from the low end of a stack still hold what it was filled with.
     fn never_used(&self, stack: dump::Stack) -> Option<u64> {
         let range = AddrRange::until(stack.low, stack.high)?;
@@ -294,24 +251,5 @@ impl<'a> Builder<'_, 'a> {
         // The lowest words may hold a canary of their own.
         let used = bytes.iter().skip(16).position(|byte| *byte != first);
         used.map(|at| at as u64 + 16)
-    }
-
-    fn memory(&self) -> Vec<Region> {
-        let chip = self.dump.chip.as_deref();
-        let region = |region: &crate::memory::Region| {
-            let range = region.range()?;
-            Some(Region {
-                start: range.start.into(),
-                last: range.last.into(),
-                len: range.len(),
-                origin: region.origin.to_string(),
-                access: region.access.to_string(),
-                name: region.name.as_deref().map(str::to_string),
-                within: chip
-                    .and_then(|chip| chip.memory_at(range.start))
-                    .map(|memory| memory.name.clone()),
-            })
-        };
-        self.dump.memory.regions().filter_map(region).collect()
     }
 }

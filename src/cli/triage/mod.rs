@@ -6,6 +6,7 @@ mod rows;
 use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
 use crate::display;
+use crate::dump::Severity;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
 use crate::report::{self, ReportOptions};
@@ -190,7 +191,8 @@ fn row(file: &Path, options: &Options) -> Row {
             row.chip = report.identity.chip;
             row.firmware_id = report.identity.firmware_ids.into_iter().next();
             row.elf = report.identity.firmware;
-            row.warnings = report.notes.iter().filter(|note| note.severity != "info").count();
+            row.warnings =
+                report.notes.iter().filter(|note| note.severity > Severity::Info).count();
         }
     }
     row

@@ -16,6 +16,7 @@ mod extras;
 mod mcoredump;
 mod nuttx;
 pub mod own;
+mod own_v1;
 mod process;
 mod producer;
 pub(crate) mod prstatus;
@@ -109,7 +110,9 @@ impl Format for ElfCore {
             dump.process = process::of_core(&core);
         }
         if let Some(own) = own::Own::of_core(&core) {
+            let words = format!("{}, converted to an ELF core", own.format);
             own.restore(&mut dump);
+            dump.format = words;
         }
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let found = format!("{} notes, {} segments", core.notes.len(), core.segments.len());
@@ -142,7 +145,7 @@ fn machine(
         && let Ok(arch) = context.targets.arch(&own.arch)
         && arch.elf_machine == core.machine
     {
-        let chip = own.chip.and_then(|name| context.targets.chip(&name).ok());
+        let chip = own.target.and_then(|name| context.targets.chip(&name).ok());
         return Ok(Machine { arch, chip });
     }
     let m_profile = core.machine == EM_ARM && is_cortex_m(core, producer, description, context)?;
