@@ -37,7 +37,7 @@ struct RuleFile {
 }
 
 /// The rules in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AppRules {
     /// A user's own, which come beside the built-in ones.
     own: Vec<Rule>,
@@ -50,12 +50,6 @@ fn built_in() -> &'static [Rule] {
 
 fn parse(text: &str) -> std::result::Result<Vec<Rule>, toml::de::Error> {
     toml::from_str::<RuleFile>(text).map(|file| file.rule)
-}
-
-impl Default for AppRules {
-    fn default() -> Self {
-        AppRules { own: Vec::new() }
-    }
 }
 
 impl AppRules {
