@@ -59,6 +59,7 @@ pub mod logs;
 pub mod memory;
 pub mod open;
 pub mod os;
+pub mod output;
 pub mod reason;
 pub mod record;
 pub mod registers;

@@ -6,8 +6,9 @@ mod junit;
 use super::progress::{Progress, in_parallel};
 use super::{OpenArgs, print, print_json};
 use crate::display::Lines;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::open;
+use crate::output;
 use crate::report::{self, Report, ReportOptions};
 use clap::Args;
 use expect::{Expected, Verdict};
@@ -73,6 +74,11 @@ impl Checked {
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let expected = args.expect.iter().map(|path| Expected::load(path));
     let expected: Vec<Expected> = expected.collect::<Result<_>>()?;
+    let mut inputs = args.open.files();
+    inputs.extend(args.expect.iter().map(PathBuf::as_path));
+    if let Some(path) = &args.junit {
+        output::refuse_input(path, &inputs)?;
+    }
     let options = args.open.options();
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
@@ -96,7 +102,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         }
     }
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit::to_xml(&all)).map_err(|e| Error::io(path, e))?;
+        output::write(path, junit::to_xml(&all).as_bytes(), &inputs)?;
     }
     let failed = all.iter().any(|checked| checked.failed() > 0);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -155,7 +155,10 @@ pub fn main() -> ExitCode {
             gdb::run(args, &options::words(own))
         }
         Command::Check(args) => check::run(args),
-        Command::Triage(args) => triage::run(args).map(ok),
+        Command::Triage(args) => {
+            let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+            triage::run(args, &options::words(own)).map(ok)
+        }
         Command::Convert(args) => convert::run(args).map(ok),
         Command::Needs(args) => needs::run(args),
         Command::Demo(args) => demo::run(args).map(ok),

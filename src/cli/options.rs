@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::open;
 use clap::{ArgAction, ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What every command that opens a dump takes.
 #[derive(Clone, Debug, Args)]
@@ -196,6 +196,13 @@ impl OpenArgs {
             cache_dir: cache_dir().filter(|_| !no_cache),
             elf_cache: std::sync::Arc::default(),
         }
+    }
+
+    /// The files that are read: no output may take the place of one.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let more = self.elves.elf.iter().chain(&self.elves.rom_elf).chain(&self.place.target_file);
+        let all = self.inputs.iter().chain(more);
+        all.map(PathBuf::as_path).collect()
     }
 
     /// Opens the dump and tells its notes to the log.

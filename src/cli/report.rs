@@ -3,9 +3,10 @@
 use super::{OpenArgs, print, print_json};
 use crate::display;
 use crate::error::{Error, Result};
+use crate::output;
 use crate::report::{self, AppRules, ReportOptions, Style};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,6 +67,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         let why = "--json and --html - both want standard output: name a file for the page";
         return Err(Error::Usage(why.into()));
     }
+    if let Some(path) = &args.html {
+        output::refuse_input(path, &args.open.files())?;
+    }
     let opened = args.open.open()?;
     let options = ReportOptions {
         values: !args.no_values,
@@ -81,7 +85,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         if path.as_os_str() == "-" {
             return print(&page);
         }
-        std::fs::write(path, page).map_err(|e| Error::io(path, e))?;
+        let mut inputs = args.open.files();
+        inputs.extend(opened.firmware.as_ref().map(|elf| Path::new(&elf.path)));
+        output::write(path, page.as_bytes(), &inputs)?;
         eprintln!("coroner: wrote {}", display::line(&path.display().to_string()));
         if !args.json {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Tasks out of plain RAM: damaged, cut, without registers, and in other formats than an image.
 
 use crate::support::rtos;
-use coroner::dump::Severity;
+use coroner::dump::{Note, Severity};
 use coroner::error::Result;
 use coroner::input::Input;
 use coroner::open::{Opened, Options, open_inputs};
@@ -42,8 +42,8 @@ fn names(opened: &Opened) -> Vec<String> {
     names
 }
 
-fn note<'a>(opened: &'a Opened, words: &str) -> Option<&'a str> {
-    let mut notes = opened.dump.notes.iter().map(|note| note.words.as_str());
+fn note(opened: &Opened, words: &str) -> Option<String> {
+    let mut notes = opened.dump.notes.iter().map(Note::sentence);
     notes.find(|note| note.contains(words))
 }
 

@@ -21,7 +21,7 @@
 
 use crate::debug_info::{Module, Structs};
 use crate::firmware::Firmware;
-use crate::os::words::join;
+use crate::os::read::join;
 use crate::targets::Arch;
 
 const SIZE_SYMBOL: &str = "_kernel_thread_info_size_t_size";

@@ -23,7 +23,7 @@ use crate::arch::cortex_m::Frame;
 use crate::arch::cortex_m::frame::words;
 use crate::arch::cortex_m::set_pair;
 use crate::memory::Memory;
-use crate::os::words::{read_u32, read_word};
+use crate::os::read::{read_u32, read_word};
 use crate::registers::Registers;
 use crate::targets::Arch;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Words of the device's memory, and where the firmware's variables lie.
 
-use crate::debug_info::Type;
-use crate::dump::Dump;
 use crate::firmware::Firmware;
 use crate::memory::Memory;
 use crate::targets::{Arch, Endian};
@@ -21,14 +19,6 @@ pub(super) fn read_u32(memory: &Memory, addr: u64, arch: &Arch) -> Option<u32> {
 pub(super) fn read_sized(memory: &Memory, addr: u64, len: u64, arch: &Arch) -> Option<u64> {
     let len = usize::try_from(len).ok().filter(|len| (1..=8).contains(len))?;
     join(&memory.bytes(addr, len)?, arch.endian)
-}
-
-/// The value of the first of `paths` that the structure `kind` has, in the one at `at`, of whatever
-/// size.
-pub(super) fn value(dump: &Dump, kind: &Type<'_>, at: u64, paths: &[&str]) -> Option<u64> {
-    let member = paths.iter().find_map(|path| kind.member(path))?;
-    let len = member.kind.size().unwrap_or_else(|| word_len(&dump.arch));
-    read_sized(&dump.memory, at.checked_add(member.offset)?, len, &dump.arch)
 }
 
 /// Bytes of a word.
@@ -51,10 +41,10 @@ pub(super) struct Variables(HashMap<&'static str, (u64, u64)>);
 
 impl Variables {
     /// Looks for all of `names` in one pass. Static variables count as well, also those that link
-    /// time optimisation renamed: `xIdleTaskHandle.lto_priv.0`.
+    /// time optimisation renamed: `xIdleTaskHandle.lto_priv.0`; and functions.
     pub(super) fn find(firmware: &Firmware, names: &[&'static str]) -> Variables {
         let mut found = HashMap::new();
-        for symbol in firmware.symbols().filter(|symbol| !symbol.function) {
+        for symbol in firmware.symbols() {
             let plain = symbol.name.split('.').next().unwrap_or_default();
             if let Some(name) = names.iter().find(|name| **name == plain) {
                 found.entry(*name).or_insert((symbol.addr, symbol.len));
