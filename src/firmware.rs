@@ -4,12 +4,14 @@
 //! dump holds nothing. What could have changed is not: its value in the file is what the device
 //! started with, not what it crashed with.
 
+pub(crate) mod bindesc;
+mod symbols;
+
+pub use symbols::Symbols;
+
 use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
-use crate::format::Symbols;
-use crate::format::elf::is_core;
-use crate::format::zephyr::bindesc;
-use crate::input::Input;
+use crate::input::{Input, is_core};
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
 use crate::targets::{Chip, Endian, MemoryKind};
 use bytes::Bytes;
@@ -381,7 +383,10 @@ impl Firmware {
                 .is_some_and(|m| matches!(m.kind, MemoryKind::Flash | MemoryKind::Rom))
         };
         for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
-            if !section.write || fixed(section.addr) {
+            // Chips of Espressif map flash and RAM into one window; the linker's name tells.
+            let mapped = chip.is_some_and(|chip| chip.esp_idf.is_some());
+            let mapped = mapped && section.name.starts_with(".flash.");
+            if !section.write || mapped || fixed(section.addr) {
                 let mut region = self.region(section, origin);
                 region.access.write = false;
                 memory.insert(region);

@@ -155,6 +155,13 @@ pub(crate) fn is_program(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && matches!(bytes.get(16), Some(2 | 3))
 }
 
+/// Whether `bytes` begin like an ELF core file.
+pub fn is_core(bytes: &[u8]) -> bool {
+    use goblin::elf::{Elf, header};
+    bytes.starts_with(header::ELFMAG)
+        && Elf::parse_header(bytes).is_ok_and(|header| header.e_type == header::ET_CORE)
+}
+
 /// Splits `FILE@0x20000000` and `FILE:0x20000000`, unless a file of the whole name is there.
 pub(crate) fn with_address(path: &Path) -> Option<(PathBuf, u64)> {
     let text = path.to_str()?;

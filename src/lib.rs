@@ -15,11 +15,11 @@
 //! *Unknown is not zero.* A register or a byte that the dump does not hold stays absent on every way
 //! out, with the reason where one is known.
 //!
-//! Where to look:
+//! Where to look (`ARCHITECTURE.md` has the rooms in their order, which a test holds):
 //!
 //! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`]; as a document: [`record`].
-//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`format`](mod@format),
-//!   [`firmware`].
+//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`text`],
+//!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
