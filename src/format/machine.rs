@@ -141,7 +141,8 @@ pub fn xtensa_by_addresses(
         }
         several => {
             // Never one that the addresses rule out.
-            let machine = match several.first() {
+            let usual = several.iter().find(|m| m.arch.name == Family::Xtensa.usual_arch());
+            let machine = match usual.or(several.first()) {
                 Some(first) => Machine { arch: first.arch.clone(), chip: None },
                 None => machine_of(context, Family::Xtensa)?,
             };

@@ -136,6 +136,12 @@ impl Arch {
         self.by_name.get(name).copied()
     }
 
+    /// Whether only texts name the register at `index`, and no debugger knows it.
+    pub fn is_only_printed(&self, index: usize) -> bool {
+        let feature = self.registers.get(index).and_then(|r| self.features.get(r.feature));
+        feature.is_some_and(|feature| feature.describe == Describe::Never)
+    }
+
     /// The index of the register with the number `regnum` in the remote protocol.
     pub fn register_by_regnum(&self, regnum: u32) -> Option<usize> {
         self.by_regnum.get(&regnum).copied()

@@ -46,7 +46,8 @@ const ENDS: [&str; 8] = [
 const TITLE: &str = "egister dump:";
 
 pub(super) fn is_title(text: &str) -> bool {
-    TITLES.iter().any(|title| text.contains(title))
+    // A firmware's image holds the same words with `%s` in them.
+    !text.contains('%') && TITLES.iter().any(|title| text.contains(title))
 }
 
 pub(super) fn is_detail(text: &str) -> bool {
@@ -54,7 +55,7 @@ pub(super) fn is_detail(text: &str) -> bool {
 }
 
 pub(super) fn is_panic(text: &str) -> bool {
-    PANICS.iter().any(|title| text.contains(title))
+    !text.contains('%') && PANICS.iter().any(|title| text.contains(title))
 }
 
 pub(super) fn is_end(text: &str) -> bool {
