@@ -23,11 +23,7 @@ command -v apt-get >/dev/null || { echo "device-env: run: rustup target add ${mi
 rustc_web=/usr/bin/rustc
 core_source=/usr/lib/rustlib/src/rust/library/core/src/lib.rs   # behind a link of rust-web-src
 if ! { [ -x "$rustc_web" ] && [ -f "$core_source" ]; }; then
-  {
-    apt-get -o DPkg::Lock::Timeout=300 update -q
-    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q \
-      --no-install-recommends rustc-web rust-web-src
-  } >&2
+  "$(dirname "$0")/apt" rustc-web rust-web-src >&2
 fi
 version=$("$rustc_web" --version | cut -d' ' -f2)
 source_dir=$(readlink -f /usr/lib/rustlib/src/rust)

@@ -8,6 +8,7 @@
 //! [`Lines`] is what text for people is written to: a line feed in a value never ends a line there.
 //! JSON and XML have escapes of their own and keep what the dump says.
 
+use anstyle::Style;
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
@@ -78,12 +79,25 @@ pub fn json(document: &str) -> Cow<'_, str> {
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     text: String,
+    colours: bool,
 }
 
 impl Lines {
     /// No line yet.
     pub fn new() -> Lines {
         Lines::default()
+    }
+
+    /// No line yet; titles will have colours or not.
+    pub fn with_colours(colours: bool) -> Lines {
+        Lines { colours, ..Lines::default() }
+    }
+
+    /// Adds an empty line and a title of our own.
+    pub fn title(&mut self, ours: &'static str) {
+        let style = if self.colours { Style::new().bold() } else { Style::new() };
+        // Writing to a string can't fail.
+        let _ = writeln!(self.text, "\n{style}{ours}{style:#}");
     }
 
     /// What [`writeln!`] calls: all of `args` is one line. Never fails.
@@ -129,7 +143,7 @@ impl Lines {
 impl From<&'static str> for Lines {
     /// Words of our own.
     fn from(ours: &'static str) -> Lines {
-        Lines { text: ours.to_string() }
+        Lines { text: ours.to_string(), colours: false }
     }
 }
 

@@ -8,7 +8,9 @@ use crate::reason::Reason;
 use crate::registers::Registers;
 use crate::targets::{Arch, Chip};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,8 +108,11 @@ impl Dump {
     /// `wanted` if no thread has that id yet and it is above zero (which debuggers take for "any
     /// thread"); otherwise the lowest free one.
     pub fn free_thread_id(&self, wanted: u64) -> u64 {
-        let taken = |id: &u64| *id == 0 || self.threads.iter().any(|thread| thread.id == *id);
-        std::iter::once(wanted).chain(1..).find(|id| !taken(id)).unwrap_or(u64::MAX)
+        if wanted != 0 && self.threads.iter().all(|thread| thread.id != wanted) {
+            return wanted;
+        }
+        let taken: HashSet<u64> = self.threads.iter().map(|thread| thread.id).collect();
+        (1..).find(|id| !taken.contains(id)).unwrap_or(u64::MAX)
     }
 
     /// Adds a warning.
@@ -135,6 +140,9 @@ pub struct Thread {
     pub control_block: Option<u64>,
     /// Where its stack is.
     pub stack: Option<Stack>,
+    /// The stack pointer that its kernel kept when it switched to another one: below it nothing
+    /// is in use. The registers that were saved there lie between it and the thread's own.
+    pub saved_sp: Option<u64>,
     /// Its registers.
     pub registers: Registers,
     /// The frames that the device itself printed for it, innermost first. They may begin with the
@@ -170,6 +178,7 @@ impl Thread {
             core: None,
             control_block: None,
             stack: None,
+            saved_sp: None,
             registers,
             printed: Vec::new(),
             remarks: Vec::new(),
@@ -181,11 +190,14 @@ impl Thread {
         self.name.clone().unwrap_or_else(|| format!("{:#x}", self.id))
     }
 
-    /// How many bytes of its stack are in use: from the stack pointer to the stack's base.
+    /// How many bytes of its stack are in use: from the stack pointer to the stack's base, with
+    /// the registers that a switch to another thread saved below.
     /// `None` if one of them is unknown or they don't fit each other.
     pub fn stack_used(&self) -> Option<u64> {
         let stack = self.stack?;
-        let sp = self.registers.sp()?;
+        let own = self.registers.sp();
+        let saved = self.saved_sp.filter(|saved| own.is_none_or(|own| *saved <= own));
+        let sp = saved.or(own)?;
         (stack.low..=stack.high).contains(&sp).then(|| stack.high - sp)
     }
 }
@@ -249,6 +261,31 @@ impl fmt::Display for FirmwareId {
     }
 }
 
+impl std::str::FromStr for FirmwareId {
+    type Err = String;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = |text: &str| -> Option<Vec<u8>> {
+            let pairs = text.as_bytes().chunks(2);
+            pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+        };
+        let read = || {
+            if let Some(prefix) = text.strip_prefix("ELF SHA-256 ") {
+                return Some(FirmwareId::ElfSha256(prefix.strip_suffix("..")?.to_string()));
+            }
+            if let Some(id) = text.strip_prefix("build id ") {
+                return digits(id).map(FirmwareId::BuildId);
+            }
+            if let Some(id) = text.strip_prefix("Spotflow build id ") {
+                return digits(id).map(FirmwareId::Spotflow);
+            }
+            text.strip_prefix("build ").map(|build| FirmwareId::ZephyrBuild(build.to_string()))
+        };
+        read().ok_or_else(|| format!("{text}: no id of a firmware"))
+    }
+}
+
 /// What a dump says of a kernel whose threads and contexts [`crate::os`] reads out of memory.
 #[derive(Clone, Debug)]
 pub enum Kernel {
@@ -270,7 +307,8 @@ pub struct ZephyrKernel {
 }
 
 /// How much a [`Note`] matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -278,6 +316,17 @@ pub enum Severity {
     Warning,
     /// What is shown may be wrong.
     Doubt,
+}
+
+impl Severity {
+    /// For programs: `info`, `warning`, `doubt`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Doubt => "doubt",
+        }
+    }
 }
 
 impl fmt::Display for Severity {

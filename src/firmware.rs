@@ -4,25 +4,29 @@
 //! dump holds nothing. What could have changed is not: its value in the file is what the device
 //! started with, not what it crashed with.
 
+pub(crate) mod bindesc;
+mod symbols;
+
+pub use symbols::Symbols;
+
 use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
-use crate::format::Symbols;
-use crate::format::elf::is_core;
-use crate::format::zephyr::bindesc;
-use crate::input::Input;
+use crate::input::{Input, is_core};
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
 use crate::targets::{Chip, Endian, MemoryKind};
 use bytes::Bytes;
 use goblin::container::{Container, Ctx};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::section_header::{
-    SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_WRITE, SHN_ABS, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB,
-    SectionHeader,
+    SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_WRITE, SHN_ABS, SHN_UNDEF, SHT_NOBITS, SHT_NOTE,
+    SHT_SYMTAB, SectionHeader,
 };
 use goblin::elf::{Elf, header, sym};
 use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// `NT_GNU_BUILD_ID`.
 const NT_GNU_BUILD_ID: u32 = 3;
@@ -57,6 +61,28 @@ pub struct Firmware {
     symbols: Option<(SectionHeader, SectionHeader)>,
     ctx: Ctx,
     sha256: OnceLock<String>,
+    /// What others made of the contents: the same wherever the file is put.
+    of_contents: Kept,
+    /// What others made of the addresses.
+    of_addresses: Kept,
+}
+
+/// A place for what is made of a file once, when somebody asks, and kept as long as the file.
+/// It is filled by rooms above this one, which knows nothing of what they put there.
+#[derive(Clone, Default)]
+struct Kept(Arc<OnceLock<Box<dyn Any + Send + Sync>>>);
+
+impl Kept {
+    fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        let kept = self.0.get_or_init(|| Box::new(make()));
+        kept.downcast_ref().unwrap_or_else(|| unreachable!("a place keeps one kind of thing"))
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() { "Kept(something)" } else { "Kept(nothing)" })
+    }
 }
 
 /// A section of an ELF file.
@@ -161,6 +187,8 @@ impl Firmware {
             symbols,
             ctx,
             sha256: OnceLock::new(),
+            of_contents: Kept::default(),
+            of_addresses: Kept::default(),
             path,
             bytes,
         })
@@ -170,6 +198,7 @@ impl Firmware {
     #[must_use]
     pub fn slid(&self, slide: u64) -> Firmware {
         let mut slid = self.clone();
+        slid.of_addresses = Kept::default();
         slid.slide = slid.slide.wrapping_add(slide);
         slid.entry = slid.entry.wrapping_add(slide);
         for section in slid.sections.iter_mut().filter(|section| section.alloc) {
@@ -180,6 +209,22 @@ impl Firmware {
             ph.p_paddr = ph.p_paddr.wrapping_add(slide);
         }
         slid
+    }
+
+    /// The same file without what was made of it, for those who keep many.
+    pub(crate) fn unread(&self) -> Firmware {
+        Firmware { of_contents: Kept::default(), of_addresses: Kept::default(), ..self.clone() }
+    }
+
+    /// What `make` makes of the file's contents, made once for all copies of the file. One caller
+    /// uses it, [`crate::debug_info`].
+    pub(crate) fn keep_of_contents<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.of_contents.get_or_make(make)
+    }
+
+    /// The same of what depends on where the file is put.
+    pub(crate) fn keep_of_addresses<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.of_addresses.get_or_make(make)
     }
 
     /// The address that debugging information has for `addr`.
@@ -395,7 +440,9 @@ impl Firmware {
         let symbol = move |symbol: sym::Sym| {
             let at = names.checked_add(symbol.st_name)?;
             let name = self.bytes.get(at..)?.split(|b| *b == 0).next()?;
-            if name.is_empty() {
+            // What is defined elsewhere has no address here; the others are no things at all.
+            let nothing = matches!(symbol.st_type(), sym::STT_FILE | sym::STT_SECTION);
+            if name.is_empty() || nothing || symbol.st_shndx == SHN_UNDEF as usize {
                 return None;
             }
             Some(Symbol {

@@ -1,13 +1,16 @@
-//! Where bytes come from: files (memory mapped), standard input.
+//! Where bytes come from: files (large ones memory mapped), pipes, standard input.
 //!
 //! The only room of the host program with `unsafe` in it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
 use bytes::Bytes;
 use memmap2::Mmap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) mod watch;
 
 /// One input as the user named it, and its bytes.
 #[derive(Clone, Debug)]
@@ -21,39 +24,142 @@ pub struct Input {
 }
 
 impl Input {
-    /// Opens `path`; `-` is standard input. With `map` false a file is read instead of mapped.
+    /// Opens `path`; `-` is standard input. Small files are read, large ones are mapped unless `map`
+    /// is false.
     ///
     /// # Errors
-    /// [`Error::Io`] if it can't be read, [`Error::Usage`] for a folder.
+    /// [`Error::Io`] if it can't be read; [`Error::Usage`] for a folder, a device, and what has no
+    /// end.
     pub fn open(path: &Path, map: bool) -> Result<Input> {
         if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut bytes);
-            read.map_err(|e| Error::io("standard input", e))?;
-            return Ok(Input { name: "standard input".into(), bytes: bytes.into(), addr: None });
+            let name = "standard input";
+            let bytes = read_stream(name, &mut std::io::stdin().lock())?;
+            return Ok(Input { name: name.into(), bytes, addr: None });
         }
         let name = path.display().to_string();
         let io = |e| Error::io(path, e);
-        let mut file = File::open(path).map_err(io)?;
-        let meta = file.metadata().map_err(io)?;
+        // Not opened yet: opening waits, where it is a FIFO.
+        let meta = std::fs::metadata(path).map_err(io)?;
         if meta.is_dir() {
             return Err(Error::Usage(format!("{name}: is a folder; name the dump in it")));
         }
-        if map && meta.is_file() && meta.len() > 0 {
-            let addr = address_in_name(path, meta.len());
-            return Ok(Input { name, bytes: map_file(&file).map_err(io)?, addr });
+        if !meta.is_file() {
+            let bytes = match is_device(&meta) {
+                // The one device that is a stream of bytes that somebody sends.
+                true if is_standard_input(path) => {
+                    read_stream(&name, &mut File::open(path).map_err(io)?)?
+                }
+                true => {
+                    return Err(Error::Input {
+                        file: name,
+                        fault: Box::new(Fault::new("input", "kind", 0, "a file", "a device")),
+                    });
+                }
+                false => read_pipe(path, &name)?,
+            };
+            let addr = address_in_name(path, bytes.len() as u64);
+            return Ok(Input { name, bytes, addr });
         }
-        // Pipes and devices have no length and can't be mapped.
+        let mut file = File::open(path).map_err(io)?;
+        let meta = file.metadata().map_err(io)?;
+        let addr = address_in_name(path, meta.len());
+        if meta.len() > LARGEST {
+            let found = format!("{} GiB", meta.len() >> 30);
+            let fault = Fault::new("input", "length", 0, "at most 64 GiB", found);
+            return Err(Error::Input { file: name, fault: Box::new(fault) });
+        }
+        if map && meta.len() > READ_UP_TO {
+            let map = map_file(&file).map_err(io)?;
+            let bytes = Bytes::from_owner(watch::watched(&name, map, file, &meta));
+            return Ok(Input { name, bytes, addr });
+        }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io)?;
-        let addr = address_in_name(path, bytes.len() as u64);
+        // The files below /proc and /sys have a length of 0 and may be as long as they like.
+        let most = meta.len().max(MOST_STREAMED);
+        bytes
+            .try_reserve_exact(usize::try_from(meta.len()).unwrap_or(usize::MAX))
+            .map_err(|_| Error::Resource(format!("{name}: no memory for {} bytes", meta.len())))?;
+        (&mut file).take(most).read_to_end(&mut bytes).map_err(io)?;
         Ok(Input { name, bytes: bytes.into(), addr })
     }
+}
+
+/// Files up to here are read: what becomes of them later is of no matter then.
+const READ_UP_TO: u64 = 32 << 20;
+/// More than any device has memory; what is longer is a sparse file or a mistake.
+const LARGEST: u64 = 64 << 30;
+/// What has no length is read up to here: it is all in memory.
+const MOST_STREAMED: u64 = 128 << 20;
+/// So long a FIFO may be without a writer.
+const WAIT_FOR_WRITER: Duration = Duration::from_secs(5);
+
+fn read_stream(name: &str, from: &mut dyn Read) -> Result<Bytes> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(bytes.into()),
+            Ok(n) => bytes.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io(name, e)),
+        }
+        if bytes.len() as u64 > MOST_STREAMED {
+            let expected = format!("an end within {} MiB (save it to a file)", MOST_STREAMED >> 20);
+            let fault = Fault::new("input", "length", MOST_STREAMED, expected, "more");
+            return Err(Error::Input { file: name.into(), fault: Box::new(fault) });
+        }
+    }
+}
+
+/// Reads a FIFO or a pipe. Opening one waits for a writer, and nothing can end that: it is done by a
+/// thread that is left behind if nobody comes.
+fn read_pipe(path: &Path, name: &str) -> Result<Bytes> {
+    let (send, opened) = std::sync::mpsc::channel();
+    let own = path.to_path_buf();
+    std::thread::Builder::new()
+        .name("pipe".into())
+        .spawn(move || {
+            // Nobody listens any more once the time is over.
+            let _ = send.send(File::open(own));
+        })
+        .map_err(|e| Error::Resource(format!("can't start a thread: {e}")))?;
+    match opened.recv_timeout(WAIT_FOR_WRITER) {
+        Ok(file) => read_stream(name, &mut file.map_err(|e| Error::io(path, e))?),
+        Err(_) => Err(Error::io(
+            path,
+            std::io::Error::other("is a pipe, and nobody has opened it for writing"),
+        )),
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd")
+        || path == Path::new("/dev/stdin")
+}
+
+#[cfg(unix)]
+fn is_device(meta: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = meta.file_type();
+    kind.is_char_device() || kind.is_block_device() || kind.is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &Metadata) -> bool {
+    false
 }
 
 /// An ELF file of type `ET_EXEC` or `ET_DYN`.
 pub(crate) fn is_program(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && matches!(bytes.get(16), Some(2 | 3))
+}
+
+/// Whether `bytes` begin like an ELF core file.
+pub fn is_core(bytes: &[u8]) -> bool {
+    use goblin::elf::{Elf, header};
+    bytes.starts_with(header::ELFMAG)
+        && Elf::parse_header(bytes).is_ok_and(|header| header.e_type == header::ET_CORE)
 }
 
 /// Splits `FILE@0x20000000` and `FILE:0x20000000`, unless a file of the whole name is there.
@@ -89,14 +195,16 @@ pub(crate) fn address_in_name(path: &Path, len: u64) -> Option<u64> {
 }
 
 #[allow(unsafe_code, reason = "mapping a file is unsafe by nature; argued below")]
-fn map_file(file: &File) -> std::io::Result<Bytes> {
-    // SAFETY: the map is private and only ever read. What can go wrong is that another process
-    // shortens the file while we run (the system then ends us with SIGBUS) or writes to it (we
-    // then see other bytes than before; every reader checks each value it takes at the moment
-    // it takes it, so this leads to an error or a wrong dump, not to a wrong access). Dumps are
-    // finished files; for the rest there is `--no-mmap`.
-    let map = unsafe { Mmap::map(file)? };
-    Ok(Bytes::from_owner(map))
+fn map_file(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the map is shared with the file and only ever read by us. Another process can change
+    // it meanwhile. Where it writes, we see other bytes than before: every reader checks each value
+    // it takes at the moment it takes it, so this leads to an error or a wrong dump, not to a wrong
+    // access. (`Bytes` hands out `&[u8]`, of which the language demands that nothing changes it: we
+    // rely on the compiler not to read such bytes twice and believe them once.) Where it shortens
+    // the file, a touch of a page that is gone ends us with SIGBUS. Both are made rare, not
+    // impossible: files up to READ_UP_TO are read instead, the server asks `watch` before it touches
+    // memory for a client, and with `--no-mmap` no file is mapped.
+    unsafe { Mmap::map(file) }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@
 //! *Unknown is not zero.* A register or a byte that the dump does not hold stays absent on every way
 //! out, with the reason where one is known.
 //!
-//! Where to look:
+//! Where to look (`ARCHITECTURE.md` has the rooms in their order, which a test holds):
 //!
-//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`].
-//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`format`](mod@format),
-//!   [`firmware`].
+//! * The model, plain data: [`dump`], [`memory`], [`registers`], [`reason`]; as a document: [`record`].
+//! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`text`],
+//!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
@@ -41,7 +41,9 @@
 
 pub mod arch;
 pub mod archive;
+pub mod budget;
 pub mod carrier;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod convert;
 pub mod cursor;
@@ -57,11 +59,14 @@ pub mod logs;
 pub mod memory;
 pub mod open;
 pub mod os;
+pub mod output;
 pub mod reason;
+pub mod record;
 pub mod registers;
 pub mod report;
 pub mod server;
 pub mod targets;
+pub mod text;
 pub mod unwind;
 pub mod values;
 mod xml;

@@ -1,8 +1,7 @@
-//! The `coroner` command: parses the command line and leaves the rest to the library.
+//! The `coroner` command: all of it is in the library.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    coroner::cli::main(coroner::cli::Cli::parse())
+    coroner::cli::main()
 }

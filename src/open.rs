@@ -7,26 +7,27 @@
 //! 5. The architecture says what the fault words in the memory mean, and of which frame they are.
 
 mod build_id;
-mod dig;
+mod detect;
 mod elf_cache;
 mod elf_hint;
 mod elf_index;
-mod elsewhere;
 mod firmware;
 mod inputs;
+mod not_a_dump;
 mod slide;
 
-pub use dig::{CARRIERS, Candidate};
+pub use detect::{CARRIERS, Candidate};
 pub use elf_cache::ElfCache;
 
 use crate::arch;
+use crate::budget::Budget;
 use crate::carrier::CarrierOptions;
-use crate::debug_info::Images;
+use crate::debug_info::Modules;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::format::Context;
 use crate::format::parts::assemble as parts;
+use crate::format::{Context, esp_idf};
 use crate::input::Input;
 use crate::os;
 use crate::targets::Targets;
@@ -56,6 +57,8 @@ pub struct Options {
     pub frame: Option<u64>,
     /// Read files instead of mapping them.
     pub no_mmap: bool,
+    /// How much memory opening may take, in bytes; `None`: what [`crate::budget`] says.
+    pub max_memory: Option<u64>,
     /// ELF files of the firmware; the one that matches the dump is used.
     pub elf: Vec<PathBuf>,
     /// The same, of files that are open already.
@@ -101,10 +104,23 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// What the ELF files know: the firmware's first.
+    pub fn modules(&self) -> Modules<'_> {
+        modules_of(&self.firmware, &self.rom, &self.embedded)
+    }
+
     /// `flash image 4 MiB > partition coredump @0x110000 > ESP-IDF ELF core 0x0104, ...`.
     pub fn trail(&self) -> String {
         self.layers.join(" > ")
     }
+}
+
+fn modules_of<'a>(
+    firmware: &'a Option<Arc<Firmware>>,
+    rom: &'a [Arc<Firmware>],
+    embedded: &'a [Arc<Firmware>],
+) -> Modules<'a> {
+    Modules::of(firmware.iter().chain(rom).chain(embedded).map(|elf| &**elf))
 }
 
 /// Opens the dump in `inputs`.
@@ -113,7 +129,8 @@ impl Opened {
 /// Any [`Error`]: inputs that can't be read, hold no dump or only broken ones; an ELF file of
 /// another build; wrong options.
 pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
-    let mut all = Inputs::default();
+    let budget = Budget::for_inputs(inputs::len_of(inputs), options.max_memory);
+    let mut all = Inputs::new(&budget);
     for path in inputs {
         all.add(path, !options.no_mmap)?;
     }
@@ -122,7 +139,7 @@ pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
     }
     let mut options = options.clone();
     options.elf_beside.extend(all.programs);
-    let mut opened = open_inputs(&all.dumps, &options)?;
+    let mut opened = open_within(&all.dumps, &options, &budget)?;
     let faults = all.faults.into_iter().map(|(name, fault)| format!("{name}: {fault}"));
     opened.dump.notes.extend(faults.map(Note::warning));
     Ok(opened)
@@ -148,6 +165,11 @@ fn nothing_but_programs(inputs: &[PathBuf], mut all: Inputs) -> Error {
 /// # Errors
 /// As [`open`].
 pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
+    let len = inputs.iter().map(|input| input.bytes.len() as u64).sum();
+    open_within(inputs, options, &Budget::for_inputs(len, options.max_memory))
+}
+
+fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<Opened> {
     let mut targets = Targets::built_in();
     for path in &options.target_files {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
@@ -160,12 +182,12 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
     }
 
     let carriers = CarrierOptions { offset: options.offset, base: options.base };
-    let dug = dig::dig(inputs, &carriers, options.format.as_deref())?;
+    let dug = detect::detect(inputs, &carriers, options.format.as_deref(), budget)?;
     let context = Context {
         targets: &targets,
         force: options.force,
         target: options.target.as_deref(),
-        elf: elf_hint::of_files(&options.elf, &options.elf_beside),
+        elf: elf_hint::of_files(options),
         frame: options.frame,
     };
     let (whole, parts) = (&dug.whole, &dug.parts);
@@ -178,6 +200,8 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         parts::add(&mut dump, parts);
     }
     dump.notes.extend(dug.useless.iter().map(|error| Note::warning(error.to_string())));
+    dump.notes.extend(budget.shortage().map(Note::warning));
+    dump.notes.extend(dump.memory.untold_conflicts().map(Note::warning));
 
     let beside = firmware::find(&mut dump, options)?;
     let doubles = beside.firmware.as_ref().and_then(|elf| elf.float_register_len()) == Some(8);
@@ -193,12 +217,26 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         (_, None) => {}
     }
     os::complete(&mut dump, beside.firmware.as_ref());
+    if dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some()) {
+        let place = beside.firmware.as_ref().and_then(|elf| elf.symbol("panic_abort"));
+        let is_in = |pc: u64| {
+            let place = place.as_ref().filter(|symbol| symbol.len > 0)?;
+            Some(pc.checked_sub(place.addr).is_some_and(|offset| offset < place.len))
+        };
+        esp_idf::abort::complete(&mut dump, &is_in);
+    }
     unwind::reconstruct(&mut dump);
     arch::gather(&mut dump);
-    if dump.reason.pc.is_none() && unwind::may_be_handler(&dump) {
-        let elves = beside.firmware.iter().chain(&beside.rom).chain(&beside.embedded);
-        let images = Images::new(elves.cloned());
-        dump.reason.pc = unwind::fault_pc(&dump, &images.modules());
+    let finds_fault = dump.reason.pc.is_none() && unwind::may_be_handler(&dump);
+    let lacks_control = unwind::has_extended_frame(&dump);
+    if finds_fault || lacks_control {
+        let modules = modules_of(&beside.firmware, &beside.rom, &beside.embedded);
+        if finds_fault {
+            dump.reason.pc = unwind::fault_pc(&dump, &modules);
+        }
+        if lacks_control {
+            unwind::reconstruct_control(&mut dump, &modules);
+        }
     }
     arch::complete(&mut dump);
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
@@ -219,6 +257,9 @@ pub fn open_inputs(inputs: &[Input], options: &Options) -> Result<Opened> {
         embedded: beside.embedded,
     })
 }
+
+/// So many of the dumps that could not be read are told of.
+const MOST_PASSED_OVER: usize = 16;
 
 /// The user's choice among the dumps, or the last one that is whole.
 fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result<(usize, Dump)> {
@@ -243,6 +284,10 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
     let mut passed_over: Vec<Note> = Vec::new();
     let mut first_error = None;
     for index in (0..found.len()).rev() {
+        let piece = &found[index].piece;
+        if first_error.is_some() && !piece.budget.work(piece.bytes.len() as u64) {
+            break;
+        }
         match read(index, false) {
             Ok(mut dump) => {
                 if found.len() > 1 {
@@ -252,7 +297,12 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
                         index + 1
                     )));
                 }
+                let unsaid = passed_over.len().saturating_sub(MOST_PASSED_OVER);
+                passed_over.truncate(MOST_PASSED_OVER);
                 dump.notes.append(&mut passed_over);
+                if unsaid > 0 {
+                    dump.notes.push(Note::warning(format!("{unsaid} more were passed over")));
+                }
                 return Ok((index, dump));
             }
             Err(error) => {

@@ -21,6 +21,10 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All of them.
+    pub const ALL: [Signal; 6] =
+        [Signal::Int, Signal::Ill, Signal::Abrt, Signal::Fpe, Signal::Bus, Signal::Segv];
+
     /// GDB's number of it.
     pub fn number(self) -> u8 {
         match self {

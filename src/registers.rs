@@ -71,6 +71,11 @@ impl Registers {
         self.get(self.arch.pc).map(|value| value as u64)
     }
 
+    /// The return address of a call, where a register holds it.
+    pub fn lr(&self) -> Option<u64> {
+        self.get(self.arch.lr?).map(|value| value as u64)
+    }
+
     /// The stack pointer.
     pub fn sp(&self) -> Option<u64> {
         self.get(self.arch.sp).map(|value| value as u64)

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use coroner::input::Input;
 use coroner::open::{Options, open_inputs};
-use coroner::report::{self, Wishes};
+use coroner::report::{self, ReportOptions};
 use libfuzzer_sys::fuzz_target;
 
 static DEMO: &[u8] = include_bytes!("../../tests/data/demo/dump.core");
@@ -22,9 +22,9 @@ fuzz_target!(|data: &[u8]| {
         let target = addr.map(|_| "cortex-m".to_string());
         let options = Options { elf_open: vec![elf], any_elf: true, target, ..Options::default() };
         let Ok(opened) = open_inputs(&[dump], &options) else { continue };
-        let wishes = Wishes { print: vec!["SETTINGS".into()], ..Wishes::default() };
+        let wishes = ReportOptions { print: vec!["SETTINGS".into()], ..ReportOptions::default() };
         let told =
-            report::build(&opened, &wishes).or_else(|_| report::build(&opened, &Wishes::default()));
+            report::build(&opened, &wishes).or_else(|_| report::build(&opened, &ReportOptions::default()));
         if let Ok(told) = told {
             let _ = report::to_html(&told);
         }

@@ -7,28 +7,50 @@ pub mod fault;
 pub mod frame;
 pub(in crate::arch) mod special;
 
-pub use fault::FaultStatus;
+pub use fault::{FaultStatus, exception_name, is_fault};
 pub use frame::{ExcReturn, Frame};
 
 use crate::dump::{Dump, Note};
 use crate::memory::Memory;
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 
 /// The feature whose registers are words of the System Control Space.
 const FAULT_FEATURE: &str = "org.coroner.arm.m-fault";
 
+/// CPUID; bits 15 to 4 number the core: C20 is M0, C21 M1, C23 M3, C24 M4, C27 M7, C60 M0+.
+const CPUID_ADDR: u64 = 0xe000_ed00;
+/// Words that only ARMv8-M has.
+const NOT_IN_ARMV7_M: [&str; 2] = ["SFSR", "SFAR"];
+/// Words that only ARMv7-M and ARMv8-M have.
+const NOT_IN_ARMV6_M: [&str; 7] = ["CFSR", "HFSR", "MMFAR", "BFAR", "AFSR", "SFSR", "SFAR"];
+
 /// Whether `arch` is a register set of the M-profile.
 pub fn is_m_profile(arch: &Arch) -> bool {
-    arch.features.iter().any(|feature| feature.name == FAULT_FEATURE)
+    arch.family == Family::CortexM
 }
 
 /// Makes the fault words that the dump's memory holds registers of the crashed thread.
 pub(super) fn gather(dump: &mut Dump) {
     let Some(index) = dump.threads.iter().position(|thread| thread.crashed) else { return };
+    let missing = missing_words(dump);
     if let Some(thread) = dump.threads.get_mut(index) {
         fill_from_memory(&mut thread.registers, &dump.memory);
+        missing.iter().for_each(|name| thread.registers.forget(name));
+    }
+}
+
+/// The fault words that the core does not have, where the dump tells which core it is: a debugger
+/// reads and saves zeros for them.
+fn missing_words(dump: &Dump) -> &'static [&'static str] {
+    let named = dump.identity.facts.iter().find(|(name, _)| name == "core");
+    let named = named.map(|(_, core)| core.to_ascii_lowercase());
+    let part = dump.memory.u32_le(CPUID_ADDR).map(|cpuid| cpuid >> 4 & 0xfff);
+    match (named.as_deref(), part) {
+        (Some("armv6m"), _) | (None, Some(0xc20 | 0xc21 | 0xc60)) => &NOT_IN_ARMV6_M,
+        (Some("armv7m" | "armv7em"), _) | (None, Some(0xc23 | 0xc24 | 0xc27)) => &NOT_IN_ARMV7_M,
+        _ => &[],
     }
 }
 
@@ -43,6 +65,7 @@ pub(super) fn complete(dump: &mut Dump) {
         None => Registers::unknown(dump.arch.clone()),
     };
     fill_from_memory(&mut registers, &dump.memory);
+    missing_words(dump).iter().for_each(|name| registers.forget(name));
     if dump.reason.is_unknown() && FaultStatus::of_registers(&registers).is_stale() {
         dump.reason.evidence = FaultStatus::of_registers(&registers).evidence();
         let words = "the fault registers tell of a fault that was handled before: no fault is \
@@ -132,6 +155,21 @@ mod tests {
         assert_eq!((dump.reason.signal, dump.reason.words.as_str()), (Some(Signal::Segv), words));
         let names: Vec<_> = dump.reason.evidence.iter().map(|w| w.name.as_str()).collect();
         assert_eq!(names, ["CFSR", "HFSR", "DFSR", "BFAR"]);
+    }
+
+    #[test]
+    fn words_that_a_core_does_not_have_are_not_shown() {
+        let names = |core: &str| {
+            let scb: Vec<u32> = PRECISE.into_iter().chain([0; 43]).collect();
+            let mut dump = dump(Reason::default(), &scb);
+            dump.identity.facts.push(("core".into(), core.into()));
+            gather(&mut dump);
+            let held = |name: &str| dump.threads[0].registers.by_name(name).is_some();
+            (held("CFSR"), held("SFSR"))
+        };
+        assert_eq!(names("armv8m"), (true, true));
+        assert_eq!(names("armv7em"), (true, false));
+        assert_eq!(names("armv6m"), (false, false));
     }
 
     #[test]

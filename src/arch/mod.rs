@@ -11,7 +11,7 @@ pub mod xtensa;
 use crate::dump::Dump;
 use crate::reason::{FaultWord, Reason};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
 /// Makes the fault words that lie in memory registers of the crashed thread, now that all of the
 /// memory is there.
@@ -32,10 +32,10 @@ pub fn complete(dump: &mut Dump) {
 /// The status registers of a thread that an exception leaves behind, bit by bit in the manual's
 /// words, as far as they are known: beside the fault words that are the reason's evidence already.
 pub fn status_words(registers: &Registers) -> Vec<FaultWord> {
-    match registers.arch().elf_machine {
-        EM_RISCV => riscv::status_words(registers),
-        EM_XTENSA => xtensa::status_words(registers),
-        _ if cortex_m::is_m_profile(registers.arch()) => cortex_m::special::status_words(registers),
+    match registers.arch().family {
+        Family::RiscV32 | Family::RiscV64 => riscv::status_words(registers),
+        Family::Xtensa => xtensa::status_words(registers),
+        Family::CortexM => cortex_m::special::status_words(registers),
         _ => Vec::new(),
     }
 }
@@ -44,27 +44,27 @@ pub fn status_words(registers: &Registers) -> Vec<FaultWord> {
 /// them. (Cortex-M has many: [`complete`].)
 pub fn trap_reason(registers: &Registers) -> Option<Reason> {
     let by_name = |name: &str| registers.by_name(name);
-    let (name, cause, told, signal, address_name, address) = match registers.arch().elf_machine {
-        EM_RISCV => {
+    let (name, cause, told, signal, address_name, address) = match registers.arch().family {
+        Family::RiscV32 | Family::RiscV64 => {
             let cause = by_name("mcause")?;
             let address = by_name("mtval").filter(|_| riscv::cause_has_address(cause));
             let told = riscv::cause_words(cause, registers.arch().word_bits);
             ("mcause", cause, told, riscv::cause_signal(cause), "mtval", address)
         }
-        EM_XTENSA => {
+        Family::Xtensa => {
             let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
             let number = cause as u32;
             let address = by_name("excvaddr").filter(|_| xtensa::cause_has_address(number));
             let (told, signal) = (xtensa::cause_words(number), xtensa::cause_signal(number));
             ("exccause", cause, told, signal, "excvaddr", address)
         }
-        EM_AARCH64 => {
+        Family::Aarch64 => {
             let esr = by_name("ESR_EL1")?;
             let far = by_name("FAR_EL1").filter(|_| aarch64::syndrome_has_address(esr));
             let (told, signal) = (aarch64::syndrome_words(esr), aarch64::syndrome_signal(esr));
             ("ESR_EL1", esr, told, signal, "FAR_EL1", far)
         }
-        EM_ARM if !cortex_m::is_m_profile(registers.arch()) => {
+        Family::Arm => {
             // With both kinds known nothing tells which abort it was.
             let (name, address_name) = match (by_name("DFSR"), by_name("IFSR")) {
                 (Some(_), None) => ("DFSR", "DFAR"),

@@ -8,6 +8,11 @@ use super::bit_words;
 use crate::reason::{FaultWord, Signal};
 use crate::registers::Registers;
 
+/// Of `mcause`.
+pub const ILLEGAL_INSTRUCTION: u64 = 2;
+/// Of `mcause`.
+pub const STORE_ACCESS_FAULT: u64 = 7;
+
 /// What `mcause` says, in the manual's words. `word_bits` is the width of the register; its top
 /// bit tells an interrupt from an exception.
 pub fn cause_words(mcause: u64, word_bits: u32) -> String {

@@ -7,7 +7,7 @@
 use super::bit_words;
 use crate::reason::{FaultWord, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 
 /// ESP-IDF adds this to its own panic reasons.
 const PANIC_BASE: u32 = 64;
@@ -15,9 +15,14 @@ const PANIC_BASE: u32 = 64;
 /// ESP-IDF's mark for "no cause known": not the crashed task, or a damaged one.
 pub const CAUSE_UNKNOWN: u32 = 0xffff;
 
+/// Of EXCCAUSE.
+pub const ILLEGAL_INSTRUCTION: u64 = 0;
+/// Of EXCCAUSE.
+pub const STORE_PROHIBITED: u64 = 29;
+
 /// Whether `arch` is an Xtensa with register windows.
 pub fn is_windowed(arch: &Arch) -> bool {
-    arch.elf_machine == goblin::elf::header::EM_XTENSA && arch.register("windowbase").is_some()
+    arch.family == Family::Xtensa && arch.register("windowbase").is_some()
 }
 
 /// What EXCCAUSE says: the manual's name for it and what it means.

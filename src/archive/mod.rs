@@ -4,28 +4,38 @@
 mod tar;
 pub mod zip;
 
+use crate::budget::Budget;
 use crate::error::Fault;
 use bytes::Bytes;
-
-/// No file in an archive is unpacked that is larger: neither a dump nor an ELF file of a
-/// microcontroller with all its debug information.
-const LARGEST: u64 = 1 << 30;
 
 /// What was taken out of an archive.
 #[derive(Debug, Default)]
 pub struct Contents {
     /// Its files, in its order, with the names that they have in it.
     pub files: Vec<(String, Bytes)>,
+    /// How many there are, also of those that were not taken.
+    pub count: usize,
     /// Why there are not more.
     pub faults: Vec<Fault>,
 }
 
-/// The files in `bytes`, if they are an archive. Folders, links and what macOS adds are left out.
-pub fn contents(bytes: &Bytes) -> Option<Contents> {
-    let mut contents = zip::contents(bytes).or_else(|| tar::contents(bytes))?;
-    contents.files.retain(|(name, bytes)| {
-        let of_macos = name.starts_with("__MACOSX/") || name.ends_with(".DS_Store");
-        !bytes.is_empty() && !of_macos
-    });
+/// Whether `bytes` are an archive, by what they begin with.
+pub fn is_archive(bytes: &Bytes) -> bool {
+    zip::is_head(bytes) || tar::is_tar(bytes)
+}
+
+/// The files in `bytes`, if they are an archive of at most `most` files; of one with more, none.
+/// Folders, links and what macOS adds are left out.
+pub fn contents(bytes: &Bytes, most: usize, budget: &Budget) -> Option<Contents> {
+    let contents = zip::contents(bytes, most, budget);
+    let mut contents = contents.or_else(|| tar::contents(bytes, most, budget))?;
+    let listed = contents.files.len();
+    contents.files.retain(|(_, bytes)| !bytes.is_empty());
+    contents.count -= listed - contents.files.len();
     Some(contents)
+}
+
+/// What macOS adds to archives, for itself.
+fn of_macos(name: &str) -> bool {
+    name.starts_with("__MACOSX/") || name.ends_with(".DS_Store")
 }

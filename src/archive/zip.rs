@@ -2,10 +2,11 @@
 //!
 //! Source: PKWARE, APPNOTE.TXT 6.3.10, section 4.3.
 
-use super::{Contents, LARGEST};
+use super::{Contents, of_macos};
+use crate::budget::Budget;
 use crate::error::Fault;
 use bytes::Bytes;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 const NAME: &str = "zip";
 /// What stands before the first file, and what a zip without files consists of.
@@ -15,16 +16,26 @@ const HEADS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 #[derive(Debug)]
 pub struct Zip(zip::ZipArchive<Cursor<Bytes>>);
 
-/// All files of a zip archive.
-pub(super) fn contents(bytes: &Bytes) -> Option<Contents> {
-    if !HEADS.iter().any(|head| bytes.starts_with(head)) {
+/// Whether `bytes` begin like a zip archive.
+pub(super) fn is_head(bytes: &[u8]) -> bool {
+    HEADS.iter().any(|head| bytes.starts_with(head))
+}
+
+/// The files of a zip archive, if there are at most `most`.
+pub(super) fn contents(bytes: &Bytes, most: usize, budget: &Budget) -> Option<Contents> {
+    if !is_head(bytes) {
         return None;
     }
     let mut contents = Contents::default();
     match Zip::open(bytes.clone()) {
         Ok(mut zip) => {
-            for (index, name) in zip.files() {
-                match zip.unpack(index) {
+            let mut files = zip.files();
+            files.retain(|(_, name)| !of_macos(name));
+            contents.count = files.len();
+            // Counted before anything is unpacked.
+            let wanted = if files.len() > most { Vec::new() } else { files };
+            for (index, name) in wanted {
+                match zip.unpack(index, budget) {
                     Ok(bytes) => contents.files.push((name, bytes)),
                     Err(fault) => contents.faults.push(fault),
                 }
@@ -62,9 +73,9 @@ impl Zip {
     /// The file of number `index` as it was.
     ///
     /// # Errors
-    /// It is encrypted, packed in a way that is not known here, larger than a gigabyte, or damaged
-    /// (its CRC-32 is checked).
-    pub fn unpack(&mut self, index: usize) -> Result<Bytes, Fault> {
+    /// It is encrypted, packed in a way that is not known here, larger than `budget` has room for, or
+    /// damaged (its CRC-32 is checked).
+    pub fn unpack(&mut self, index: usize, budget: &Budget) -> Result<Bytes, Fault> {
         let fault = |field: String, at: u64, found: String| {
             Fault::new(NAME, field, at, "data that unpacks", found)
         };
@@ -72,13 +83,11 @@ impl Zip {
         let mut file = self.0.by_index(index).map_err(|e| fault(number(), 0, e.to_string()))?;
         let name = format!("file {}", String::from_utf8_lossy(file.name_raw()));
         let at = file.header_start();
-        if file.size() > LARGEST {
-            return Err(fault(name, at, format!("{} bytes", file.size())));
-        }
-        let mut plain = Vec::new();
-        match file.by_ref().take(LARGEST).read_to_end(&mut plain) {
-            Ok(_) => Ok(plain.into()),
-            Err(e) => Err(fault(name, at, e.to_string())),
+        // What it says is believed if that is too much; what is there is counted all the same.
+        budget.has_room(file.size(), NAME, &name)?;
+        match budget.read(&mut file, NAME, &name)? {
+            (plain, None) => Ok(plain.into()),
+            (_, Some(e)) => Err(fault(name, at, e.to_string())),
         }
     }
 }

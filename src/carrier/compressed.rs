@@ -8,8 +8,10 @@ use crate::dump::Note;
 use crate::error::Fault;
 use std::io::Read;
 
-/// More than this is taken for a decompression bomb: no device has so much memory to leave.
-const MOST: u64 = 4 << 30;
+/// An xz block may ask for a dictionary of 4 GiB; `xz -9` takes 64 MiB.
+const XZ_MEMORY_KIB: u32 = 80 << 10;
+/// A zstd frame may ask for a window as large as it likes; `zstd -19` takes 8 MiB.
+const ZSTD_WINDOW: u64 = 64 << 20;
 
 /// Anything that [`decoder`] knows.
 pub struct Compressed;
@@ -34,7 +36,7 @@ pub fn decoder(bytes: &[u8]) -> Option<(&'static str, Result<Decoder<'_>, Fault>
         [0x1f, 0x8b, 0x08, ..] => ("gzip", Ok(Box::new(flate2::read::MultiGzDecoder::new(bytes)))),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zstd", zstd(bytes)),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            ("xz", Ok(Box::new(lzma_rust2::XzReader::new(bytes, true))))
+            ("xz", Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, XZ_MEMORY_KIB))))
         }
         // Behind the level stands the first block's mark, the digits of pi.
         [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, ..] => {
@@ -45,7 +47,7 @@ pub fn decoder(bytes: &[u8]) -> Option<(&'static str, Result<Decoder<'_>, Fault>
 }
 
 fn zstd(bytes: &[u8]) -> Result<Decoder<'_>, Fault> {
-    match ruzstd::decoding::StreamingDecoder::new(bytes) {
+    match ruzstd::decoding::StreamingDecoder::new_with_max_window_size(bytes, ZSTD_WINDOW) {
         Ok(decoder) => Ok(Box::new(decoder)),
         Err(e) => Err(Fault::new("zstd", "frame header", 0, "a zstd frame", e.to_string())),
     }
@@ -54,12 +56,8 @@ fn zstd(bytes: &[u8]) -> Result<Decoder<'_>, Fault> {
 /// Decompresses as much as there is. A stream that breaks in the middle still gives what came
 /// before: the reader of the format tells whether that is enough.
 fn unpack(name: &'static str, piece: &Piece, decoder: impl Read) -> Result<Vec<Piece>, Fault> {
-    let mut bytes = Vec::new();
-    let broken = decoder.take(MOST + 1).read_to_end(&mut bytes).err();
-    let length = bytes.len() as u64;
-    if length > MOST {
-        return Err(Fault::new(name, "contents", 0, "at most 4 GiB", "more"));
-    }
+    let (bytes, broken) = piece.budget.read(decoder, name, "contents")?;
+    let length = bytes.len();
     let mut inner = piece.inner(name, bytes.into());
     if let Some(e) = broken {
         if length == 0 {

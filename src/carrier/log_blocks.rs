@@ -38,7 +38,7 @@ impl Carrier for LogBlocks {
         let all: Vec<Line> = lines(&piece.bytes).collect();
         let mut firsts: Vec<usize> = Vec::new();
         let mut free = 0;
-        for start in (self.starts)(&all) {
+        for start in piece.budget.last_of((self.starts)(&all)) {
             let earliest = start.saturating_sub(LINES_BEFORE).max(free);
             let titled = (earliest..start)
                 .find(|index| all.get(*index).is_some_and(|line| (self.is_title)(&line.text)));

@@ -5,11 +5,13 @@
 //! one producer (its log lines, say) live beside that producer's reader in `format/`.
 
 pub mod compressed;
+pub mod console;
 pub mod esp_flash;
 pub mod log_blocks;
 pub mod plain_text;
 pub mod text;
 
+use crate::budget::Budget;
 use crate::dump::{FirmwareId, Note};
 use crate::error::Fault;
 use bytes::Bytes;
@@ -39,11 +41,14 @@ pub struct Piece {
     /// What was found wrong on the way, where nothing that is inside would show it: the dump is
     /// refused for it unless the user insists.
     pub fault: Option<Fault>,
+    /// What unpacking may still cost; all pieces of one opening share it.
+    pub budget: Budget,
 }
 
 impl Piece {
     /// The outermost piece: an input as it came.
     pub fn outermost(bytes: Bytes) -> Self {
+        let bytes_len = bytes.len() as u64;
         Piece {
             layers: Vec::new(),
             bytes,
@@ -54,7 +59,15 @@ impl Piece {
             facts: Vec::new(),
             notes: Vec::new(),
             fault: None,
+            budget: Budget::for_inputs(bytes_len, None),
         }
+    }
+
+    /// The same piece, paid for by `budget`.
+    #[must_use]
+    pub fn within(mut self, budget: &Budget) -> Self {
+        self.budget = budget.clone();
+        self
     }
 
     /// What lay inside this piece.

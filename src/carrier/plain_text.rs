@@ -21,11 +21,12 @@ impl Carrier for Base64Text {
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        let lines = all_lines(piece, is_base64)?;
-        let decoded = match lines.iter().map(|line| decode_base64(line)).collect::<Option<Vec<_>>>()
-        {
-            Some(chunks) => chunks.concat(),
-            None => decode_base64(&lines.concat())?,
+        if !is_all_lines(piece, is_base64) {
+            return None;
+        }
+        let decoded = match line_by_line(piece, decode_base64) {
+            Some(decoded) => decoded,
+            None => decode_base64(&joined(piece))?,
         };
         Some(Ok(vec![piece.inner(self.name(), decoded.into())]))
     }
@@ -38,22 +39,41 @@ impl Carrier for HexText {
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         let is_hex = |line: &str| line.bytes().all(|b| b.is_ascii_hexdigit() || b == b' ');
-        let lines = all_lines(piece, is_hex)?;
-        let digits = lines.concat().replace(' ', "");
-        Some(Ok(vec![piece.inner(self.name(), decode_hex(&digits)?.into())]))
+        if !is_all_lines(piece, is_hex) {
+            return None;
+        }
+        let decoded = line_by_line(piece, |line| decode_hex(&line.replace(' ', "")));
+        let decoded = match decoded {
+            Some(decoded) => decoded,
+            None => decode_hex(&joined(piece).replace(' ', ""))?,
+        };
+        Some(Ok(vec![piece.inner(self.name(), decoded.into())]))
     }
 }
 
-fn all_lines(piece: &Piece, allowed: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-    if !looks_like_text(&piece.bytes) {
-        return None;
-    }
+/// Whether `piece` is a text of lines that are all `allowed`. One that is not says so early, and
+/// no line is kept: logs have millions.
+fn is_all_lines(piece: &Piece, allowed: impl Fn(&str) -> bool) -> bool {
+    let mut digits = 0usize;
+    looks_like_text(&piece.bytes)
+        && lines(&piece.bytes).all(|line| {
+            digits = digits.saturating_add(line.text.len());
+            allowed(&line.text)
+        })
+        && digits >= FEWEST_DIGITS
+}
+
+/// What the lines stand for, if each does alone.
+fn line_by_line(piece: &Piece, decode: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for line in lines(&piece.bytes) {
-        if !allowed(&line.text) {
-            return None;
-        }
-        all.push(line.text);
+        all.extend_from_slice(&decode(&line.text)?);
     }
-    (all.iter().map(String::len).sum::<usize>() >= FEWEST_DIGITS).then_some(all)
+    Some(all)
+}
+
+fn joined(piece: &Piece) -> String {
+    let mut all = String::with_capacity(piece.bytes.len());
+    lines(&piece.bytes).for_each(|line| all.push_str(&line.text));
+    all
 }

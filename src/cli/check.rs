@@ -6,9 +6,10 @@ mod junit;
 use super::progress::{Progress, in_parallel};
 use super::{OpenArgs, print, print_json};
 use crate::display::Lines;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::open;
-use crate::report::{self, Report, Wishes};
+use crate::output;
+use crate::report::{self, Report, ReportOptions};
 use clap::Args;
 use expect::{Expected, Verdict};
 use serde_json::json;
@@ -41,10 +42,6 @@ Exit status: 0 all as expected, 1 not, or a dump can't be read, 2 the command li
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// What to open: each input is a dump of its own.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// What is expected of each dump
     #[arg(long, value_name = "FILE", required = true)]
     pub expect: Vec<PathBuf>,
@@ -56,6 +53,10 @@ pub struct CheckArgs {
     /// Print the results as JSON Lines, one object a dump
     #[arg(long)]
     pub json: bool,
+
+    /// What to open: each input is a dump of its own.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// The results for one dump.
@@ -73,6 +74,11 @@ impl Checked {
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let expected = args.expect.iter().map(|path| Expected::load(path));
     let expected: Vec<Expected> = expected.collect::<Result<_>>()?;
+    let mut inputs = args.open.files();
+    inputs.extend(args.expect.iter().map(PathBuf::as_path));
+    if let Some(path) = &args.junit {
+        output::refuse_input(path, &inputs)?;
+    }
     let options = args.open.options();
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
@@ -96,7 +102,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         }
     }
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit::to_xml(&all)).map_err(|e| Error::io(path, e))?;
+        output::write(path, junit::to_xml(&all).as_bytes(), &inputs)?;
     }
     let failed = all.iter().any(|checked| checked.failed() > 0);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -112,7 +118,7 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
     };
     let verdicts = expected.iter().flat_map(|expected| {
         let reported = |print: Vec<String>| -> Result<Report> {
-            report::build(&opened, &Wishes { print, ..Wishes::default() })
+            report::build(&opened, &ReportOptions { print, ..ReportOptions::default() })
         };
         // One expression that makes no sense must not hide the others.
         match reported(Vec::new()) {
@@ -120,11 +126,11 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
             Ok(report) => expected.verdicts(&report, &|expression| {
                 let report = report::build(
                     &opened,
-                    &Wishes {
+                    &ReportOptions {
                         print: vec![expression.to_string()],
                         values: false,
                         all_threads: false,
-                        ..Wishes::default()
+                        ..ReportOptions::default()
                     },
                 );
                 report.map(|report| report.values).map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! `coroner completions`: for shells, and the manual pages, from the same definitions as the
 //! command line.
 
-use super::Cli;
+use super::{Cli, Talk};
 use crate::error::{Error, Result};
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -25,6 +25,10 @@ pub struct CompletionsArgs {
     /// Write the manual pages to this folder: coroner.1, and one for each command
     #[arg(long, value_name = "DIR", conflicts_with = "shell")]
     pub man: Option<PathBuf>,
+
+    /// How much is told.
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 pub(super) fn run(args: &CompletionsArgs) -> Result<()> {

@@ -4,8 +4,9 @@ use super::OpenArgs;
 use crate::convert::{self, Extent};
 use crate::display;
 use crate::error::{Error, Result};
+use crate::output;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,10 +23,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// The file to write; a folder for `--to raw`
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -38,6 +35,10 @@ pub struct ConvertArgs {
     /// Leave out what the ELF files add: code and constants
     #[arg(long)]
     pub dump_only: bool,
+
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// What to write.
@@ -52,7 +53,10 @@ pub enum Kind {
 }
 
 pub(super) fn run(args: &ConvertArgs) -> Result<()> {
+    output::refuse_input(&args.output, &args.open.files())?;
     let opened = args.open.open()?;
+    let mut inputs = args.open.files();
+    inputs.extend(opened.firmware.as_ref().map(|elf| Path::new(&elf.path)));
     let dump = &opened.dump;
     let extent = if args.dump_only { Extent::DumpOnly } else { Extent::All };
     let ending = args.output.extension().and_then(|ending| ending.to_str());
@@ -60,8 +64,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
         Some("hex" | "ihex") => Kind::Ihex,
         _ => Kind::Elf,
     };
-    let write =
-        |path: &PathBuf, bytes: &[u8]| std::fs::write(path, bytes).map_err(|e| Error::io(path, e));
+    let write = |path: &Path, bytes: &[u8]| output::write(path, bytes, &inputs);
     match args.to.unwrap_or(by_name) {
         Kind::Elf => {
             let core = convert::to_elf_core(dump, extent)?;

@@ -1,7 +1,7 @@
 //! `coroner demo`: serves a built-in dump of a real crash of our own firmware.
 
-use super::gdb;
 use super::serve::{ListenArgs, serve};
+use super::{Talk, gdb};
 use crate::error::Result;
 use crate::input::Input;
 use crate::open;
@@ -23,6 +23,10 @@ pub struct DemoArgs {
     /// How to serve it.
     #[command(flatten)]
     pub listen: ListenArgs,
+
+    /// How much is told.
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 // `scripts/firmware demo tests/data/demo` makes both anew, by crashing the firmware under QEMU.

@@ -6,10 +6,9 @@
 use super::OpenArgs;
 use crate::error::{Error, Result};
 use crate::open::Opened;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 use clap::Args;
-use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, EM_XTENSA};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -31,10 +30,6 @@ const GDBINIT: &str = include_str!("../../gdbinit");
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GdbArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// The GDB to run; found by the dump's architecture if not given
     #[arg(long, value_name = "PATH", env = "CORONER_GDB")]
     pub gdb: Option<PathBuf>,
@@ -43,12 +38,17 @@ pub struct GdbArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
+
     /// Arguments for GDB
-    #[arg(last = true, value_name = "GDB ARGUMENT")]
+    #[arg(last = true, help_heading = None::<&str>, value_name = "GDB ARGUMENT")]
     pub arguments: Vec<OsString>,
 }
 
-pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
+/// `open` is what the user said of opening, for the server.
+pub(super) fn run(args: &GdbArgs, open: &[OsString]) -> Result<ExitCode> {
     if args.open.inputs.iter().any(|input| input == Path::new("-")) {
         let why = "GDB needs standard input for itself: name the dump's file";
         return Err(Error::Usage(why.into()));
@@ -59,18 +59,20 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
         Some(gdb) => gdb.clone(),
         None => find(&opened.dump.arch)?,
     };
-    let commands = connect(args, &opened)?;
+    // Held until GDB has ended.
+    let own = Private::new()?;
+    let commands = connect(open, &opened, &own)?;
     let mut command = Command::new(&gdb);
     command.arg("-q");
-    // Held until GDB has ended.
-    let init = Script::write("init", GDBINIT)?;
-    let mut script = None;
-    command.arg("-ex").arg(format!("source {}", init.path.display()));
+    // Scripts that an ELF file names or that lie beside it are strangers', also for people whose
+    // GDB runs them elsewhere.
+    command.arg("-iex").arg("set auto-load off");
+    let init = own.write("init.gdb", GDBINIT.as_bytes())?;
+    command.arg("-ex").arg(format!("source {}", init.display()));
     if args.strict {
         let (rest, text) = strict_script(&commands, &args.arguments)?;
-        let file = Script::write("batch", &text)?;
-        command.args(rest).arg("-x").arg(&file.path);
-        script = Some(file);
+        let file = own.write("batch.gdb", text.as_bytes())?;
+        command.args(rest).arg("-x").arg(&file);
     } else {
         for line in &commands {
             command.arg("-ex").arg(line);
@@ -80,7 +82,7 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
     // Ctrl-C is for GDB; we wait for its end.
     let _ = ctrlc::set_handler(|| {});
     let status = command.status().map_err(|e| Error::io(&gdb, e))?;
-    drop((init, script));
+    drop(own);
     Ok(match status.code() {
         Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         None => ExitCode::FAILURE,
@@ -88,61 +90,36 @@ pub(super) fn run(args: &GdbArgs) -> Result<ExitCode> {
 }
 
 /// The commands that load the firmware and connect.
-fn connect(args: &GdbArgs, opened: &Opened) -> Result<Vec<String>> {
+fn connect(open: &[OsString], opened: &Opened, private: &Private) -> Result<Vec<String>> {
     let own = std::env::current_exe()
         .map_err(|e| Error::Resource(format!("the path of coroner itself is not known: {e}")))?;
-    let mut parts = vec![quoted(&own.display().to_string()), "serve".into(), "--stdio".into()];
-    parts.extend(again(&args.open).iter().map(|arg| quoted(&arg.to_string_lossy())));
+    let mut words: Vec<OsString> = vec![own.into(), "serve".into(), "--stdio".into()];
+    words.extend(open.iter().cloned());
+    let pipe = match words.iter().map(|word| harmless(word)).collect::<Option<Vec<_>>>() {
+        Some(words) => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        // A newline would end GDB's command and begin another one.
+        None => format!("sh {}", quoted(&private.write_shell(&words)?.display().to_string())),
+    };
     let mut commands = vec!["set confirm off".to_string()];
     if let Some(elf) = &opened.firmware
-        && Path::new(&elf.path).is_file()
+        && let Ok(path) = std::path::absolute(&elf.path)
+        && path.is_file()
     {
-        commands.push(format!("file \"{}\"", elf.path.replace('\\', "\\\\").replace('"', "\\\"")));
+        // Absolute: GDB would take a dash in front for an option.
+        let path = match harmless(path.as_os_str()) {
+            Some(path) => path.to_string(),
+            None => private.link("firmware.elf", &path)?.display().to_string(),
+        };
+        commands.push(format!("file \"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")));
     }
-    commands.push(format!("target remote | {}", parts.join(" ")));
+    commands.push(format!("target remote | {pipe}"));
     Ok(commands)
 }
 
-/// The arguments that say what `open` says.
-fn again(open: &OpenArgs) -> Vec<OsString> {
-    let mut out: Vec<OsString> = Vec::new();
-    let mut value = |name: &str, value: OsString| out.extend([name.into(), value]);
-    let paths = [
-        ("--elf", &open.elf),
-        ("--elf-dir", &open.elf_dir),
-        ("--rom-elf", &open.rom_elf),
-        ("--target-file", &open.target_file),
-    ];
-    for (name, paths) in paths {
-        paths.iter().for_each(|path| value(name, path.into()));
-    }
-    if let Some(folder) = &open.rom_elf_dir {
-        value("--rom-elf-dir", folder.into());
-    }
-    if let Some(number) = open.pick {
-        value("--pick", number.to_string().into());
-    }
-    for (name, addr) in [("--offset", open.offset), ("--base", open.base), ("--frame", open.frame)]
-    {
-        if let Some(addr) = addr {
-            value(name, format!("{addr:#x}").into());
-        }
-    }
-    for (name, text) in [("--format", &open.format), ("--target", &open.target)] {
-        if let Some(text) = text {
-            value(name, text.into());
-        }
-    }
-    let flags = [
-        ("--any-elf", open.any_elf),
-        ("--force", open.force),
-        ("--initial-data", open.initial_data),
-        ("--no-mmap", open.no_mmap),
-    ];
-    out.extend(flags.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).into()));
-    out.push("--".into());
-    out.extend(open.inputs.iter().map(Into::into));
-    out
+/// A word as text, if it can stand in a command of GDB: no control characters, which could end the
+/// command, and nothing that is no UTF-8, which would come out as another name.
+fn harmless(word: &OsStr) -> Option<&str> {
+    word.to_str().filter(|word| !word.chars().any(char::is_control))
 }
 
 /// A word for the shell that GDB starts the pipe with.
@@ -156,10 +133,12 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// GDBs that know an architecture, the most capable first.
 fn names(arch: &Arch) -> Vec<String> {
-    let own: &[&str] = match arch.elf_machine {
-        EM_ARM => &["gdb-multiarch", "arm-none-eabi-gdb", "arm-zephyr-eabi-gdb"],
-        EM_AARCH64 => &["gdb-multiarch", "aarch64-none-elf-gdb", "aarch64-zephyr-elf-gdb"],
-        EM_RISCV => &[
+    let own: &[&str] = match arch.family {
+        Family::CortexM | Family::Arm => {
+            &["gdb-multiarch", "arm-none-eabi-gdb", "arm-zephyr-eabi-gdb"]
+        }
+        Family::Aarch64 => &["gdb-multiarch", "aarch64-none-elf-gdb", "aarch64-zephyr-elf-gdb"],
+        Family::RiscV32 | Family::RiscV64 => &[
             "gdb-multiarch",
             "riscv32-esp-elf-gdb",
             "riscv64-zephyr-elf-gdb",
@@ -167,8 +146,8 @@ fn names(arch: &Arch) -> Vec<String> {
             "riscv64-unknown-elf-gdb",
             "riscv32-unknown-elf-gdb",
         ],
-        EM_386 | EM_X86_64 => &["gdb", "gdb-multiarch"],
-        EM_XTENSA => &[],
+        Family::X86 | Family::X86_64 => &["gdb", "gdb-multiarch"],
+        Family::Xtensa => &[],
         _ => &["gdb-multiarch", "gdb"],
     };
     let hint = arch.gdb_hint.iter().cloned();
@@ -217,6 +196,9 @@ fn strict_script(ours: &[String], arguments: &[OsString]) -> Result<(Vec<OsStrin
                 None => return Err(Error::Usage(format!("{text}: its value is missing"))),
             },
         };
+        if value.contains(['\n', '\r']) {
+            return Err(Error::Usage(format!("{text}: with --strict, one line each")));
+        }
         if is_file {
             script.push_str("source ");
         }
@@ -229,53 +211,78 @@ fn strict_script(ours: &[String], arguments: &[OsString]) -> Result<(Vec<OsStrin
     }
 }
 
-/// A file that lives as long as GDB needs it.
-struct Script {
-    path: PathBuf,
+/// A folder of our own for what GDB reads, which nobody else can write to; it lives as long as GDB.
+struct Private {
+    folder: PathBuf,
 }
 
-impl Script {
-    fn write(what: &str, text: &str) -> Result<Script> {
-        let name = format!("coroner-{}-{what}.gdb", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create_new(true).open(&path);
+impl Private {
+    fn new() -> Result<Private> {
+        let base = std::env::temp_dir();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.subsec_nanos());
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let mut last = None;
+        for number in 0..100 {
+            let name = format!("coroner-{}-{now}-{number}", std::process::id());
+            let folder = base.join(name);
+            // A name that somebody has taken, be it with a link, is an error here.
+            match builder.create(&folder) {
+                Ok(()) => return Ok(Private { folder }),
+                Err(e) => last = Some(e),
+            }
+        }
+        Err(Error::io(base, last.unwrap_or_else(|| std::io::ErrorKind::AlreadyExists.into())))
+    }
+
+    fn write(&self, name: &str, text: &[u8]) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
         let mut file = file.map_err(|e| Error::io(&path, e))?;
-        file.write_all(text.as_bytes()).map_err(|e| Error::io(&path, e))?;
-        Ok(Script { path })
+        file.write_all(text).map_err(|e| Error::io(&path, e))?;
+        Ok(path)
+    }
+
+    /// A shell script that becomes the command of `words`, byte for byte.
+    fn write_shell(&self, words: &[OsString]) -> Result<PathBuf> {
+        let mut text = b"exec".to_vec();
+        for word in words {
+            text.extend_from_slice(b" '");
+            for byte in word.as_encoded_bytes() {
+                match byte {
+                    b'\'' => text.extend_from_slice(b"'\\''"),
+                    byte => text.push(*byte),
+                }
+            }
+            text.push(b'\'');
+        }
+        text.push(b'\n');
+        self.write("serve.sh", &text)
+    }
+
+    /// A link to `path` under a name that is harmless.
+    fn link(&self, name: &str, path: &Path) -> Result<PathBuf> {
+        let link = self.folder.join(name);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(path, &link).map_err(|e| Error::io(&link, e))?;
+        #[cfg(not(unix))]
+        std::fs::copy(path, &link).map_err(|e| Error::io(&link, e))?;
+        Ok(link)
     }
 }
 
-impl Drop for Script {
+impl Drop for Private {
     fn drop(&mut self) {
         // What is left in the temporary folder does no harm.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_server_is_told_what_we_were_told() {
-        use crate::cli::{self, Cli};
-        use clap::Parser;
-        let line = "coroner gdb a.bin b.bin --elf x --elf y --elf-dir d --rom-elf r --rom-elf-dir q \
-                    --any-elf --force --pick 2 --offset 0x10 --base 0x20 --frame 0x30 --format f \
-                    --target t --target-file u --initial-data --no-mmap";
-        let first = match Cli::parse_from(line.split_whitespace()).command {
-            Some(cli::Command::Gdb(args)) => args.open,
-            other => panic!("{other:?}"),
-        };
-        let mut words: Vec<OsString> = vec!["coroner".into(), "serve".into()];
-        words.extend(again(&first));
-        let second = match Cli::parse_from(words).command {
-            Some(cli::Command::Serve(args)) => args.open,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(format!("{second:?}"), format!("{first:?}"));
-    }
 
     #[test]
     fn words_are_quoted_for_a_shell() {
@@ -292,5 +299,30 @@ mod tests {
         assert_eq!(rest, ["-batch", "-nx"].map(OsString::from));
         assert_eq!(script, "connect\nbt\nsource a b.gdb\nsource c\n");
         assert!(strict_script(&[], &["-ex".into(), "bt".into()]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_with_a_newline_never_stands_in_a_command() {
+        assert_eq!(harmless(OsStr::new("a b'c")), Some("a b'c"));
+        assert_eq!(harmless(OsStr::new("x\nshell id")), None);
+        assert_eq!(harmless(OsStr::new("x\u{85}y")), None);
+        let own = Private::new().expect("room");
+        let words = ["printf", "%s", "a'b\n$(id) \\"].map(OsString::from);
+        let script = own.write_shell(&words).expect("room");
+        let output = Command::new("sh").arg(&script).output().expect("a shell");
+        assert_eq!(output.stdout, b"a'b\n$(id) \\");
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&own.folder).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let folder = own.folder.clone();
+        drop(own);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn two_lines_are_no_command_of_a_strict_batch() {
+        let arguments = ["-batch", "-x", "a\nshell id"].map(OsString::from);
+        assert!(strict_script(&[], &arguments).is_err());
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{OpenArgs, print, print_json, summary};
 use crate::display::Lines;
-use crate::dump::{Severity, Thread};
+use crate::dump::Thread;
 use crate::error::Result;
 use crate::open::Opened;
+use crate::record::Record;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::fmt::Write as _;
 
 pub(super) const EXAMPLES: &str = "\
@@ -19,25 +20,24 @@ Examples:
 /// Arguments of `coroner info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// For programs: one JSON object
     #[arg(long)]
     pub json: bool,
+
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 pub(super) fn run(args: &InfoArgs) -> Result<()> {
     let opened = args.open.open()?;
     match args.json {
-        true => print_json(&format!("{:#}\n", json(&opened))),
-        false => print(to_text(&opened).as_str()),
+        true => print_json(&Document::of(&opened).to_json()),
+        false => print(to_text(&opened, args.open.talk.lines()).as_str()),
     }
 }
 
-fn to_text(opened: &Opened) -> Lines {
-    let mut out = Lines::new();
+fn to_text(opened: &Opened, mut out: Lines) -> Lines {
     // Writing lines can't fail.
     let _ = write_text(opened, &mut out);
     out
@@ -47,30 +47,26 @@ fn write_text(opened: &Opened, out: &mut Lines) -> std::fmt::Result {
     let dump = &opened.dump;
     summary::write(opened, out)?;
     if opened.found.len() > 1 {
-        out.blank();
-        writeln!(out, "Dumps in the input (--pick N):")?;
+        out.title("Dumps in the input (--pick N):");
         for (index, found) in opened.found.iter().enumerate() {
             let mark = if index + 1 == opened.picked { '*' } else { ' ' };
             writeln!(out, "{mark} {}  {found}", index + 1)?;
         }
     }
     if !dump.texts.is_empty() {
-        out.blank();
-        writeln!(out, "What the device said:")?;
+        out.title("What the device said:");
         for line in dump.texts.iter().flat_map(|text| text.lines()) {
             writeln!(out, "  {}", line.trim_end())?;
         }
     }
     if !dump.reason.evidence.is_empty() {
-        out.blank();
-        writeln!(out, "Fault registers:")?;
+        out.title("Fault registers:");
         for word in &dump.reason.evidence {
             writeln!(out, "  {:<10} {:#010x}  {}", word.name, word.value, word.words)?;
         }
     }
     if !dump.threads.is_empty() {
-        out.blank();
-        writeln!(out, "Threads:")?;
+        out.title("Threads:");
     }
     for thread in &dump.threads {
         writeln!(out, "{}", thread_line(thread))?;
@@ -93,8 +89,7 @@ fn write_text(opened: &Opened, out: &mut Lines) -> std::fmt::Result {
             writeln!(out, "  others: {why}")?;
         }
     }
-    out.blank();
-    writeln!(out, "Memory:")?;
+    out.title("Memory:");
     for region in dump.memory.regions() {
         if let Some(range) = region.range() {
             let name = region.name.as_deref().unwrap_or("");
@@ -140,85 +135,34 @@ fn thread_line(thread: &Thread) -> String {
     line
 }
 
-/// The schema is versioned and documented in `docs/info.md`; a field may come to it without a new
-/// version.
-fn json(opened: &Opened) -> Value {
-    let dump = &opened.dump;
-    let hex = |value: u64| format!("{value:#x}");
-    let threads = dump.threads.iter().map(|thread| {
-        let registers: serde_json::Map<String, Value> = thread
-            .registers
-            .known()
-            .filter_map(|(index, value)| {
-                let name = dump.arch.registers.get(index)?.name.clone();
-                Some((name, format!("{value:#x}").into()))
-            })
-            .collect();
-        json!({
-            "id": hex(thread.id),
-            "name": thread.name,
-            "crashed": thread.crashed && !dump.reason.is_unknown(),
-            "state": thread.state,
-            "priority": thread.priority,
-            "core": thread.core,
-            "control_block": thread.control_block.map(hex),
-            "stack": thread.stack.map(|stack| json!({
-                "low": hex(stack.low),
-                "high": hex(stack.high),
-                "used": thread.stack_used(),
-            })),
-            "registers": registers,
-            "registers_missing_because": thread.registers.why_missing(),
-            "remarks": thread.remarks,
-        })
-    });
-    let regions = dump.memory.regions().map(|region| {
-        json!({
-            "start": hex(region.start),
-            "len": region.bytes.len(),
-            "origin": region.origin.to_string(),
-            "access": region.access.to_string(),
-            "name": region.name.as_deref(),
-        })
-    });
-    let missing = dump
-        .memory
-        .missing()
-        .map(|(range, why)| json!({ "start": hex(range.start), "len": range.len(), "why": why }));
-    let notes = dump.notes.iter().map(|note| {
-        let severity = match note.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Doubt => "doubt",
-        };
-        json!({ "severity": severity, "words": note.sentence() })
-    });
-    let evidence =
-        dump.reason.evidence.iter().map(
-            |word| json!({ "name": word.name, "value": hex(word.value), "words": word.words }),
-        );
-    json!({
-        "schema": 1,
-        "file": opened.file,
-        "layers": opened.layers,
-        "found": opened.found,
-        "picked": opened.picked,
-        "format": dump.format,
-        "arch": dump.arch.name,
-        "chip": dump.identity.chip,
-        "chip_revision": dump.identity.chip_revision,
-        "firmware_id": dump.identity.firmware.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "firmware": opened.firmware.as_ref().map(|elf| elf.path.clone()),
-        "facts": dump.identity.facts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-        "reason": {
-            "signal": dump.reason.signal.map(|signal| signal.to_string()),
-            "words": dump.reason.words,
-            "evidence": evidence.collect::<Vec<_>>(),
-        },
-        "texts": dump.texts,
-        "threads": threads.collect::<Vec<_>>(),
-        "memory": regions.collect::<Vec<_>>(),
-        "missing": missing.collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
-    })
+/// The document of `--json`: versioned, and documented in `docs/info.md`.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    file: &'a str,
+    layers: &'a [String],
+    found: &'a [String],
+    picked: usize,
+    firmware: Option<&'a str>,
+    #[serde(flatten)]
+    record: Record,
+}
+
+impl<'a> Document<'a> {
+    fn of(opened: &'a Opened) -> Self {
+        Document {
+            schema: 1,
+            file: &opened.file,
+            layers: &opened.layers,
+            found: &opened.found,
+            picked: opened.picked,
+            firmware: opened.firmware.as_ref().map(|elf| elf.path.as_str()),
+            record: Record::of(&opened.dump),
+        }
+    }
+
+    fn to_json(&self) -> String {
+        // Strings and numbers can always be written to a string.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
 }

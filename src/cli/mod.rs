@@ -10,6 +10,8 @@ mod demo;
 mod gdb;
 mod info;
 mod needs;
+mod options;
+mod position;
 mod progress;
 mod report;
 mod serve;
@@ -18,10 +20,10 @@ mod triage;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
-use crate::open;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+pub use options::{Colour, ElfFiles, LogFormat, OpenArgs, Talk, Trust, Where};
+use options::{parse_number, parse_size};
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Opens the memory that a device left behind when it crashed, and lets any debugger walk
@@ -89,168 +91,20 @@ pub enum Command {
 }
 
 impl Command {
-    /// What it opens, for those that open something.
-    fn open(&self) -> Option<&OpenArgs> {
+    /// How much it is to tell.
+    fn talk(&self) -> &Talk {
         match self {
-            Command::Serve(args) => Some(&args.open),
-            Command::Info(args) => Some(&args.open),
-            Command::Report(args) => Some(&args.open),
-            Command::Gdb(args) => Some(&args.open),
-            Command::Check(args) => Some(&args.open),
-            Command::Triage(args) => Some(&args.open),
-            Command::Convert(args) => Some(&args.open),
-            Command::Needs(_) | Command::Demo(_) | Command::Completions(_) => None,
+            Command::Serve(args) => &args.open.talk,
+            Command::Info(args) => &args.open.talk,
+            Command::Report(args) => &args.open.talk,
+            Command::Gdb(args) => &args.open.talk,
+            Command::Check(args) => &args.open.talk,
+            Command::Triage(args) => &args.open.talk,
+            Command::Convert(args) => &args.open.talk,
+            Command::Needs(args) => &args.talk,
+            Command::Demo(args) => &args.talk,
+            Command::Completions(args) => &args.talk,
         }
-    }
-}
-
-/// What every command that opens a dump takes.
-#[derive(Clone, Debug, Args)]
-pub struct OpenArgs {
-    /// The dump: raw image, console log, flash image, ELF core, also compressed; a folder or an
-    /// archive (zip, tar) with its files, the ELF file among them; `-` is standard input
-    #[arg(value_name = "INPUT", required = true)]
-    pub inputs: Vec<PathBuf>,
-
-    /// The firmware's ELF file; of several, the one that matches the dump is used. FILE@OFFSET is a
-    /// program that ran OFFSET above the addresses it was linked for (U-Boot after relocation)
-    #[arg(long, value_name = "FILE")]
-    pub elf: Vec<PathBuf>,
-
-    /// A folder to look for the matching ELF file in
-    #[arg(long, value_name = "DIR")]
-    pub elf_dir: Vec<PathBuf>,
-
-    /// An ELF file of the chip's ROM
-    #[arg(long, value_name = "FILE")]
-    pub rom_elf: Vec<PathBuf>,
-
-    /// A folder of ROM ELF files, from which the one for the chip is taken
-    #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
-    pub rom_elf_dir: Option<PathBuf>,
-
-    /// Do not remember on disk which ELF file of a folder is of which build (kept below
-    /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
-    #[arg(long)]
-    pub no_cache: bool,
-
-    /// Use the ELF file though the dump says that it is of another build
-    #[arg(long)]
-    pub any_elf: bool,
-
-    /// Serve what is whole of a cut or damaged dump, and mark the rest
-    #[arg(long)]
-    pub force: bool,
-
-    /// Which of several dumps to take, counted from 1; the last whole one if not given
-    #[arg(long, value_name = "N")]
-    pub pick: Option<usize>,
-
-    /// Where in the input the dump, or the partition table that leads to it, starts
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub offset: Option<u64>,
-
-    /// The address of a raw memory image; FILE@ADDR says it of one of several files
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub base: Option<u64>,
-
-    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub frame: Option<u64>,
-
-    /// Take the input for this format
-    #[arg(long, value_name = "NAME")]
-    pub format: Option<String>,
-
-    /// The chip or register set, where the dump does not tell
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-
-    /// A description of a chip or register set of your own (see targets/README.md)
-    #[arg(long, value_name = "FILE")]
-    pub target_file: Vec<PathBuf>,
-
-    /// Show variables that the dump lacks with their values from before the start, marked
-    #[arg(long)]
-    pub initial_data: bool,
-
-    /// Read files into memory instead of mapping them
-    #[arg(long)]
-    pub no_mmap: bool,
-
-    /// Tell more of what happens, on standard error; twice for every packet
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-
-    /// The form of what is told on standard error
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
-    pub log_format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-impl OpenArgs {
-    /// The options for the library.
-    pub fn options(&self) -> open::Options {
-        open::Options {
-            format: self.format.clone(),
-            target: self.target.clone(),
-            target_files: self.target_file.clone(),
-            pick: self.pick,
-            force: self.force,
-            offset: self.offset,
-            base: self.base,
-            frame: self.frame,
-            no_mmap: self.no_mmap,
-            elf: self.elf.clone(),
-            elf_open: Vec::new(),
-            elf_beside: Vec::new(),
-            elf_dir: self.elf_dir.clone(),
-            rom_elf: self.rom_elf.clone(),
-            rom_elf_dir: self.rom_elf_dir.clone(),
-            any_elf: self.any_elf,
-            initial_data: self.initial_data,
-            cache_dir: cache_dir().filter(|_| !self.no_cache),
-            elf_cache: std::sync::Arc::default(),
-        }
-    }
-
-    /// Opens the dump and tells its notes to the log.
-    ///
-    /// # Errors
-    /// As [`open::open`].
-    pub fn open(&self) -> Result<open::Opened> {
-        let opened = open::open(&self.inputs, &self.options())?;
-        for note in &opened.dump.notes {
-            tracing::debug!("{note}");
-        }
-        Ok(opened)
-    }
-
-    fn start_log(&self) {
-        let level = match self.verbose {
-            0 => tracing::Level::WARN,
-            1 => tracing::Level::DEBUG,
-            _ => tracing::Level::TRACE,
-        };
-        let json = self.log_format == LogFormat::Json;
-        let log = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(move || LogWriter { json })
-            .with_target(false);
-        // A second start, as tests do, keeps the first one's log.
-        let _ = match self.log_format {
-            LogFormat::Text => log.without_time().try_init(),
-            LogFormat::Json => log.json().try_init(),
-        };
     }
 }
 
@@ -279,68 +133,32 @@ fn print(text: &str) -> Result<()> {
     std::io::stdout().lock().write_all(text.as_bytes()).map_err(stdout)
 }
 
-/// Standard error for log lines: what they quote is harmless, and they hold no colours.
-struct LogWriter {
-    json: bool,
-}
-
-impl std::io::Write for LogWriter {
-    /// One event, with its line feed.
-    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-        let text = String::from_utf8_lossy(event);
-        let line = text.strip_suffix('\n').unwrap_or(&text);
-        let line = if self.json { display::json(line) } else { display::line(line) };
-        writeln!(std::io::stderr().lock(), "{line}")?;
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Where the index of ELF files is kept: as the XDG base directory specification 0.8 says, where
-/// relative paths don't count.
-fn cache_dir() -> Option<PathBuf> {
-    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))?;
-    Some(base.join("coroner/elf-index"))
-}
-
-fn parse_number(text: &str) -> std::result::Result<u64, String> {
-    let text = text.replace('_', "");
-    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
+/// Runs what the command line asks for and returns the exit status.
+pub fn main() -> ExitCode {
+    let words = match position::arrange(std::env::args_os().skip(1).collect()) {
+        Ok(words) => words,
+        Err(error) => return failed(&error),
     };
-    parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
-}
-
-/// A number of bytes: as [`parse_number`], or with K or M behind it.
-fn parse_size(text: &str) -> std::result::Result<u64, String> {
-    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 10),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
-    };
-    let number = parse_number(digits).ok().and_then(|number| number.checked_mul(1 << shift));
-    number.ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K or 1M".to_string())
-}
-
-/// Runs what the user asked for and returns the exit status.
-pub fn main(cli: Cli) -> ExitCode {
+    let line = std::iter::once("coroner".into()).chain(words);
+    let matches = Cli::command().get_matches_from(line);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let alone = Command::Serve(cli.serve);
     let command = cli.command.as_ref().unwrap_or(&alone);
-    if let Some(open) = command.open() {
-        open.start_log();
-    }
+    command.talk().start_log();
     let ok = |()| ExitCode::SUCCESS;
     let done = match command {
         Command::Serve(args) => serve::run(args).map(ok),
         Command::Info(args) => info::run(args).map(ok),
         Command::Report(args) => report::run(args).map(ok),
-        Command::Gdb(args) => gdb::run(args),
+        Command::Gdb(args) => {
+            let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+            gdb::run(args, &options::words(own))
+        }
         Command::Check(args) => check::run(args),
-        Command::Triage(args) => triage::run(args).map(ok),
+        Command::Triage(args) => {
+            let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+            triage::run(args, &options::words(own)).map(ok)
+        }
         Command::Convert(args) => convert::run(args).map(ok),
         Command::Needs(args) => needs::run(args),
         Command::Demo(args) => demo::run(args).map(ok),
@@ -352,12 +170,14 @@ pub fn main(cli: Cli) -> ExitCode {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprint!("{}", told(&error));
-            match error {
-                Error::Usage(_) | Error::Choice { .. } => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
-        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    eprint!("{}", told(error));
+    match error {
+        Error::Usage(_) | Error::Choice { .. } => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
     }
 }

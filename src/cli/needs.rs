@@ -8,6 +8,7 @@ mod places;
 mod table;
 mod trial;
 
+use super::Talk;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::targets::Endian;
@@ -70,6 +71,10 @@ pub struct NeedsArgs {
     /// For programs: one JSON object
     #[arg(long)]
     pub json: bool,
+
+    /// How much is told.
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 /// Sizes that partitions and retained memory usually have.

@@ -3,9 +3,10 @@
 use super::{OpenArgs, print, print_json};
 use crate::display;
 use crate::error::{Error, Result};
-use crate::report::{self, Style, Wishes};
-use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use crate::output;
+use crate::report::{self, ReportOptions, Style};
+use clap::Args;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,10 +20,6 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// For programs: one JSON object (docs/report.md)
     #[arg(long)]
     pub json: bool,
@@ -48,24 +45,13 @@ pub struct ReportArgs {
     #[arg(long)]
     pub no_values: bool,
 
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub color: Colour,
-
     /// Columns to fill; those of the terminal if not given, unlimited when piped
     #[arg(long, value_name = "COLUMNS")]
     pub width: Option<usize>,
-}
 
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
@@ -73,21 +59,26 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         let why = "--json and --html - both want standard output: name a file for the page";
         return Err(Error::Usage(why.into()));
     }
+    if let Some(path) = &args.html {
+        output::refuse_input(path, &args.open.files())?;
+    }
     let opened = args.open.open()?;
-    let wishes = Wishes {
+    let options = ReportOptions {
         values: !args.no_values,
         all_threads: !args.crashed,
         logs: true,
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
     };
-    let report = report::build(&opened, &wishes)?;
+    let report = report::build(&opened, &options)?;
     if let Some(path) = &args.html {
         let page = report::to_html(&report);
         if path.as_os_str() == "-" {
             return print(&page);
         }
-        std::fs::write(path, page).map_err(|e| Error::io(path, e))?;
+        let mut inputs = args.open.files();
+        inputs.extend(opened.firmware.as_ref().map(|elf| Path::new(&elf.path)));
+        output::write(path, page.as_bytes(), &inputs)?;
         eprintln!("coroner: wrote {}", display::line(&path.display().to_string()));
         if !args.json {
             return Ok(());
@@ -96,12 +87,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
     if args.json {
         return print_json(&report.to_json());
     }
-    let mut style = Style::of_stdout();
-    match args.color {
-        Colour::Auto => {}
-        Colour::Always => style.colour = true,
-        Colour::Never => style.colour = false,
-    }
-    style.width = args.width.or(style.width);
+    let style = Style {
+        colour: args.open.talk.colours(),
+        width: args.width.or_else(Style::width_of_stdout),
+    };
     print(&report::to_text(&report, &style))
 }

@@ -25,13 +25,13 @@ Examples:
 /// Arguments of `coroner serve`, and of `coroner` alone.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// What to open.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// How to serve it.
     #[command(flatten)]
     pub listen: ListenArgs,
+
+    /// What to open.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// Where and how to serve.

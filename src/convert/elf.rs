@@ -18,10 +18,8 @@ use crate::dump::Dump;
 use crate::error::{Error, Result};
 use crate::format::elf_core::own::{self, Own};
 use crate::memory::Region;
-use crate::targets::Endian;
-use goblin::elf::header::{
-    ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, EM_386, EM_X86_64, ET_CORE,
-};
+use crate::targets::{Endian, Family};
+use goblin::elf::header::{ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, ELFMAG, ET_CORE};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE};
 
 const ELFOSABI_GNU: u8 = 3;
@@ -71,7 +69,7 @@ pub fn to_elf_core(dump: &Dump, extent: Extent) -> Result<Core> {
     }
     // As Linux's core it must have Linux's registers, too (orig_eax): GDB 13 refuses a description
     // without them. It knows all of these by itself.
-    let is_x86 = osabi(arch.elf_machine) != 0;
+    let is_x86 = arch.family.is_x86();
     let told = Layout::of(&notes::expressible(dump, &layout));
     if let Some(xml) = told.xml(arch).filter(|_| !is_x86) {
         let mut text = xml.into_bytes();
@@ -133,11 +131,8 @@ fn runs(dump: &Dump, extent: Extent) -> Vec<Run<'_>> {
 
 /// GDB reads cores of x86 only as those of an operating system, and knows no bare machine among
 /// them; of the others it reads what has no system.
-fn osabi(machine: u16) -> u8 {
-    match machine {
-        EM_386 | EM_X86_64 => ELFOSABI_GNU,
-        _ => 0,
-    }
+fn osabi(family: Family) -> u8 {
+    if family.is_x86() { ELFOSABI_GNU } else { 0 }
 }
 
 /// Numbers of the file's class and byte order.
@@ -184,7 +179,7 @@ fn file(dump: &Dump, notes: &[u8], runs: &[Run<'_>]) -> Vec<u8> {
     out.bytes.push(if wide { ELFCLASS64 } else { ELFCLASS32 });
     out.bytes.push(if big { ELFDATA2MSB } else { ELFDATA2LSB });
     out.bytes.push(1);
-    out.bytes.push(osabi(dump.arch.elf_machine));
+    out.bytes.push(osabi(dump.arch.family));
     out.bytes.resize(16, 0);
     out.half(ET_CORE);
     out.half(dump.arch.elf_machine);

@@ -14,8 +14,7 @@
 
 use crate::dump::{Dump, Thread};
 use crate::registers::Registers;
-use crate::targets::Endian;
-use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, EM_XTENSA};
+use crate::targets::{Endian, Family};
 
 const NT_PRSTATUS: u32 = 1;
 const NT_FPREGSET: u32 = 2;
@@ -54,7 +53,7 @@ impl NoteWriter {
 
 /// Where a register set's registers are in its notes.
 pub(super) struct Layout {
-    machine: u16,
+    family: Family,
     word_len: usize,
     head_len: usize,
     id_off: usize,
@@ -69,33 +68,33 @@ pub(super) struct Layout {
 pub(super) fn layout(dump: &Dump) -> Option<Layout> {
     let arch = &*dump.arch;
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
-    let general = match arch.elf_machine {
-        EM_RISCV => {
+    let general = match arch.family {
+        Family::RiscV32 | Family::RiscV64 => {
             let mut all = names(&["pc", "ra", "sp", "gp", "tp"]);
             all.extend((5..32).map(|n| format!("x{n}")));
             all
         }
-        EM_ARM => {
+        Family::CortexM | Family::Arm => {
             let mut all: Vec<String> = (0..13).map(|n| format!("r{n}")).collect();
-            let status = if arch.register("xpsr").is_some() { "xpsr" } else { "cpsr" };
+            let status = arch.registers.get(arch.flags?)?.name.as_str();
             all.extend(names(&["sp", "lr", "pc", status, ""]));
             all
         }
-        EM_AARCH64 => {
+        Family::Aarch64 => {
             let mut all: Vec<String> = (0..31).map(|n| format!("x{n}")).collect();
             all.extend(names(&["sp", "pc", "cpsr"]));
             all
         }
-        EM_386 => names(&[
+        Family::X86 => names(&[
             "ebx", "ecx", "edx", "esi", "edi", "ebp", "eax", "ds", "es", "fs", "gs", "", "eip",
             "cs", "eflags", "esp", "ss",
         ]),
-        EM_X86_64 => names(&[
+        Family::X86_64 => names(&[
             "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx",
             "rdx", "rsi", "rdi", "", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base",
             "ds", "es", "fs", "gs",
         ]),
-        EM_XTENSA => {
+        Family::Xtensa => {
             let mut all = names(&["pc", "ps", "lbeg", "lend", "lcount", "sar"]);
             all.extend(names(&["windowstart", "windowbase", "threadptr"]));
             all.resize(64, String::new());
@@ -106,7 +105,7 @@ pub(super) fn layout(dump: &Dump) -> Option<Layout> {
     };
     let wide = arch.elf_class == 64;
     Some(Layout {
-        machine: arch.elf_machine,
+        family: arch.family,
         word_len: if wide { 8 } else { 4 },
         head_len: if wide { 112 } else { 72 },
         id_off: if wide { 32 } else { 24 },
@@ -139,8 +138,8 @@ pub(super) fn write_thread(
     push(&mut desc, 0, layout.word_len, layout.big);
     writer.note("CORE", NT_PRSTATUS, &desc);
     if let Some(floats) = floats(layout, registers) {
-        let (owner, kind) = match layout.machine {
-            EM_ARM => ("LINUX", NT_ARM_VFP),
+        let (owner, kind) = match layout.family {
+            Family::CortexM | Family::Arm => ("LINUX", NT_ARM_VFP),
             _ => ("CORE", NT_FPREGSET),
         };
         writer.note(owner, kind, &floats);
@@ -168,15 +167,15 @@ fn push(desc: &mut Vec<u8>, value: u64, len: usize, big: bool) {
 /// The FPU's registers, if all of them are known: the notes have no gaps.
 fn floats(layout: &Layout, registers: &Registers) -> Option<Vec<u8>> {
     let mut desc = Vec::new();
-    match layout.machine {
-        EM_ARM => {
+    match layout.family {
+        Family::CortexM | Family::Arm => {
             for n in 0..16 {
                 push(&mut desc, registers.by_name(&format!("d{n}"))?, 8, layout.big);
             }
             desc.resize(256, 0);
             push(&mut desc, registers.by_name("fpscr")?, 4, layout.big);
         }
-        EM_RISCV => {
+        Family::RiscV32 | Family::RiscV64 => {
             let arch = registers.arch();
             let width = arch.registers.get(arch.register("f0")?)?.byte_len();
             for n in 0..32 {

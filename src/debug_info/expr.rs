@@ -57,7 +57,7 @@ impl From<gimli::Error> for Missing {
 }
 
 /// What an expression may look at.
-pub(crate) struct Env<'e, 'a> {
+pub(crate) struct Env<'e> {
     pub memory: &'e Memory,
     pub registers: &'e Registers,
     /// The canonical frame address.
@@ -65,24 +65,24 @@ pub(crate) struct Env<'e, 'a> {
     /// What `DW_OP_fbreg` counts from.
     pub frame_base: Option<u64>,
     /// The unit of the expression, for indexed addresses and typed values.
-    pub unit: Option<gimli::UnitRef<'e, Slice<'a>>>,
+    pub unit: Option<gimli::UnitRef<'e, Slice>>,
     /// How much higher everything lies than debugging information says.
     pub slide: u64,
     /// Evaluates an expression as it was when the function was entered.
-    pub at_entry: Option<&'e EntryValue<'e, 'a>>,
+    pub at_entry: Option<&'e EntryValue<'e>>,
 }
 
 /// Answers `DW_OP_entry_value`.
-pub(crate) type EntryValue<'e, 'a> = dyn Fn(Expression<Slice<'a>>) -> Result<u64, Missing> + 'e;
+pub(crate) type EntryValue<'e> = dyn Fn(Expression<Slice>) -> Result<u64, Missing> + 'e;
 
-impl<'a> Env<'_, 'a> {
+impl Env<'_> {
     /// Where the expression says that the object is, piece by piece.
     pub(crate) fn locate(
         &self,
-        expression: Expression<Slice<'a>>,
+        expression: Expression<Slice>,
         encoding: Encoding,
         initial: Option<u64>,
-    ) -> Result<Vec<Piece<Slice<'a>>>, Missing> {
+    ) -> Result<Vec<Piece<Slice>>, Missing> {
         let mut run = expression.evaluation(encoding);
         run.set_max_iterations(MOST_OPERATIONS);
         if let Some(value) = initial {
@@ -140,7 +140,7 @@ impl<'a> Env<'_, 'a> {
     /// The single address or value that the expression computes.
     pub(crate) fn compute(
         &self,
-        expression: Expression<Slice<'a>>,
+        expression: Expression<Slice>,
         encoding: Encoding,
         initial: Option<u64>,
     ) -> Result<u64, Missing> {
@@ -209,7 +209,7 @@ pub(crate) const FIRST_SINGLE: u16 = 64;
 /// The double that holds an Arm single, and by how many bits to shift it.
 fn arm_single(arch: &crate::targets::Arch, number: u16) -> Option<(usize, u32)> {
     let single = number.checked_sub(FIRST_SINGLE).filter(|single| *single < 32)?;
-    if arch.elf_machine != goblin::elf::header::EM_ARM {
+    if !arch.family.is_arm32() {
         return None;
     }
     let double = arch.register_by_dwarf(256u32.saturating_add(u32::from(single) / 2))?;

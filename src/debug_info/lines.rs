@@ -1,98 +1,164 @@
-//! From an address to function, file and line, inlined calls included.
+//! The line table of a unit: which code is of which line of which file.
+//!
+//! Source: DWARF 5, section 6.2 "Line Number Information".
 
-use super::{Language, Module, Modules};
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-/// Deeper inlining is not followed.
-const DEEPEST_INLINING: usize = 64;
+use super::Unit;
+use gimli::{ColumnType, LineProgramHeader};
 
-/// One function that an address lies in, and where in its source.
+/// More rows than this no unit has.
+const MOST_ROWS: usize = 1 << 20;
+/// More files neither.
+const MOST_FILES: u64 = 1 << 16;
+/// Longer paths are cut.
+const LONGEST_PATH: usize = 4096;
+
+/// A file and a place in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The function's name, demangled.
-    pub function: Option<String>,
-    /// The source file as the compiler recorded it.
+pub(super) struct Location {
     pub file: Option<String>,
-    /// The line in it, counted from 1.
     pub line: Option<u32>,
-    /// The column, counted from 1.
     pub column: Option<u32>,
-    /// Whether this function was inlined into the next one of the list.
-    pub inlined: bool,
-    /// The function's entry in its unit of `.debug_info`.
-    pub(crate) die: Option<gimli::UnitOffset<usize>>,
 }
 
-impl Module<'_> {
-    /// The functions that the instruction at `addr` belongs to: the innermost inlined one first,
-    /// the one that was really called last. Empty if DWARF does not tell.
-    pub fn places(&self, addr: u64) -> Vec<Place> {
-        let mut places = Vec::new();
-        let Some(context) = self.context() else { return places };
-        let link_addr = self.elf().link_addr(addr);
-        let Ok(mut frames) = context.find_frames(link_addr).skip_all_loads() else { return places };
-        while let Ok(Some(frame)) = frames.next() {
-            let at = frame.location;
-            let function = frame.function.as_ref().and_then(|name| {
-                let (raw, shown) = (name.raw_name().ok()?, name.demangle().ok()?);
-                // What the panic runtime calls a program's panic handler says more than its path.
-                let exported = raw == shown && !raw.starts_with("rust_");
-                let exported = frame.dw_die_offset.filter(|_| exported);
-                let own = exported.and_then(|die| self.path_in_rust(addr, die));
-                Some(own.unwrap_or_else(|| shown.into()))
-            });
-            places.push(Place {
-                function,
-                file: at.as_ref().and_then(|at| at.file).map(str::to_string),
-                line: at.as_ref().and_then(|at| at.line).filter(|line| *line > 0),
-                column: at.as_ref().and_then(|at| at.column).filter(|column| *column > 0),
-                inlined: true,
-                die: frame.dw_die_offset,
-            });
-            if places.len() >= DEEPEST_INLINING {
+struct Row {
+    addr: u64,
+    file: u64,
+    line: u32,
+    column: u32,
+}
+
+/// Rows that follow each other in memory, and the address behind them.
+struct Sequence {
+    start: u64,
+    end: u64,
+    rows: Vec<Row>,
+}
+
+/// The line table of a unit.
+#[derive(Default)]
+pub(super) struct Lines {
+    sequences: Vec<Sequence>,
+    header: Option<LineProgramHeader<super::Slice>>,
+}
+
+impl Lines {
+    pub(super) fn of(unit: Unit<'_>) -> Lines {
+        let Some(program) = unit.line_program.clone() else { return Lines::default() };
+        let mut sequences = Vec::new();
+        let mut current: Vec<Row> = Vec::new();
+        let mut count = 0usize;
+        let mut rows = program.rows();
+        // A damaged program tells nothing behind the damage.
+        while let Ok(Some((_, row))) = rows.next_row() {
+            if row.end_sequence() {
+                let (rows, end) = (std::mem::take(&mut current), row.address());
+                if let Some(start) = rows.first().map(|row| row.addr).filter(|start| *start < end) {
+                    sequences.push(Sequence { start, end, rows });
+                }
+                continue;
+            }
+            count = count.saturating_add(1);
+            if count > MOST_ROWS {
                 break;
             }
+            let row = Row {
+                addr: row.address(),
+                file: row.file_index(),
+                line: row.line().map_or(0, |line| u32::try_from(line.get()).unwrap_or(0)),
+                column: match row.column() {
+                    ColumnType::LeftEdge => 0,
+                    ColumnType::Column(column) => u32::try_from(column.get()).unwrap_or(0),
+                },
+            };
+            // Of several rows for one address the last counts.
+            match current.last_mut().filter(|last| last.addr == row.addr) {
+                Some(last) => *last = row,
+                None => current.push(row),
+            }
         }
-        if let Some(outermost) = places.last_mut() {
-            outermost.inlined = false;
-        }
-        if places.last().is_some_and(|outermost| self.is_dead(outermost, addr)) {
-            // The symbols still tell which function it is.
-            places.clear();
-        }
-        places
+        let header = Some(rows.header().clone());
+        sequences.sort_by_key(|sequence| sequence.start);
+        Lines { sequences, header }
     }
 
-    /// The path in the source of a Rust function that is exported under another name, as GDB shows
-    /// it: `main` is `app::__cortex_m_rt_main_trampoline`. `None` in other languages.
-    fn path_in_rust(&self, addr: u64, die: gimli::UnitOffset<usize>) -> Option<String> {
-        let unit = self.unit_at(addr).filter(|unit| unit.language() == Language::Rust)?;
-        unit.described(&unit.entry(die).ok()?, |unit, entry| {
-            let name = unit.string(entry, gimli::DW_AT_name)?;
-            let mut path = unit.scopes_of(entry.offset()).join("::");
-            if !path.is_empty() {
-                path.push_str("::");
-            }
-            Some(path + &name)
+    /// The addresses that it tells of.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.sequences.iter().map(|sequence| (sequence.start, sequence.end))
+    }
+
+    /// The line of the code at `addr`.
+    pub(super) fn at(&self, unit: Unit<'_>, addr: u64) -> Option<Location> {
+        let below = self.sequences.partition_point(|sequence| sequence.start <= addr);
+        let sequence = self.sequences.get(below.checked_sub(1)?)?;
+        if addr >= sequence.end {
+            return None;
+        }
+        let below = sequence.rows.partition_point(|row| row.addr <= addr);
+        let row = sequence.rows.get(below.checked_sub(1)?)?;
+        let known = |number: u32| Some(number).filter(|_| row.line > 0);
+        Some(Location {
+            file: self.file(unit, row.file),
+            line: known(row.line),
+            column: known(row.column),
         })
     }
 
-    /// Whether what DWARF tells of `addr` is of a function that the linker threw away: such a one
-    /// is described as lying at address 0, whatever is there now.
-    fn is_dead(&self, place: &Place, addr: u64) -> bool {
-        let start = || {
-            let link_addr = self.elf().link_addr(addr);
-            let unit = self.context()?.find_dwarf_and_unit(link_addr).skip_all_loads()?;
-            let entry = unit.entry(place.die?).ok()?;
-            unit.attr_address(entry.attr_value(gimli::DW_AT_low_pc)?).ok()?
+    /// The path of a file by its number in the table, as the compiler recorded it.
+    pub(super) fn file(&self, unit: Unit<'_>, number: u64) -> Option<String> {
+        let header = self.header.as_ref()?;
+        let file = header.file(number).filter(|_| number < MOST_FILES)?;
+        let text = |value| {
+            let text = unit.attr_string(value).ok()?;
+            let bytes = text.bytes();
+            let shown = bytes.get(..bytes.len().min(LONGEST_PATH)).unwrap_or_default();
+            Some(String::from_utf8_lossy(shown).into_owned())
         };
-        start() == Some(0)
-            && self.symbols().function_bounds(addr).is_some_and(|(real, _)| real != 0)
+        let mut path = unit.comp_dir.as_ref().map_or_else(String::new, |dir| {
+            String::from_utf8_lossy(dir.bytes()).chars().take(LONGEST_PATH).collect()
+        });
+        // Number 0 is the folder of the compilation itself.
+        if let Some(folder) = file.directory(header).filter(|_| file.directory_index() != 0) {
+            push(&mut path, &text(folder)?);
+        }
+        push(&mut path, &text(file.path_name())?);
+        Some(path)
     }
 }
 
-impl Modules<'_> {
-    /// As [`Module::places`], of the ELF file that `addr` belongs to.
-    pub fn places(&self, addr: u64) -> Vec<Place> {
-        self.at(addr).map(|module| module.places(addr)).unwrap_or_default()
+/// Appends to a path, in the manner of the system that it is of.
+fn push(path: &mut String, part: &str) {
+    let of_unix = |p: &str| p.starts_with('/') || p.get(1..3) == Some(":/");
+    let of_windows = |p: &str| p.starts_with('\\') || p.get(1..3) == Some(":\\");
+    if of_unix(part) || of_windows(part) {
+        *path = part.to_string();
+        return;
+    }
+    let separator = if of_windows(path) { '\\' } else { '/' };
+    if !path.is_empty() && !path.ends_with(separator) {
+        path.push(separator);
+    }
+    path.push_str(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push;
+
+    #[test]
+    fn paths_grow_in_the_manner_of_their_system() {
+        for (path, part, whole) in [
+            ("/build", "src", "/build/src"),
+            ("/build/", "src", "/build/src"),
+            ("/build", "/usr/include", "/usr/include"),
+            ("C:\\build", "src", "C:\\build\\src"),
+            ("C:\\build", "D:/x", "D:/x"),
+            ("", "main.c", "main.c"),
+        ] {
+            let mut grown = path.to_string();
+            push(&mut grown, part);
+            assert_eq!(grown, whole);
+        }
     }
 }

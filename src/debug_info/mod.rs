@@ -1,56 +1,64 @@
 //! What the ELF files beside a dump know about addresses: function, file and line, inlined
 //! calls, variables and their types.
 //!
-//! [`Images`] owns what had to be decompressed; a [`Module`] borrows it and answers. Nothing is
-//! read before it is asked for: a report of a few frames touches a few compilation units.
+//! It belongs to the file: made once, when somebody asks, shared by all threads and dumps, and gone
+//! with the file. A [`Module`] is a file that can be asked. Nothing is read before it is asked for:
+//! a report of a few frames touches a few compilation units.
 //!
-//! Sources: DWARF 5 (dwarfstd.org, 2017-02-13), read through gimli and addr2line.
+//! Sources: DWARF 5 (dwarfstd.org, 2017-02-13), read through gimli.
 
 mod expr;
+mod functions;
 mod lines;
+mod places;
 mod sections;
+mod slice;
 mod symbols;
+mod types;
 mod units;
+mod walk;
 
 pub use expr::Missing;
 pub(crate) use expr::{Env, FIRST_SINGLE};
-pub use lines::Place;
-pub use sections::Sections;
+pub use places::Place;
+pub(crate) use slice::Slice;
 pub use symbols::{NamedAddr, Symbols, demangled};
+pub(crate) use types::{Structs, Type, constant, member_offset, number};
 pub(crate) use units::{Entry, Language, Unit, Units};
+pub(crate) use walk::{Next, children};
 
+use crate::dump::Note;
 use crate::firmware::Firmware;
-use crate::open::Opened;
 use crate::targets::Endian;
-use std::cell::OnceCell;
-use std::sync::Arc;
+use places::Places;
+use sections::Sections;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
-/// How gimli reads the sections here.
-pub(crate) type Slice<'a> = gimli::EndianSlice<'a, gimli::RunTimeEndian>;
-
-/// The ELF files of firmware and ROM with their debugging sections, decompressed.
-pub struct Images {
-    list: Vec<(Arc<Firmware>, Sections)>,
+/// What a file's debugging sections tell, as far as somebody asked.
+struct DebugInfo {
+    sections: Sections,
+    units: Units,
+    places: Places,
+    /// What was not read, and why.
+    cuts: Mutex<Vec<&'static str>>,
 }
 
-impl Images {
-    /// Those that were found beside a dump: the firmware first.
-    pub fn of(opened: &Opened) -> Images {
-        Self::new(opened.firmware.iter().chain(&opened.rom).chain(&opened.embedded).cloned())
+impl DebugInfo {
+    fn of(elf: &Firmware) -> DebugInfo {
+        let sections = Sections::load(elf);
+        let dwarf = gimli::Dwarf::load(|id| Ok::<_, Infallible>(sections.slice(id)));
+        let units = Units::of(dwarf.unwrap_or_else(|never| match never {}));
+        let cuts = Mutex::new(sections.too_large().into_iter().collect());
+        DebugInfo { sections, units, places: Places::default(), cuts }
     }
 
-    /// Those given, the most important first.
-    pub fn new(elves: impl IntoIterator<Item = Arc<Firmware>>) -> Images {
-        let with_sections = |elf: Arc<Firmware>| {
-            let sections = Sections::load(&elf);
-            (elf, sections)
-        };
-        Images { list: elves.into_iter().map(with_sections).collect() }
-    }
-
-    /// What they can be asked.
-    pub fn modules(&self) -> Modules<'_> {
-        Modules { list: self.list.iter().map(|(elf, raw)| Module::new(elf, raw)).collect() }
+    /// Remembers that something was left out.
+    fn cut(&self, words: &'static str) {
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        if !cuts.contains(&words) {
+            cuts.push(words);
+        }
     }
 }
 
@@ -61,6 +69,16 @@ pub struct Modules<'a> {
 }
 
 impl<'a> Modules<'a> {
+    /// Those given, the most important first.
+    pub fn of(elves: impl IntoIterator<Item = &'a Firmware>) -> Modules<'a> {
+        Modules { list: elves.into_iter().map(Module::of).collect() }
+    }
+
+    /// What was left out of their debugging information.
+    pub fn notes(&self) -> Vec<Note> {
+        self.iter().flat_map(Module::notes).collect()
+    }
+
     /// All of them, the firmware first.
     pub fn iter(&self) -> impl Iterator<Item = &Module<'a>> {
         self.list.iter()
@@ -77,9 +95,11 @@ impl<'a> Modules<'a> {
     }
 
     /// The name that some symbol gives to `addr`: of the ELF file whose code it is, or, outside
-    /// of all of them, one that the linker was told (ROM functions).
+    /// of all of them, one that the linker was told (ROM functions). Nothing is called at address 0
+    /// but what a file has there: a jump to nowhere has no name.
     pub fn symbol(&self, addr: u64) -> Option<NamedAddr> {
         match self.at(addr) {
+            _ if addr == 0 => None,
             Some(module) => module.symbols().at(addr),
             None => self.list.iter().find_map(|module| module.symbols().absolute_at(addr)),
         }
@@ -87,26 +107,15 @@ impl<'a> Modules<'a> {
 }
 
 /// One ELF file and what it knows.
+#[derive(Clone, Copy)]
 pub struct Module<'a> {
     elf: &'a Firmware,
-    dwarf: Arc<gimli::Dwarf<Slice<'a>>>,
-    raw: &'a Sections,
-    lines: OnceCell<Option<addr2line::Context<Slice<'a>>>>,
-    symbols: OnceCell<Symbols>,
-    units: OnceCell<Units<'a>>,
 }
 
 impl<'a> Module<'a> {
-    fn new(elf: &'a Firmware, raw: &'a Sections) -> Self {
-        let dwarf = gimli::Dwarf::load(|id| Ok::<_, gimli::Error>(raw.slice(id)));
-        Module {
-            elf,
-            dwarf: Arc::new(dwarf.unwrap_or_default()),
-            raw,
-            lines: OnceCell::new(),
-            symbols: OnceCell::new(),
-            units: OnceCell::new(),
-        }
+    /// What can be asked of `elf`.
+    pub fn of(elf: &'a Firmware) -> Module<'a> {
+        Module { elf }
     }
 
     /// The ELF file.
@@ -114,33 +123,23 @@ impl<'a> Module<'a> {
         self.elf
     }
 
+    fn known(&self) -> &'a DebugInfo {
+        self.elf.keep_of_contents(|| DebugInfo::of(self.elf))
+    }
+
     /// A debugging section.
-    pub(crate) fn slice(&self, id: gimli::SectionId) -> Slice<'a> {
-        self.raw.slice(id)
+    pub(crate) fn slice(&self, id: gimli::SectionId) -> Slice {
+        self.known().sections.slice(id)
     }
 
     /// The address of a section at run time.
     pub(crate) fn section_addr(&self, id: gimli::SectionId) -> u64 {
-        self.raw.addr(id)
-    }
-
-    /// All of the debugging sections.
-    pub(crate) fn dwarf(&self) -> &gimli::Dwarf<Slice<'a>> {
-        &self.dwarf
+        self.elf.section(id.name()).map_or(0, |section| section.addr)
     }
 
     /// All of its units.
-    pub(crate) fn units(&self) -> &Units<'a> {
-        self.units.get_or_init(|| Units::of(&self.dwarf))
-    }
-
-    /// The unit that the code at `addr` was compiled in.
-    pub(crate) fn unit_at(&self, addr: u64) -> Option<Unit<'_, 'a>> {
-        let link_addr = self.elf.link_addr(addr);
-        let unit = self.context()?.find_dwarf_and_unit(link_addr).skip_all_loads()?;
-        let start = unit.header.debug_info_offset()?;
-        let root = gimli::DebugInfoOffset(start.0.checked_add(unit.header.root_offset().0)?);
-        Some(self.units().holding(root)?.0)
+    pub(crate) fn units(&self) -> &'a Units {
+        &self.known().units
     }
 
     /// Whether a section with code covers `addr`.
@@ -149,14 +148,17 @@ impl<'a> Module<'a> {
     }
 
     /// The symbol table, sorted when first asked for.
-    pub fn symbols(&self) -> &Symbols {
-        self.symbols.get_or_init(|| Symbols::of(self.elf))
+    pub fn symbols(&self) -> &'a Symbols {
+        self.elf.keep_of_addresses(|| Symbols::of(self.elf))
     }
 
-    /// Which units cover which addresses; `None` without usable DWARF.
-    pub(crate) fn context(&self) -> Option<&addr2line::Context<Slice<'a>>> {
-        let make = || addr2line::Context::from_arc_dwarf(self.dwarf.clone()).ok();
-        self.lines.get_or_init(make).as_ref()
+    /// What was left out of the file's debugging information because it is beyond all measure.
+    pub fn notes(&self) -> Vec<Note> {
+        let cuts = self.known().cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = |words: &&str| {
+            Note::warning(*words).by("debug info").at(self.elf.path.clone()).code("debug-info-cut")
+        };
+        cuts.iter().map(note).collect()
     }
 }
 

@@ -15,16 +15,21 @@ use std::io::Read;
 
 const ELFCOMPRESS_ZLIB: u32 = 1;
 const ELFCOMPRESS_ZSTD: u32 = 2;
-/// Bigger than any firmware's; what a header claims is not believed beyond it.
-const LARGEST_SECTION: u64 = 1 << 30;
+/// More than this a firmware's compressed sections do not come to, all of them together.
+const MOST_DECOMPRESSED: u64 = 512 << 20;
+/// No compiler's output shrinks further than to this part.
+const MOST_GROWTH: u64 = 40;
+/// Nor does it matter below this.
+const SMALL: u64 = 1 << 20;
 
 /// Code below this address may lie under what linkers moved to address 0.
 const CODE_NEAR_0: u64 = 1 << 20;
 
 /// The sections that gimli may ask for.
-pub struct Sections {
-    by_name: HashMap<&'static str, (Bytes, u64)>,
+pub(super) struct Sections {
+    by_name: HashMap<&'static str, Bytes>,
     endian: gimli::RunTimeEndian,
+    cut: bool,
 }
 
 const WANTED: [gimli::SectionId; 16] = [
@@ -48,28 +53,36 @@ const WANTED: [gimli::SectionId; 16] = [
 
 impl Sections {
     /// Finds them in `elf`. One that is missing or can't be decompressed is empty.
-    pub fn load(elf: &Firmware) -> Sections {
-        let code_at_0 = elf.sections.iter().any(|s| s.alloc && s.execute && s.addr < CODE_NEAR_0);
-        let load = |id: gimli::SectionId| {
-            let section = elf.section(id.name())?;
-            let mut bytes = plain(elf, section);
+    pub(super) fn load(elf: &Firmware) -> Sections {
+        let is_low = |addr: u64| elf.link_addr(addr) < CODE_NEAR_0;
+        let code_at_0 = elf.sections.iter().any(|s| s.alloc && s.execute && is_low(s.addr));
+        let mut room = MOST_DECOMPRESSED;
+        let mut cut = false;
+        let mut by_name = HashMap::new();
+        for id in WANTED {
+            let Some(section) = elf.section(id.name()) else { continue };
+            let mut bytes = plain(elf, section, &mut room).unwrap_or_else(|| {
+                cut |= room == 0;
+                Bytes::new()
+            });
             if id == gimli::SectionId::DebugLine && code_at_0 {
-                bytes = without_dead_lines(&bytes, elf.class);
+                bytes = without_dead_lines(bytes, elf.class);
             }
-            Some((id.name(), (bytes, section.addr)))
-        };
-        let by_name = WANTED.into_iter().filter_map(load).collect();
-        Sections { by_name, endian: run_time_endian(elf.endian) }
+            by_name.insert(id.name(), bytes);
+        }
+        Sections { by_name, endian: run_time_endian(elf.endian), cut }
     }
 
-    pub(super) fn slice(&self, id: gimli::SectionId) -> Slice<'_> {
-        let bytes = self.by_name.get(id.name()).map(|(bytes, _)| &**bytes).unwrap_or_default();
-        gimli::EndianSlice::new(bytes, self.endian)
+    pub(super) fn slice(&self, id: gimli::SectionId) -> Slice {
+        let bytes = self.by_name.get(id.name()).cloned().unwrap_or_default();
+        Slice::new(bytes, self.endian)
     }
 
-    /// The address of a section at run time, for those that have one (`.eh_frame`).
-    pub(crate) fn addr(&self, id: gimli::SectionId) -> u64 {
-        self.by_name.get(id.name()).map_or(0, |(_, addr)| *addr)
+    /// What to say if some were too large.
+    pub(super) fn too_large(&self) -> Option<&'static str> {
+        self.cut.then_some(
+            "its compressed debugging sections grow out of all proportion: not all were read",
+        )
     }
 }
 
@@ -77,13 +90,17 @@ impl Sections {
 /// address 0. On chips whose flash starts there (nRF5x, SAMD5x) they lie over the real ones, and
 /// lines of a library show up in `main`. The address 0 is replaced by the mark for "nowhere"
 /// that newer linkers write (DWARF 6 proposal 200609.1, known to gimli).
-fn without_dead_lines(bytes: &Bytes, class: u8) -> Bytes {
+fn without_dead_lines(bytes: Bytes, class: u8) -> Bytes {
     // DW_LNE_set_address 0: 0, length, 2, address.
     let width = if class == 64 { 8 } else { 4 };
     let mut pattern = vec![0, width as u8 + 1, 2];
     pattern.resize(3 + width, 0);
+    let found: Vec<usize> = memchr::memmem::find_iter(&bytes, &pattern).collect();
+    if found.is_empty() {
+        return bytes;
+    }
     let mut patched = bytes.to_vec();
-    for at in memchr::memmem::find_iter(bytes, &pattern) {
+    for at in found {
         if let Some(address) = patched.get_mut(at.saturating_add(3)..at.saturating_add(3 + width)) {
             address.fill(0xff);
         }
@@ -91,15 +108,17 @@ fn without_dead_lines(bytes: &Bytes, class: u8) -> Bytes {
     patched.into()
 }
 
-fn plain(elf: &Firmware, section: &Section) -> Bytes {
+/// The contents, taken out of `room` where they were compressed. `None` for damage, or, if then no
+/// room is left, for too much.
+fn plain(elf: &Firmware, section: &Section, room: &mut u64) -> Option<Bytes> {
     let bytes = elf.section_bytes(section);
     if !section.compressed {
-        return bytes;
+        return Some(bytes);
     }
-    decompress(&bytes, elf).unwrap_or_default()
+    decompress(&bytes, elf, room)
 }
 
-fn decompress(bytes: &Bytes, elf: &Firmware) -> Option<Bytes> {
+fn decompress(bytes: &Bytes, elf: &Firmware, room: &mut u64) -> Option<Bytes> {
     let mut head = crate::cursor::Cursor::new("elf", bytes.clone(), 0).with_endian(elf.endian);
     let kind = head.u32("ch_type").ok()?;
     let size = if elf.class == 64 {
@@ -113,7 +132,13 @@ fn decompress(bytes: &Bytes, elf: &Firmware) -> Option<Bytes> {
         size.into()
     };
     let packed = head.rest();
-    let size = size.min(LARGEST_SECTION);
+    // Compilers' output shrinks to a third or a tenth; what a header claims is not believed.
+    let most = (packed.len() as u64).saturating_mul(MOST_GROWTH).max(SMALL).min(*room);
+    if size > most {
+        *room = 0;
+        return None;
+    }
+    *room = room.saturating_sub(size);
     let mut out = Vec::new();
     match kind {
         ELFCOMPRESS_ZLIB => {

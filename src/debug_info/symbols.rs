@@ -6,6 +6,12 @@ use std::borrow::Cow;
 /// Beyond this a symbol without a size, or one that the linker was told, names nothing.
 const FARTHEST: u64 = 4096;
 
+/// What the linker was told as a bare number is as often a size or the end of a heap as a function
+/// of a ROM. Tables of a ROM come by the hundred: so many others have to be near.
+const ROM_NEIGHBOURS: usize = 16;
+/// How near.
+const NEIGHBOURHOOD: u64 = 1 << 15;
+
 /// A symbol and how far into it an address lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedAddr {
@@ -62,6 +68,7 @@ impl Symbols {
         let rank = |s: &Symbol| (s.addr, s.function, s.len);
         symbols.code.sort_by_key(rank);
         symbols.data.sort_by_key(rank);
+        symbols.absolute = of_roms(symbols.absolute);
         symbols.absolute.sort_by_key(rank);
         symbols
     }
@@ -108,6 +115,22 @@ impl Symbols {
     }
 }
 
+/// Those that are functions, or names in the table of a ROM.
+fn of_roms(all: Vec<Symbol>) -> Vec<Symbol> {
+    let mut addrs: Vec<u64> = all.iter().map(|symbol| symbol.addr).collect();
+    addrs.sort_unstable();
+    addrs.dedup();
+    let near = |addr: u64| {
+        let first = addrs.partition_point(|other| *other < addr.saturating_sub(NEIGHBOURHOOD));
+        let last = addrs.partition_point(|other| *other <= addr.saturating_add(NEIGHBOURHOOD));
+        last.saturating_sub(first)
+    };
+    let is_code = |symbol: &Symbol| {
+        symbol.function || symbol.addr > FARTHEST && near(symbol.addr) > ROM_NEIGHBOURS
+    };
+    all.into_iter().filter(is_code).collect()
+}
+
 fn named(symbol: &Symbol, addr: u64, covers: bool) -> NamedAddr {
     NamedAddr { name: demangled(&symbol.name).into_owned(), offset: addr - symbol.addr, covers }
 }
@@ -120,5 +143,35 @@ pub fn demangled(name: &str) -> Cow<'_, str> {
     match table {
         Some(class) => format!("vtable for {class}").into(),
         None => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_the_linker_was_told_is_a_function_only_among_its_like() {
+        let absolute = |name: &str, addr, function| Symbol {
+            name: name.into(),
+            addr,
+            len: 0,
+            function,
+            object: false,
+            absolute: true,
+        };
+        let mut all: Vec<Symbol> =
+            (0..20).map(|n| absolute(&format!("rom_{n}"), 0x4000_0000 + 16 * n, false)).collect();
+        all.extend([
+            absolute("_heap_size", 0x800, false),
+            absolute("_estack", 0x2002_0000, false),
+            absolute("boot", 0x1fff_0000, true),
+        ]);
+        let mut symbols = Symbols { absolute: of_roms(all), ..Symbols::default() };
+        symbols.absolute.sort_by_key(|symbol| symbol.addr);
+        let name = |addr| symbols.absolute_at(addr).map(|found| found.name);
+        assert_eq!(name(0x4000_0014), Some("rom_1".into()));
+        assert_eq!(name(0x1fff_0010), Some("boot".into()));
+        assert_eq!((name(0x810), name(0x2002_0004)), (None, None));
     }
 }

@@ -13,6 +13,7 @@
 use crate::cursor::Cursor;
 use crate::dump::Note as DumpNote;
 use crate::error::Fault;
+pub use crate::input::is_core;
 use crate::memory::text_until_nul;
 use crate::targets::Endian;
 use bytes::Bytes;
@@ -72,12 +73,6 @@ pub struct ElfNote {
     pub desc: Bytes,
     /// Where the description starts in the file.
     pub offset: u64,
-}
-
-/// Whether `bytes` begin like an ELF core file.
-pub fn is_core(bytes: &[u8]) -> bool {
-    bytes.starts_with(header::ELFMAG)
-        && Elf::parse_header(bytes).is_ok_and(|header| header.e_type == header::ET_CORE)
 }
 
 /// Takes a core file apart.

@@ -28,7 +28,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::fault_text::{add_stack, memory_words, pairs, registers, trap_reason};
-use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};
+use super::machine::{Machine, machine_of, machine_told, xtensa_by_addresses};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
@@ -36,6 +36,7 @@ use crate::carrier::text::{Line, lines};
 use crate::dump::{Dump, FirmwareId, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::{FaultWord, Reason, Signal};
+use crate::targets::Family;
 
 const NAME: &str = "esp-panic";
 const TITLE: &str = "register dump:";
@@ -263,7 +264,7 @@ fn machine(
     let chip = rom.filter(|_| context.target.is_none());
     if let Some(chip) = chip.and_then(|name| context.targets.chip(name).ok()) {
         let arch = context.targets.arch(&chip.arch)?;
-        let family = Family::of_arch(&arch);
+        let family = Some(arch.family);
         let fits = match family {
             Some(Family::RiscV32) => riscv || core.pc().is_none(),
             Some(Family::Xtensa) => !riscv,
@@ -284,7 +285,7 @@ fn machine(
     let Some(pc) = core.value("PC") else {
         // A backtrace alone looks the same on both.
         let told = machine_told(context)?;
-        if let Some(told) = told.filter(|m| Family::of_arch(&m.arch) == Some(Family::RiscV32)) {
+        if let Some(told) = told.filter(|m| m.arch.family == Family::RiscV32) {
             return Ok(told);
         }
         let addrs = core.backtrace.map(|(pc, sp)| vec![pc, sp]).unwrap_or_default();

@@ -10,10 +10,8 @@ use super::Context;
 use crate::dump::Note;
 use crate::error::{Error, Result};
 use crate::registers::Registers;
+pub use crate::targets::Family;
 use crate::targets::{Arch, Chip, Endian};
-use goblin::elf::header::{
-    EM_386, EM_AARCH64, EM_ARC_COMPACT2, EM_ARM, EM_RISCV, EM_SPARC, EM_X86_64, EM_XTENSA,
-};
 use std::sync::Arc;
 
 /// What an ELF file of the firmware says about the device that runs it.
@@ -45,70 +43,6 @@ impl ArmHint {
     /// so by their number, whatever the profile says.
     pub fn is_m_profile(&self) -> bool {
         self.profile == b'M' || matches!(self.cpu_arch, 11..=13 | 16 | 17 | 21)
-    }
-}
-
-/// The architectures that dumps are of, as far as they differ for a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// ARM Cortex-M.
-    CortexM,
-    /// ARM with processor modes: ARMv7-A, ARMv7-R and older.
-    Arm,
-    /// 64-bit ARM.
-    Aarch64,
-    /// 32-bit RISC-V.
-    RiscV32,
-    /// 64-bit RISC-V.
-    RiscV64,
-    /// Xtensa.
-    Xtensa,
-    /// 32-bit x86.
-    X86,
-    /// 64-bit x86.
-    X86_64,
-    /// ARCv2.
-    Arc,
-    /// SPARC V8.
-    Sparc,
-}
-
-impl Family {
-    /// The family of an ELF file. ARM needs to be told whether it is a Cortex-M.
-    pub fn of_elf(machine: u16, class: u8, m_profile: bool) -> Option<Family> {
-        Some(match (machine, class) {
-            (EM_ARM, _) if m_profile => Family::CortexM,
-            (EM_ARM, _) => Family::Arm,
-            (EM_AARCH64, _) => Family::Aarch64,
-            (EM_RISCV, 64) => Family::RiscV64,
-            (EM_RISCV, _) => Family::RiscV32,
-            (EM_XTENSA, _) => Family::Xtensa,
-            (EM_386, _) => Family::X86,
-            (EM_X86_64, _) => Family::X86_64,
-            (EM_ARC_COMPACT2, _) => Family::Arc,
-            (EM_SPARC, _) => Family::Sparc,
-            _ => return None,
-        })
-    }
-
-    /// The family that `arch` belongs to.
-    pub fn of_arch(arch: &Arch) -> Option<Family> {
-        Family::of_elf(arch.elf_machine, arch.elf_class, arch.register("xpsr").is_some())
-    }
-
-    fn usual_arch(self) -> &'static str {
-        match self {
-            Family::CortexM => "cortex-m",
-            Family::Arm => "arm",
-            Family::Aarch64 => "aarch64",
-            Family::RiscV32 => "riscv32",
-            Family::RiscV64 => "riscv64",
-            Family::Xtensa => "xtensa-esp32",
-            Family::X86 => "i386",
-            Family::X86_64 => "x86-64",
-            Family::Arc => "arc",
-            Family::Sparc => "sparc",
-        }
     }
 }
 
@@ -151,7 +85,7 @@ pub fn machine_told(context: &Context<'_>) -> Result<Option<Machine>> {
 /// [`Error::Usage`] if the user named a target of another family, or there is no register set.
 pub fn machine_of(context: &Context<'_>, family: Family) -> Result<Machine> {
     if let Some(told) = machine_told(context)? {
-        if Family::of_arch(&told.arch) == Some(family) {
+        if told.arch.family == family {
             return Ok(told);
         }
         if let Some(name) = context.target {
@@ -185,7 +119,7 @@ pub fn xtensa_by_addresses(
         // The ESP8266 lies in the same places, but its texts are others'.
         let windowed = arch.register("windowbase").is_some();
         let holds_all = addrs.iter().all(|addr| chip.memory_at(*addr).is_some());
-        if arch.elf_machine == EM_XTENSA && windowed && holds_all {
+        if arch.family == Family::Xtensa && windowed && holds_all {
             fitting.push(Machine { arch, chip: Some(chip) });
         }
     }

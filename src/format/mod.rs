@@ -34,6 +34,7 @@ pub mod zephyr;
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Fault, Result};
+use crate::firmware::Symbols;
 use crate::memory::{AddrRange, Memory, Region};
 use crate::targets::Targets;
 use memchr::memmem;
@@ -72,12 +73,6 @@ pub trait Format: Sync {
 
     /// Adds what the symbols of the firmware tell of a dump that does not tell it itself.
     fn complete(&self, _dump: &mut Dump, _symbols: &dyn Symbols) {}
-}
-
-/// The symbols of a firmware, for formats whose dumps make no sense without them.
-pub trait Symbols {
-    /// Address and size in bytes (0 if nobody says) of the variable called `name`.
-    fn symbol(&self, name: &str) -> Option<(u64, u64)>;
 }
 
 /// What a reader may ask for.

@@ -26,7 +26,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::fault_text::trap_reason;
-use super::machine::{CORTEX_M, Family, Machine, machine_of, machine_told, set_words};
+use super::machine::{CORTEX_M, Machine, machine_of, machine_told, set_words};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
@@ -35,7 +35,7 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
-use goblin::elf::header::EM_XTENSA;
+use crate::targets::Family;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -233,7 +233,7 @@ fn read_registers(bytes: &[u8], arch: &str, dump: &Dump, task: bool) -> Register
         cortex_m(&words, arch, task, &mut registers);
     } else if dump.arch.register("windowbase").is_some() {
         windowed(&words, &mut registers);
-    } else if dump.arch.elf_machine == EM_XTENSA {
+    } else if dump.arch.family == Family::Xtensa {
         let mut names: Vec<String> = (0..16).map(|n| format!("a{n}")).collect();
         // sr176 and sr208 are not read by the device.
         names.extend(["pc", "sar", "litbase", "", "", "ps"].map(String::from));

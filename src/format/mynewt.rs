@@ -16,7 +16,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::machine::{CORTEX_M, Family, machine_of, machine_told, set_words};
+use super::machine::{CORTEX_M, machine_of, machine_told, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u32_at};
@@ -24,6 +24,7 @@ use crate::dump::{Dump, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region};
 use crate::registers::Registers;
+use crate::targets::Family;
 use std::ops::Range;
 
 const NAME: &str = "mynewt";

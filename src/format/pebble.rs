@@ -29,7 +29,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::machine::{CORTEX_M, Family, machine_of, set_words};
+use super::machine::{CORTEX_M, machine_of, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::carrier::text::decode_hex;
@@ -38,6 +38,7 @@ use crate::dump::{Dump, FirmwareId, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region, text_until_nul};
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use std::ops::Range;
 

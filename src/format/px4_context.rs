@@ -31,7 +31,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::fault_text::add_stack;
-use super::machine::{Family, machine_of, set_single_floats};
+use super::machine::{machine_of, set_single_floats};
 use super::{Context, Format, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::u32_at;
@@ -40,6 +40,7 @@ use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, text_until_nul};
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 use std::ops::Range;
 
 pub(super) const NAME: &str = "px4-context";

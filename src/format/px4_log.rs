@@ -20,7 +20,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::fault_text::{add_stack, hex, registers};
-use super::machine::{Family, machine_of};
+use super::machine::machine_of;
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
@@ -28,6 +28,7 @@ use crate::carrier::text::{Line, lines};
 use crate::dump::{Dump, Note, Stack, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::Signal;
+use crate::targets::Family;
 
 const NAME: &str = "px4-hardfault";
 const BEGIN: &str = "Begin Fault Log";

@@ -19,7 +19,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::machine::{CORTEX_M, Family, machine_of, set_single_floats, set_words};
+use super::machine::{CORTEX_M, machine_of, set_single_floats, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::Cursor;
@@ -27,6 +27,7 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region};
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use std::ops::Range;
 

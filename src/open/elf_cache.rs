@@ -12,6 +12,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// As many files keep what was read of their debugging information; of the others, those that
+/// were used longest ago, it is read again.
+const MOST_READ: usize = 8;
 /// Folders deeper than this are not searched for ELF files.
 const DEEPEST_FOLDER: usize = 12;
 
@@ -20,6 +23,8 @@ const DEEPEST_FOLDER: usize = 12;
 pub struct ElfCache {
     /// `None` for a file that is no ELF file of a firmware.
     files: Mutex<HashMap<PathBuf, Option<Arc<Firmware>>>>,
+    /// Those that may have been read further, the last one used last.
+    read: Mutex<Vec<PathBuf>>,
     folders: Mutex<HashMap<PathBuf, Arc<Vec<PathBuf>>>>,
     indices: Mutex<HashMap<PathBuf, Arc<Mutex<Index>>>>,
 }
@@ -43,6 +48,7 @@ impl ElfCache {
     /// # Errors
     /// As [`Firmware::open`].
     pub(super) fn open(&self, path: &Path, map: bool) -> Result<Arc<Firmware>> {
+        self.used(path);
         if let Some(Some(known)) = locked(&self.files).get(path) {
             return Ok(known.clone());
         }
@@ -55,14 +61,29 @@ impl ElfCache {
 
     /// The same for a file that may be anything.
     pub(super) fn try_open(&self, path: &Path, map: bool) -> Option<Arc<Firmware>> {
-        if let Some(known) = locked(&self.files).get(path) {
-            return known.clone();
+        if let Some(known) = locked(&self.files).get(path).cloned() {
+            self.used(path);
+            return known;
         }
         let elf = self.open(path, map).ok();
         if elf.is_none() {
             locked(&self.files).insert(path.to_path_buf(), None);
         }
         elf
+    }
+
+    /// Notes that the file at `path` is wanted, and lets go of what was read of the one that was
+    /// wanted longest ago. Who still uses that has a share of it.
+    fn used(&self, path: &Path) {
+        let mut read = locked(&self.read);
+        read.retain(|other| other != path);
+        read.push(path.to_path_buf());
+        if read.len() > MOST_READ {
+            let oldest = read.remove(0);
+            if let Some(Some(elf)) = locked(&self.files).get_mut(&oldest) {
+                *elf = Arc::new(elf.unread());
+            }
+        }
     }
 
     /// The ELF file below `folder` for `machine` that all of `ids` tell of.
@@ -154,4 +175,30 @@ fn list_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::debug_info::Module;
+
+    #[test]
+    fn only_the_files_used_last_keep_what_was_read_of_them() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/demo/firmware.elf");
+        let folder = std::env::temp_dir().join(format!("coroner-elves-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let cache = ElfCache::default();
+        let name = |n: usize| folder.join(format!("{n}.elf"));
+        let is_kept = |elf: &Firmware| format!("{elf:?}").contains("of_contents: Kept(something)");
+        for n in 0..=MOST_READ {
+            std::fs::copy(&demo, name(n)).expect("a copy");
+            let elf = cache.open(&name(n), false).expect("an ELF file");
+            assert!(Module::of(&elf).units().iter().next().is_some());
+            assert!(is_kept(&elf), "{n}");
+        }
+        let again = |n: usize| cache.open(&name(n), false).expect("an ELF file");
+        assert!(is_kept(&again(MOST_READ)), "the last one");
+        assert!(!is_kept(&again(0)), "the first one");
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 }

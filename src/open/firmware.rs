@@ -213,7 +213,14 @@ fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     match build_id::from_servers(&ids)? {
         Ok(path) => {
             let elf = options.elf_cache.try_open(&path, !options.no_mmap);
-            elf.filter(|elf| matches(elf, &ids))
+            let fitting = elf.filter(|elf| matches(elf, &ids));
+            if fitting.is_none() {
+                dump.warn(format!(
+                    "the debuginfod servers gave {}, which is no program of the dump's build: not taken",
+                    path.display()
+                ));
+            }
+            fitting
         }
         Err(why) => {
             dump.notes.push(Note::info(why));

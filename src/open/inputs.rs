@@ -1,12 +1,13 @@
 //! From the paths that the user names to the inputs that are there: files, folders, archives.
 
 use crate::archive::{self, Contents};
+use crate::budget::Budget;
 use crate::carrier::Piece;
 use crate::error::{Error, Fault, Result};
 use crate::format::FORMATS;
 use crate::input::{Input, address_in_name, is_program, with_address};
 use bytes::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Folders and archives hold a handful of images and a log; one with more was named by mistake.
 const MOST_FILES: usize = 64;
@@ -14,8 +15,9 @@ const MOST_FILES: usize = 64;
 const DEEPEST: usize = 3;
 
 /// All that the user's paths lead to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inputs {
+    budget: Budget,
     /// What may be dumps or parts of one.
     pub(super) dumps: Vec<Input>,
     /// ELF files of programs that lay beside them in a folder or an archive.
@@ -25,6 +27,12 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    /// No inputs yet; what is unpacked will be paid for by `budget`.
+    pub(super) fn new(budget: &Budget) -> Inputs {
+        let (dumps, programs, faults) = Default::default();
+        Inputs { budget: budget.clone(), dumps, programs, faults }
+    }
+
     /// Adds what is at `path`: a file, all files of a folder or an archive, by name. `FILE@ADDR`
     /// and `FILE:ADDR` say the address of an image whose name does not.
     ///
@@ -38,7 +46,7 @@ impl Inputs {
         }
         if !path.is_dir() {
             let input = Input::open(path, map)?;
-            return match archive_in(&input.bytes) {
+            return match self.archive_in(&input.bytes) {
                 Some(contents) => self.add_archive(&input.name, contents, DEEPEST),
                 None => {
                     self.dumps.push(input);
@@ -63,9 +71,15 @@ impl Inputs {
     }
 
     fn add_archive(&mut self, name: &str, contents: Contents, deepest: usize) -> Result<()> {
-        let Contents { files, faults } = contents;
-        if faults.is_empty() || !files.is_empty() {
-            check_count(name, "archive", files.len())?;
+        let Contents { files, count, faults } = contents;
+        if faults.is_empty() || count > 0 {
+            check_count(name, "archive", count)?;
+        }
+        if !self.budget.files(count as u64) {
+            return Err(Error::Usage(format!(
+                "{name}: {}",
+                self.budget.shortage().unwrap_or_default()
+            )));
         }
         self.faults.extend(faults.into_iter().map(|fault| (name.to_string(), fault)));
         for (file, bytes) in files {
@@ -73,6 +87,17 @@ impl Inputs {
             self.add_one(Input { name: format!("{name}/{file}"), bytes, addr }, deepest - 1)?;
         }
         Ok(())
+    }
+
+    /// What is in an archive, unless a format has it for its own: Hubris' gateway writes dumps as
+    /// zips.
+    fn archive_in(&self, bytes: &Bytes) -> Option<Contents> {
+        if !archive::is_archive(bytes) {
+            return None;
+        }
+        let piece = Piece::outermost(bytes.clone()).within(&self.budget);
+        let is_dump = FORMATS.iter().any(|format| format.recognises(&piece));
+        (!is_dump).then(|| archive::contents(bytes, MOST_FILES, &self.budget))?
     }
 
     /// Adds one of several files that lie together.
@@ -83,7 +108,7 @@ impl Inputs {
         if is_program(&input.bytes) {
             self.programs.push(input);
         } else if let Some(contents) =
-            Some(&input).filter(|_| deepest > 0).and_then(|input| archive_in(&input.bytes))
+            Some(&input).filter(|_| deepest > 0).and_then(|input| self.archive_in(&input.bytes))
         {
             self.add_archive(&input.name, contents, deepest)?;
         } else {
@@ -93,12 +118,14 @@ impl Inputs {
     }
 }
 
-/// What is in an archive, unless a format has it for its own: Hubris' gateway writes dumps as zips.
-fn archive_in(bytes: &Bytes) -> Option<Contents> {
-    let contents = archive::contents(bytes)?;
-    let piece = Piece::outermost(bytes.clone());
-    let is_dump = FORMATS.iter().any(|format| format.recognises(&piece));
-    (!is_dump).then_some(contents)
+/// How many bytes the user's paths lead to; what can't be looked at counts for nothing.
+pub(super) fn len_of(paths: &[PathBuf]) -> u64 {
+    let len = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let of_folder = |path: &Path| -> u64 {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.take(MOST_FILES).map(|entry| len(&entry.path())).sum()
+    };
+    paths.iter().map(|path| if path.is_dir() { of_folder(path) } else { len(path) }).sum()
 }
 
 fn check_count(name: &str, what: &str, count: usize) -> Result<()> {

@@ -41,16 +41,6 @@ pub(super) fn stack_of(low: u64, size: u64) -> Option<Stack> {
     (low != 0 && (1..=LARGEST_STACK).contains(&size)).then_some(Stack { low, high })
 }
 
-/// The control blocks of `all` tasks, with those of `cpus`, which run, that no list had. 0: none.
-pub(super) fn with_running(mut all: Vec<u64>, cpus: &[u64]) -> Vec<u64> {
-    for at in cpus.iter().copied().filter(|at| *at != 0) {
-        if !all.contains(&at) {
-            all.push(at);
-        }
-    }
-    all
-}
-
 /// Adds `tasks` to the dump's threads. A thread of the dump that is a task which was running takes
 /// over what the kernel says of it; it keeps its registers, which are the live ones.
 pub(super) fn merge(dump: &mut Dump, tasks: Vec<Task>, cpu_count: usize) {

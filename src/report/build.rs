@@ -2,11 +2,11 @@
 
 use super::blame::{blamed, kind_of, signature_of};
 use super::{
-    Evidence, Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread,
-    Value, source,
+    Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread, Value,
+    source,
 };
-use crate::debug_info::{Images, Missing, Modules, Place};
-use crate::dump::{self, Severity};
+use crate::debug_info::{Missing, Modules, Place};
+use crate::dump;
 use crate::error::Result;
 use crate::logs;
 use crate::memory::AddrRange;
@@ -20,7 +20,7 @@ const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
 
 /// What the user wants to see.
 #[derive(Clone, Debug)]
-pub struct Wishes {
+pub struct ReportOptions {
     /// Values of arguments and locals.
     pub values: bool,
     /// Threads beside the crashed one.
@@ -33,9 +33,9 @@ pub struct Wishes {
     pub source_dirs: Vec<PathBuf>,
 }
 
-impl Default for Wishes {
+impl Default for ReportOptions {
     fn default() -> Self {
-        Wishes {
+        ReportOptions {
             values: true,
             all_threads: true,
             logs: true,
@@ -49,25 +49,24 @@ impl Default for Wishes {
 ///
 /// # Errors
 /// [`crate::error::Error::Usage`] for an expression that makes no sense.
-pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
-    let images = Images::of(opened);
-    let modules = images.modules();
+pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
+    let modules = opened.modules();
     let dump = &opened.dump;
-    let builder = Builder { dump, modules: &modules, wishes };
+    let builder = Builder { dump, modules: &modules, options };
 
     let unwinder = Unwinder::new(dump, &modules);
-    let wanted = |thread: &&dump::Thread| wishes.all_threads || thread.crashed;
+    let wanted = |thread: &&dump::Thread| options.all_threads || thread.crashed;
     let threads: Vec<Thread> =
         dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
     let crashed = threads.iter().find(|thread| thread.first);
     let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
     let blamed = blamed(frames);
     let source = blamed.and_then(|frame| {
-        source::excerpt(frame.file.as_deref()?, frame.line?, &wishes.source_dirs)
+        source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
     let globals = Globals::new(dump, &modules);
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
-    let values = wishes.print.iter().map(value).collect::<Result<_>>()?;
+    let values = options.print.iter().map(value).collect::<Result<_>>()?;
 
     Ok(Report {
         schema: SCHEMA,
@@ -77,26 +76,18 @@ pub fn build(opened: &Opened, wishes: &Wishes) -> Result<Report> {
         file: opened.file.clone(),
         layers: opened.layers.clone(),
         identity: identity(opened),
-        reason: reason(&dump.reason),
+        reason: Reason::of(&dump.reason),
         source,
         texts: dump.texts.clone(),
-        logs: match wishes.logs {
+        logs: match options.logs {
             true => logs::find(dump, &modules).into_iter().map(log).collect(),
             false => Vec::new(),
         },
         threads,
         values,
-        memory: builder.memory(),
-        missing: dump
-            .memory
-            .missing()
-            .map(|(range, why)| Gap {
-                start: range.start.into(),
-                len: range.len(),
-                why: why.to_string(),
-            })
-            .collect(),
-        notes: dump.notes.iter().map(note).collect(),
+        memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
+        missing: Gap::all_of(&dump.memory),
+        notes: dump.notes.iter().chain(&modules.notes()).map(Note::of).collect(),
     })
 }
 
@@ -130,37 +121,9 @@ fn identity(opened: &Opened) -> Identity {
     }
 }
 
-fn reason(reason: &crate::reason::Reason) -> Reason {
-    let evidence = |word: &crate::reason::FaultWord| Evidence {
-        name: word.name.clone(),
-        value: word.value.into(),
-        words: word.words.clone(),
-    };
-    Reason {
-        signal: reason.signal.map(|signal| signal.to_string()),
-        words: reason.words.clone(),
-        evidence: reason.evidence.iter().map(evidence).collect(),
-    }
-}
-
 fn log(log: logs::Log) -> Log {
     let logs::Log { what, addr, len, text, remark, guess } = log;
     Log { what, address: addr.into(), len, text, remark, guess }
-}
-
-fn note(note: &dump::Note) -> Note {
-    let severity = match note.severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Doubt => "doubt",
-    };
-    Note {
-        severity,
-        code: note.code.as_deref().map(str::to_string),
-        source: note.source.as_deref().map(str::to_string),
-        place: note.place.clone(),
-        words: note.sentence(),
-    }
 }
 
 fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {
@@ -171,7 +134,7 @@ fn value(name: &str, value: std::result::Result<String, Missing>) -> Value {
 struct Builder<'b, 'a> {
     dump: &'b dump::Dump,
     modules: &'b Modules<'a>,
-    wishes: &'b Wishes,
+    options: &'b ReportOptions,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -197,7 +160,10 @@ impl<'a> Builder<'_, 'a> {
             state: thread.state.clone(),
             priority: thread.priority,
             core: thread.core,
-            stack: thread.stack.map(|stack| self.stack(thread, stack)),
+            stack: Stack::of(thread).map(|stack| Stack {
+                never_used: thread.stack.and_then(|s| self.never_used(s)),
+                ..stack
+            }),
             remarks: thread.remarks.clone(),
             frames,
             culprit,
@@ -247,7 +213,7 @@ impl<'a> Builder<'_, 'a> {
         for index in 0..places.len() {
             let mut line = blank(out.len(), places[index].clone());
             line.exception = exception.take();
-            if self.wishes.values {
+            if self.options.values {
                 for variable in scopes.variables(frames, at, &places, index) {
                     let list = match variable.role {
                         Role::Argument => &mut line.arguments,
@@ -258,16 +224,6 @@ impl<'a> Builder<'_, 'a> {
                 }
             }
             out.push(line);
-        }
-    }
-
-    fn stack(&self, thread: &dump::Thread, stack: dump::Stack) -> Stack {
-        Stack {
-            low: stack.low.into(),
-            high: stack.high.into(),
-            size: stack.size(),
-            used: thread.stack_used(),
-            never_used: self.never_used(stack),
         }
     }
 
@@ -284,24 +240,5 @@ impl<'a> Builder<'_, 'a> {
         // The lowest words may hold a canary of their own.
         let used = bytes.iter().skip(16).position(|byte| *byte != first);
         used.map(|at| at as u64 + 16)
-    }
-
-    fn memory(&self) -> Vec<Region> {
-        let chip = self.dump.chip.as_deref();
-        let region = |region: &crate::memory::Region| {
-            let range = region.range()?;
-            Some(Region {
-                start: range.start.into(),
-                last: range.last.into(),
-                len: range.len(),
-                origin: region.origin.to_string(),
-                access: region.access.to_string(),
-                name: region.name.as_deref().map(str::to_string),
-                within: chip
-                    .and_then(|chip| chip.memory_at(range.start))
-                    .map(|memory| memory.name.clone()),
-            })
-        };
-        self.dump.memory.regions().filter_map(region).collect()
     }
 }

@@ -93,7 +93,7 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
         write!(
             page,
             "<dt class=\"{0}\">{0}</dt><dd class=\"{0}\">{1}</dd>",
-            note.severity,
+            note.severity.code(),
             escape(&note.words)
         )?;
     }

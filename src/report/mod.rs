@@ -13,37 +13,16 @@ mod style;
 mod text;
 
 pub use blame::signature_of;
-pub use build::{Wishes, build};
+pub use build::{ReportOptions, build};
 pub use html::to_html;
 pub use style::Style;
 pub use text::to_text;
 
+pub use crate::record::{Evidence, Gap, Hex, Note, Reason, Region, Stack};
 use serde::Serialize;
 
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
-
-/// A number that is written as `0x..` in JSON: an address, a register, an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hex(pub u128);
-
-impl Serialize for Hex {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{:#x}", self.0))
-    }
-}
-
-impl std::fmt::Display for Hex {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
-
-impl From<u64> for Hex {
-    fn from(value: u64) -> Self {
-        Hex(value.into())
-    }
-}
 
 /// Everything that there is to say about a dump.
 #[derive(Clone, Debug, Serialize)]
@@ -110,28 +89,6 @@ pub struct Identity {
     pub rom: Vec<String>,
     /// Further facts, by name.
     pub facts: Vec<(String, String)>,
-}
-
-/// Why the device stopped.
-#[derive(Clone, Debug, Serialize)]
-pub struct Reason {
-    /// `SIGSEGV`; `None` where nothing tells one.
-    pub signal: Option<String>,
-    /// One line.
-    pub words: String,
-    /// The registers that say so.
-    pub evidence: Vec<Evidence>,
-}
-
-/// A fault register.
-#[derive(Clone, Debug, Serialize)]
-pub struct Evidence {
-    /// The manual's name for it.
-    pub name: String,
-    /// Its value.
-    pub value: Hex,
-    /// The value in words.
-    pub words: String,
 }
 
 /// Some lines of a source file.
@@ -201,21 +158,6 @@ pub struct Thread {
     pub registers_missing_because: Option<String>,
 }
 
-/// The bounds of a stack.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Stack {
-    /// Lowest address.
-    pub low: Hex,
-    /// Behind the highest address.
-    pub high: Hex,
-    /// Bytes in all.
-    pub size: u64,
-    /// Bytes from the stack pointer to the base.
-    pub used: Option<u64>,
-    /// Bytes never written, by the fill pattern, where the unused part is in the dump.
-    pub never_used: Option<u64>,
-}
-
 /// A function that was running or had called the one before.
 #[derive(Clone, Debug, Serialize)]
 pub struct Frame {
@@ -260,51 +202,6 @@ pub struct Value {
     /// An argument as the caller passed it: what became of it is not known.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub at_entry: bool,
-}
-
-/// Memory that somebody holds.
-#[derive(Clone, Debug, Serialize)]
-pub struct Region {
-    /// First address.
-    pub start: Hex,
-    /// Last address, inclusive.
-    pub last: Hex,
-    /// Bytes.
-    pub len: u64,
-    /// `dump`, `elf`, `rom elf`, `elf (initial values)`.
-    pub origin: String,
-    /// `rw-`.
-    pub access: String,
-    /// What it is.
-    pub name: Option<String>,
-    /// The chip's name for the memory that it lies in.
-    pub within: Option<String>,
-}
-
-/// Memory that is known to be missing.
-#[derive(Clone, Debug, Serialize)]
-pub struct Gap {
-    /// First address.
-    pub start: Hex,
-    /// Bytes.
-    pub len: u64,
-    /// Why.
-    pub why: String,
-}
-
-/// Something odd.
-#[derive(Clone, Debug, Serialize)]
-pub struct Note {
-    /// `info`, `warning`, `doubt`.
-    pub severity: &'static str,
-    /// Which kind of note it is.
-    pub code: Option<String>,
-    /// Who says it: the name of a format, of a kernel.
-    pub source: Option<String>,
-    /// Where it was met.
-    pub place: Option<String>,
-    /// One sentence, with source and place.
-    pub words: String,
 }
 
 impl Report {

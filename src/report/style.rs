@@ -2,7 +2,6 @@
 
 use crate::display;
 use anstyle::{AnsiColor, Style as Colours};
-use std::io::IsTerminal;
 
 /// How the text form is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +80,12 @@ impl Line {
 }
 
 impl Style {
-    /// As fits standard output: colours where [`anstream`] finds them welcome (a terminal, and what
-    /// `NO_COLOR`, `CLICOLOR` and `TERM` say), the width of a terminal; neither when piped.
-    pub fn of_stdout() -> Style {
-        let stdout = std::io::stdout();
-        let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    /// The columns of standard output, where that is a terminal.
+    #[cfg(feature = "cli")]
+    pub fn width_of_stdout() -> Option<usize> {
+        use std::io::IsTerminal as _;
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        Style { colour, width: size.filter(|_| stdout.is_terminal()) }
+        size.filter(|_| std::io::stdout().is_terminal())
     }
 
     /// Lines as long as they are, without colours.

@@ -2,6 +2,7 @@
 
 use super::style::{Line, Style, Tone};
 use super::{Frame, Report, Stack, Thread, Value};
+use crate::dump::Severity;
 use std::fmt::Write;
 
 /// Cells of a bar.
@@ -93,8 +94,8 @@ impl Page {
         self.fact("signature", &report.signature.id);
         for note in &report.notes {
             match note.severity {
-                "info" => self.fact("note", &note.words),
-                severity => self.doubt(severity, &note.words),
+                Severity::Info => self.fact("note", &note.words),
+                severity => self.doubt(severity.code(), &note.words),
             }
         }
     }

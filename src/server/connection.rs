@@ -13,7 +13,11 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Connection {
     reader: Box<dyn Read + Send>,
     writer: Box<dyn Write + Send>,
+    /// Sets how long a read may wait, where that can be set.
+    patience: Option<Patience>,
 }
+
+type Patience = Box<dyn Fn(Option<Duration>) -> io::Result<()> + Send>;
 
 /// Ends a connection from another thread: what blocks on it returns.
 pub(crate) type Closer = Box<dyn Fn() + Send>;
@@ -21,7 +25,7 @@ pub(crate) type Closer = Box<dyn Fn() + Send>;
 impl Connection {
     /// Standard input and output.
     pub(crate) fn stdio() -> Self {
-        Connection { reader: Box::new(io::stdin()), writer: Box::new(io::stdout()) }
+        Connection { reader: Box::new(io::stdin()), writer: Box::new(io::stdout()), patience: None }
     }
 
     /// A TCP connection. A write that makes no headway for `write_timeout` fails.
@@ -34,8 +38,14 @@ impl Connection {
         let keep_alive = keep_alive.with_interval(KEEP_ALIVE_EVERY);
         socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
         let (reader, last) = (stream.try_clone()?, stream.try_clone()?);
+        let timed = stream.try_clone()?;
+        let patience: Patience = Box::new(move |time| timed.set_read_timeout(time));
         let close = move || _ = last.shutdown(std::net::Shutdown::Both);
-        let connection = Connection { reader: Box::new(reader), writer: Box::new(stream) };
+        let connection = Connection {
+            reader: Box::new(reader),
+            writer: Box::new(stream),
+            patience: Some(patience),
+        };
         Ok((connection, Box::new(close)))
     }
 
@@ -48,9 +58,21 @@ impl Connection {
         stream.set_nonblocking(false)?;
         stream.set_write_timeout(Some(write_timeout))?;
         let (reader, last) = (stream.try_clone()?, stream.try_clone()?);
+        let timed = stream.try_clone()?;
+        let patience: Patience = Box::new(move |time| timed.set_read_timeout(time));
         let close = move || _ = last.shutdown(std::net::Shutdown::Both);
-        let connection = Connection { reader: Box::new(reader), writer: Box::new(stream) };
+        let connection = Connection {
+            reader: Box::new(reader),
+            writer: Box::new(stream),
+            patience: Some(patience),
+        };
         Ok((connection, Box::new(close)))
+    }
+
+    /// Lets reads fail that wait for longer than `time`; `None`: they wait for ever. Standard input
+    /// always does.
+    pub(crate) fn wait_at_most(&self, time: Option<Duration>) -> io::Result<()> {
+        self.patience.as_ref().map_or(Ok(()), |patience| patience(time))
     }
 
     /// Waits for bytes; 0 at the end of the connection.

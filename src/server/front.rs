@@ -9,6 +9,12 @@ use super::packet::push_escaped;
 use super::reply::{Answer, Fault, Reply};
 use super::threads::ThreadRef;
 use super::{PACKET_SIZE, hex};
+use crate::input::watch;
+
+/// Requests that begin a session: they need no memory, and GDB gives up where they fail.
+fn is_hello(request: &[u8]) -> bool {
+    request.starts_with(b"qSupported") || request.starts_with(b"vMustReplyEmpty")
+}
 
 const DEAD: &str = "the device is dead: there is nothing to start or program";
 
@@ -30,6 +36,14 @@ impl Client {
 
     fn dispatch(&mut self, request: &[u8]) -> Result<Answer, Fault> {
         let Some((first, args)) = request.split_first() else { return Ok(Answer::Pass) };
+        if matches!(first, b'm' | b'x' | b'q' | b'v')
+            && !is_hello(request)
+            && let Some(file) = watch::changed()
+        {
+            return Err(Fault::Dead(format!(
+                "{file} has changed since it was opened: start again"
+            )));
+        }
         Ok(match first {
             b'm' => Answer::Reply(self.attached(|client| client.read_hex(args))?),
             b'x' if self.offers.binary_upload => {

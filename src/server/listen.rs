@@ -3,7 +3,7 @@
 use super::address::{self, Address, Door};
 use super::connection::{Closer, Connection};
 use super::served::Served;
-use super::session::Session;
+use super::session::{Pulse, Session};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::io;
@@ -26,11 +26,21 @@ pub struct Options {
     pub most_clients: usize,
     /// A client that takes no replies for so long is dropped.
     pub write_timeout: Duration,
+    /// A client that has sent no packet for so long is dropped; later it may be silent.
+    pub first_packet: Duration,
+    /// Where all places are taken, a client that was silent for so long makes room.
+    pub idle: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { once: false, most_clients: 32, write_timeout: Duration::from_secs(30) }
+        Options {
+            once: false,
+            most_clients: 32,
+            write_timeout: Duration::from_secs(30),
+            first_packet: Duration::from_secs(20),
+            idle: Duration::from_secs(300),
+        }
     }
 }
 
@@ -168,11 +178,18 @@ impl Porter {
     }
 }
 
+/// A client that is being served.
+struct Present {
+    closer: Closer,
+    thread: JoinHandle<()>,
+    pulse: Arc<Pulse>,
+}
+
 struct Clients<'a> {
     served: &'a Arc<Served>,
     options: &'a Options,
     events: Sender<Event>,
-    present: HashMap<u64, (Closer, JoinHandle<()>)>,
+    present: HashMap<u64, Present>,
     next: u64,
 }
 
@@ -199,7 +216,7 @@ impl Clients<'_> {
 
     fn let_in(&mut self, connection: Connection, closer: Closer, peer: &str) {
         let most = self.options.most_clients;
-        if self.present.len() >= most {
+        if self.present.len() >= most && !self.make_room() {
             tracing::warn!("client {peer} turned away: {most} are served already");
             closer();
             return;
@@ -208,11 +225,13 @@ impl Clients<'_> {
         self.next += 1;
         tracing::info!("client {id} came from {peer}");
         let session = Session::new(Arc::clone(self.served));
+        let pulse = session.pulse();
+        let patience = self.options.first_packet;
         let leave = Leave { id, spoke: false, events: self.events.clone() };
         let thread = thread::Builder::new().name(format!("client {id}"));
-        let spawned = thread.spawn(move || attend(session, connection, leave));
+        let spawned = thread.spawn(move || attend(session, connection, patience, leave));
         match spawned {
-            Ok(thread) => drop(self.present.insert(id, (closer, thread))),
+            Ok(thread) => drop(self.present.insert(id, Present { closer, thread, pulse })),
             Err(error) => {
                 tracing::warn!("client {peer} turned away: can't start a thread: {error}");
                 closer();
@@ -220,9 +239,25 @@ impl Clients<'_> {
         }
     }
 
+    /// Hangs up on the client that has said nothing for longest, one without a single packet first.
+    /// False if all are at work.
+    fn make_room(&mut self) -> bool {
+        let idle = self.options.idle;
+        let silent = self.present.iter().filter_map(|(id, present)| {
+            let (spoke, silence) = present.pulse.silence();
+            (!spoke || silence >= idle).then_some(((!spoke, silence), *id))
+        });
+        let Some((_, id)) = silent.max() else { return false };
+        if let Some(present) = self.present.remove(&id) {
+            tracing::info!("client {id} said nothing and makes room");
+            (present.closer)();
+        }
+        true
+    }
+
     fn dismiss(&mut self) {
-        self.present.values().for_each(|(closer, _)| closer());
-        for (_, (_, thread)) in self.present.drain() {
+        self.present.values().for_each(|present| (present.closer)());
+        for (_, Present { thread, .. }) in self.present.drain() {
             // A session that panicked has ended like any other.
             let _ = thread.join();
         }
@@ -230,8 +265,8 @@ impl Clients<'_> {
 }
 
 /// A client's thread.
-fn attend(mut session: Session, mut connection: Connection, mut leave: Leave) {
-    let end = session.run(&mut connection);
+fn attend(mut session: Session, mut connection: Connection, patience: Duration, mut leave: Leave) {
+    let end = session.run(&mut connection, patience);
     leave.spoke = session.requests() > 0;
     match end {
         Ok(()) => tracing::info!("client {} has gone", leave.id),
@@ -264,7 +299,7 @@ pub fn serve_stdio(served: &Arc<Served>, stop: &AtomicBool) -> Result<()> {
     let (done, finished) = channel();
     let mut session = Session::new(Arc::clone(served));
     let work = move || {
-        if let Err(error) = session.run(&mut Connection::stdio()) {
+        if let Err(error) = session.run(&mut Connection::stdio(), Duration::MAX / 4) {
             tracing::info!("the client is lost: {error}");
         }
         // The other end is gone if we were told to stop meanwhile.

@@ -4,16 +4,19 @@ use super::memory_map;
 use super::threads;
 use crate::description::Layout;
 use crate::dump::{Dump, Note, Thread};
+use crate::firmware::Firmware;
 use crate::registers::Registers;
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A dump made ready to be served: read-only, shared by all sessions.
 pub struct Served {
     pub(crate) dump: Dump,
     /// The path of the firmware's ELF file, as a debugger is to see it, and its bytes.
     pub(crate) firmware: Option<(String, Bytes)>,
+    /// The same file taken apart, when somebody asks.
+    parsed: OnceLock<Option<Firmware>>,
     pub(crate) layout: Layout,
     /// `None` for architectures whose debuggers take no description.
     pub(crate) target_xml: Option<String>,
@@ -48,6 +51,7 @@ impl Served {
             wire_ids,
             layout,
             firmware,
+            parsed: OnceLock::new(),
             dump,
         })
     }
@@ -61,6 +65,15 @@ impl Served {
     pub(crate) fn auxv(&self) -> Option<&Bytes> {
         let process = self.dump.process.as_ref()?;
         Some(&process.auxv).filter(|auxv| !auxv.is_empty())
+    }
+
+    /// The firmware's ELF file, for those who look names and call frames up here.
+    pub(crate) fn firmware_file(&self) -> Option<&Firmware> {
+        let parse = || {
+            let (path, bytes) = self.firmware.clone()?;
+            Firmware::parse(path, bytes).ok()
+        };
+        self.parsed.get_or_init(parse).as_ref()
     }
 
     /// The path under which debuggers find the firmware's ELF file.

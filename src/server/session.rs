@@ -12,10 +12,21 @@ use super::reply::{Answer, Fault};
 use super::served::Served;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// How often in a row the last reply is sent again before `-` is passed over. A connection that
 /// drops as much is dead, and what sends dashes without end is no debugger.
 const MOST_RESENDS: u32 = 4;
+
+/// A read that waited too long is called so on Unix and so on Windows.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn no_debugger(what: &str) -> io::Error {
+    io::Error::other(format!("hung up: it {what}"))
+}
 
 /// A session in progress.
 pub(crate) struct Session {
@@ -30,6 +41,35 @@ pub(crate) struct Session {
     reply_at: usize,
     resends: u32,
     requests: u64,
+    /// Tells others when the last packet came.
+    pulse: Arc<Pulse>,
+}
+
+/// When a client last said something.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    start: Instant,
+    /// In milliseconds from the start; 0 for one that never sent a packet.
+    last_ms: AtomicU64,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Pulse { start: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Pulse {
+    fn beat(&self) {
+        let ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(ms.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether it has ever sent a packet, and how long nothing came.
+    pub(crate) fn silence(&self) -> (bool, Duration) {
+        let last = self.last_ms.load(Ordering::Relaxed);
+        (last > 0, self.start.elapsed().saturating_sub(Duration::from_millis(last)))
+    }
 }
 
 impl Session {
@@ -44,6 +84,7 @@ impl Session {
             reply_at: 0,
             resends: 0,
             requests: 0,
+            pulse: Arc::default(),
         }
     }
 
@@ -52,22 +93,56 @@ impl Session {
         self.requests
     }
 
-    /// Serves until the client closes the connection.
+    /// When the client last sent a packet.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
+    }
+
+    /// Serves until the client closes the connection. One that has not sent a packet after
+    /// `first_packet` is hung up on, however it fills the time; later it may think as long as it
+    /// likes.
     ///
     /// # Errors
-    /// What the operating system says if the connection breaks, or if the client takes no replies.
-    pub(crate) fn run(&mut self, connection: &mut Connection) -> io::Result<()> {
+    /// What the operating system says if the connection breaks, or if the client takes no replies;
+    /// that it is no debugger.
+    pub(crate) fn run(
+        &mut self,
+        connection: &mut Connection,
+        first_packet: Duration,
+    ) -> io::Result<()> {
         let mut buffer = vec![0; PACKET_SIZE];
+        let until = Instant::now() + first_packet;
+        let mut begun = false;
+        connection.wait_at_most(Some(first_packet))?;
         loop {
-            let n = connection.read(&mut buffer)?;
+            let waiting = self.requests == 0;
+            let n = match connection.read(&mut buffer) {
+                Err(e) if waiting && is_timeout(&e) => return Err(no_debugger("said nothing")),
+                n => n?,
+            };
             if n == 0 {
                 return Ok(());
             }
+            // What a web page can make a browser send has packets in its body. No debugger begins
+            // with a letter; every request of HTTP does.
+            if !begun && buffer.first().is_some_and(u8::is_ascii_alphabetic) {
+                return Err(no_debugger("speaks another protocol (a web browser?)"));
+            }
+            begun = true;
             for byte in buffer.iter().take(n) {
                 let Some(event) = self.framer.push(*byte) else { continue };
                 if self.react(event) {
                     connection.write_all(&self.out)?;
                 }
+            }
+            if waiting && self.requests > 0 {
+                connection.wait_at_most(None)?;
+            } else if waiting {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(no_debugger("sent no packet"));
+                }
+                connection.wait_at_most(Some(left))?;
             }
         }
     }
@@ -95,6 +170,7 @@ impl Session {
             Event::Packet => {
                 self.resends = 0;
                 self.requests += 1;
+                self.pulse.beat();
                 self.start_reply();
                 self.reply();
                 !self.out.is_empty()

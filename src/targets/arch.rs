@@ -1,5 +1,6 @@
 //! Register sets: names, widths, numbers and features, as GDB and the manuals call them.
 
+use super::Family;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,6 +14,8 @@ pub struct Arch {
     pub source: String,
     /// GDB's (bfd's) name of the architecture.
     pub gdb_architecture: String,
+    /// What it is, for code that differs by architecture.
+    pub family: Family,
     /// `e_machine` of its ELF files.
     pub elf_machine: u16,
     /// 32 or 64: the class of its ELF files.
@@ -38,6 +41,12 @@ pub struct Arch {
     pub pc: usize,
     /// Index of the stack pointer in `registers`.
     pub sp: usize,
+    /// Index of the frame pointer, where code has one.
+    pub fp: Option<usize>,
+    /// Index of the register that a call leaves the return address in.
+    pub lr: Option<usize>,
+    /// Index of the register of flags and modes.
+    pub flags: Option<usize>,
     by_name: HashMap<String, usize>,
     by_regnum: HashMap<u32, usize>,
 }
@@ -159,6 +168,7 @@ struct ArchFile {
     name: String,
     source: String,
     gdb_architecture: String,
+    family: Option<Family>,
     elf_machine: u16,
     elf_class: u8,
     endian: Endian,
@@ -246,7 +256,15 @@ impl ArchFile {
             let storage = same.as_deref().map_or(Ok(index), |name| find("same_as", name))?;
             registers[index].storage = storage;
         }
+        // What LLDB calls generic names are the roles.
+        let role = |name: &str| registers.iter().position(|r| r.generic.as_deref() == Some(name));
+        let m_profile = by_name.contains_key("xpsr");
+        let of_elf = || Family::of_elf(self.elf_machine, self.elf_class, m_profile);
         Ok(Arch {
+            family: self.family.or_else(of_elf).unwrap_or(Family::Other),
+            fp: role("fp"),
+            lr: role("ra"),
+            flags: role("flags"),
             pc: find("pc", &self.pc)?,
             sp: find("sp", &self.sp)?,
             name: self.name,

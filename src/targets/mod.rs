@@ -7,9 +7,11 @@
 mod arch;
 mod builtin;
 mod chip;
+mod family;
 
 pub use arch::{Arch, Describe, Endian, Feature, Register};
 pub use chip::{Chip, ChipMemory, EspIdf, MemoryKind};
+pub use family::Family;
 
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};

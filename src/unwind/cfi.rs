@@ -19,8 +19,8 @@ use gimli::{
 const FIRST_DOUBLE: u16 = 256;
 
 /// The entries of one section.
-pub(super) struct Table<'a> {
-    section: Section<'a>,
+pub(super) struct Table {
+    section: Section,
     bases: BaseAddresses,
     /// How much higher the code lies than the section says.
     slide: u64,
@@ -28,9 +28,9 @@ pub(super) struct Table<'a> {
     entries: Vec<(u64, u64, usize)>,
 }
 
-enum Section<'a> {
-    Debug(DebugFrame<Slice<'a>>),
-    Eh(EhFrame<Slice<'a>>),
+enum Section {
+    Debug(DebugFrame<Slice>),
+    Eh(EhFrame<Slice>),
 }
 
 /// The rules for one address.
@@ -40,9 +40,9 @@ struct Rules {
     encoding: Encoding,
 }
 
-impl<'a> Table<'a> {
+impl<'a> Table {
     /// The tables of an ELF file. `.debug_frame` comes first: a linker may have cut `.eh_frame`.
-    pub(super) fn of(module: &Module<'a>, word: u64) -> Vec<Table<'a>> {
+    pub(super) fn of(module: &Module<'a>, word: u64) -> Vec<Table> {
         let word = u8::try_from(word).unwrap_or(4);
         let mut frame = DebugFrame::from(module.slice(SectionId::DebugFrame));
         frame.set_address_size(word);
@@ -56,7 +56,7 @@ impl<'a> Table<'a> {
         tables.into_iter().filter(|table| !table.entries.is_empty()).collect()
     }
 
-    fn index(section: Section<'a>, bases: BaseAddresses, module: &Module<'a>) -> Table<'a> {
+    fn index(section: Section, bases: BaseAddresses, module: &Module<'a>) -> Table {
         // `.eh_frame` counts from its own address, which is that of run time.
         let slide = match &section {
             Section::Debug(_) => module.elf().slide,
@@ -86,7 +86,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn expression(&self, at: UnwindExpression<usize>) -> Option<gimli::Expression<Slice<'a>>> {
+    fn expression(&self, at: UnwindExpression<usize>) -> Option<gimli::Expression<Slice>> {
         match &self.section {
             Section::Debug(frame) => at.get(frame).ok(),
             Section::Eh(eh) => at.get(eh).ok(),
@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
     }
 }
 
-fn ranges<'a, S: UnwindSection<Slice<'a>>>(
+fn ranges<S: UnwindSection<Slice>>(
     section: &S,
     bases: &BaseAddresses,
     number: impl Fn(S::Offset) -> usize,
@@ -102,7 +102,7 @@ fn ranges<'a, S: UnwindSection<Slice<'a>>>(
     let mut found = Vec::new();
     let mut entries = section.entries(bases);
     // Entries follow the CIE that they share; taking it apart anew for each would cost the most.
-    let mut last: Option<(usize, gimli::CommonInformationEntry<Slice<'a>>)> = None;
+    let mut last: Option<(usize, gimli::CommonInformationEntry<Slice>)> = None;
     while let Ok(Some(entry)) = entries.next() {
         let CieOrFde::Fde(partial) = entry else { continue };
         let parsed = partial.parse(|section, bases, offset| match &last {
@@ -120,7 +120,7 @@ fn ranges<'a, S: UnwindSection<Slice<'a>>>(
     found
 }
 
-fn rules<'a, S: UnwindSection<Slice<'a>>>(
+fn rules<S: UnwindSection<Slice>>(
     section: &S,
     bases: &BaseAddresses,
     offset: S::Offset,
@@ -137,14 +137,14 @@ fn rules<'a, S: UnwindSection<Slice<'a>>>(
 }
 
 impl<'a> Unwinder<'_, 'a> {
-    fn tables(&self) -> &[Table<'a>] {
+    fn tables(&self) -> &[Table] {
         let word = self.abi.word;
         self.cfi.get_or_init(|| {
             self.modules.iter().flat_map(|module| Table::of(module, word)).collect()
         })
     }
 
-    fn rules_at(&self, pc: u64) -> Option<(&Table<'a>, Rules)> {
+    fn rules_at(&self, pc: u64) -> Option<(&Table, Rules)> {
         let mut context = UnwindContext::new();
         self.tables().iter().find_map(|table| Some((table, table.rules(pc, &mut context)?)))
     }
@@ -160,7 +160,7 @@ impl<'a> Unwinder<'_, 'a> {
         self.cfa(table, &rules, registers)
     }
 
-    fn cfa(&self, table: &Table<'a>, rules: &Rules, registers: &Registers) -> Option<u64> {
+    fn cfa(&self, table: &Table, rules: &Rules, registers: &Registers) -> Option<u64> {
         let env = self.env(registers, None);
         let mask = self.dump.arch.address_mask();
         match rules.row.cfa() {
@@ -173,7 +173,7 @@ impl<'a> Unwinder<'_, 'a> {
         }
     }
 
-    fn env<'e>(&'e self, registers: &'e Registers, cfa: Option<u64>) -> Env<'e, 'a> {
+    fn env<'e>(&'e self, registers: &'e Registers, cfa: Option<u64>) -> Env<'e> {
         let memory = &self.dump.memory;
         Env { memory, registers, cfa, frame_base: None, unit: None, slide: 0, at_entry: None }
     }
@@ -236,7 +236,7 @@ enum Unknown {
 
 struct Step<'s, 'a> {
     unwinder: &'s Unwinder<'s, 'a>,
-    table: &'s Table<'a>,
+    table: &'s Table,
     rules: &'s Rules,
     frame: &'s Frame,
     cfa: u64,

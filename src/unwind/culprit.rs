@@ -26,8 +26,12 @@ pub(super) struct Handler(Option<u32>);
 impl Handler {
     pub(super) fn exception(self) -> Exception {
         match self.0 {
-            Some(number) => Exception { name: exception_name(number), is_fault: is_fault(number) },
-            None => Exception { name: "exception".into(), is_fault: false },
+            Some(number) => Exception {
+                name: exception_name(number),
+                is_fault: is_fault(number),
+                float_area: None,
+            },
+            None => Exception { name: "exception".into(), is_fault: false, float_area: None },
         }
     }
 }
@@ -109,7 +113,7 @@ mod tests {
         let (dump, backtrace) = walked(3);
         let pcs: Vec<u64> = backtrace.frames.iter().map(|frame| frame.pc).collect();
         assert_eq!((pcs, backtrace.culprit), (vec![0x1000, 0x2040], 1));
-        let hard_fault = Exception { name: "HardFault".into(), is_fault: true };
+        let hard_fault = Exception { name: "HardFault".into(), is_fault: true, float_area: None };
         assert_eq!(mark(&backtrace), Some(hard_fault));
         assert!(may_be_handler(&dump));
         assert_eq!(fault_pc(&dump, &Modules::default()), Some(0x2040));

@@ -8,7 +8,8 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::{End, Family, Found, Frame, Unwinder};
+use super::{End, Exception, Family, Found, Frame, Unwinder};
+use crate::arch::cortex_m::frame::BASIC_LEN;
 use crate::arch::cortex_m::{self, ExcReturn};
 
 /// How many words above a handler's stack pointer the pushed frame is looked for.
@@ -72,7 +73,10 @@ impl Unwinder<'_, '_> {
             registers.set_by_name("msp", pushed.sp_before());
         }
         let pc = u64::from(pushed.pc());
-        Ok(Frame::new(pc, false, Found::Exception, registers))
+        let room = pushed.addr.checked_add(BASIC_LEN.into()).filter(|_| pushed.extended);
+        let (name, is_fault) = (String::new(), false);
+        let exception = Some(Exception { name, is_fault, float_area: room });
+        Ok(Frame { exception, ..Frame::new(pc, false, Found::Exception, registers) })
     }
 
     /// Carries the banked stack pointers from a frame to its caller.

@@ -18,11 +18,13 @@ mod calls;
 mod cfi;
 mod culprit;
 mod exception;
+mod extended;
 mod fallback;
 mod printed;
 mod window;
 
 pub use culprit::{fault_pc, may_be_handler};
+pub use extended::{has_extended_frame, reconstruct_control};
 pub use printed::reconstruct;
 
 use crate::debug_info::Modules;
@@ -123,6 +125,8 @@ pub struct Exception {
     pub name: String,
     /// Whether the interrupted code itself is its cause.
     pub is_fault: bool,
+    /// Cortex-M: where the frame that the core pushed has room for s0-s15, if it has.
+    pub float_area: Option<u64>,
 }
 
 impl Frame {
@@ -189,7 +193,7 @@ pub struct Unwinder<'u, 'a> {
     dump: &'u Dump,
     modules: &'u Modules<'a>,
     abi: Abi,
-    cfi: OnceCell<Vec<cfi::Table<'a>>>,
+    cfi: OnceCell<Vec<cfi::Table>>,
 }
 
 impl<'u, 'a> Unwinder<'u, 'a> {
@@ -226,7 +230,9 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             }
             if next.found == Found::Exception {
                 let interrupted = self.handler_of(&next.registers);
-                next.exception = Some(std::mem::replace(&mut handler, interrupted).exception());
+                let float_area = next.exception.take().and_then(|pushed| pushed.float_area);
+                let exception = std::mem::replace(&mut handler, interrupted).exception();
+                next.exception = Some(Exception { float_area, ..exception });
             }
             frames.push(next);
             if frames.len() >= MOST_FRAMES {

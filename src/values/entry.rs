@@ -9,15 +9,12 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::scope::{Expr, Scopes, frame_base};
-use super::types::children;
 use super::{Entry, Offset, Unit};
-use crate::debug_info::{Env, Missing};
+use crate::debug_info::children;
+use crate::debug_info::{Env, Missing, Next};
 use crate::unwind::{Found, Frame};
 use gimli::AttributeValue;
 use gimli::constants as dw;
-
-/// Deeper nesting of blocks is not searched for a call.
-const DEEPEST: usize = 32;
 
 /// A value that was passed on by more callers is not followed.
 const MOST_CALLERS: usize = 32;
@@ -33,7 +30,7 @@ impl<'a> Scopes<'_, 'a> {
         &self,
         frames: &[Frame],
         at: usize,
-        wanted: Expr<'a>,
+        wanted: Expr,
         depth: usize,
     ) -> Result<u64, Missing> {
         let lost = Missing::OptimizedOut;
@@ -50,7 +47,7 @@ impl<'a> Scopes<'_, 'a> {
         let unit = module.unit_at(pc).ok_or(lost.clone())?;
         let link = |addr| module.elf().link_addr(addr);
         let function = module.places(pc).last().and_then(|place| place.die).ok_or(lost.clone())?;
-        let site = call_site(unit, function, link(caller.pc), 0).ok_or(lost.clone())?;
+        let site = call_site(unit, function, link(caller.pc)).ok_or(lost.clone())?;
         // What the caller passed may be what it was passed itself.
         let before = |expression| self.entry_value(frames, at + 1, expression, depth + 1);
         let mut env = Env {
@@ -68,7 +65,7 @@ impl<'a> Scopes<'_, 'a> {
             else {
                 continue;
             };
-            if is_same(location.0.slice(), wanted.0.slice()) {
+            if is_same(location.0.bytes(), wanted.0.bytes()) {
                 let value = parameter
                     .attr_value(dw::DW_AT_call_value)
                     .or_else(|| parameter.attr_value(dw::DW_AT_GNU_call_site_value));
@@ -99,11 +96,8 @@ pub(super) fn register(expression: &[u8]) -> Option<u64> {
 }
 
 /// The call below the entry at `offset` that returns to `return_pc`.
-fn call_site(unit: Unit<'_, '_>, offset: Offset, return_pc: u64, depth: usize) -> Option<Offset> {
-    if depth > DEEPEST {
-        return None;
-    }
-    let returns_to = |entry: &Entry<'_>| {
+fn call_site(unit: Unit<'_>, offset: Offset, return_pc: u64) -> Option<Offset> {
+    let returns_to = |entry: &Entry| {
         let value = entry
             .attr_value(dw::DW_AT_call_return_pc)
             .or_else(|| entry.attr_value(dw::DW_AT_low_pc));
@@ -113,10 +107,13 @@ fn call_site(unit: Unit<'_, '_>, offset: Offset, return_pc: u64, depth: usize) -
             _ => false,
         }
     };
-    let sites = children(unit, offset, &CALL_SITES);
-    if let Some(site) = sites.iter().find(|site| returns_to(site)) {
-        return Some(site.offset());
-    }
-    let blocks = children(unit, offset, &BLOCKS);
-    blocks.iter().find_map(|block| call_site(unit, block.offset(), return_pc, depth + 1))
+    let mut found = None;
+    unit.walk(offset, |entry, _| {
+        if CALL_SITES.contains(&entry.tag()) && returns_to(entry) {
+            found = Some(entry.offset());
+            return Next::Stop;
+        }
+        if BLOCKS.contains(&entry.tag()) { Next::Into } else { Next::Over }
+    });
+    found
 }

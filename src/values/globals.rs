@@ -7,8 +7,8 @@ use super::literal::{decimal, word};
 use super::member::{Member, Part};
 use super::object::{Store, locate};
 use super::print::Printer;
-use super::types::Type;
 use super::{Entry, Offset, Unit};
+use crate::debug_info::Type;
 use crate::debug_info::{Env, Missing, Modules};
 use crate::dump::Dump;
 use crate::error::{Error, Result};
@@ -42,19 +42,19 @@ impl From<&str> for Trouble {
 type Outcome<T> = std::result::Result<T, Trouble>;
 
 /// What an expression stands for.
-struct Value<'t, 'a> {
-    kind: Kind<'t, 'a>,
+struct Value<'t> {
+    kind: Kind<'t>,
     store: Store,
     bits: Option<(u64, u64)>,
 }
 
 #[derive(Clone)]
-enum Kind<'t, 'a> {
-    Of(Type<'t, 'a>),
+enum Kind<'t> {
+    Of(Type<'t>),
     /// An array without its first dimensions.
-    Row(Type<'t, 'a>, usize),
+    Row(Type<'t>, usize),
     /// A pointer that no type of the program stands for: `&x`, `(T *)x`. `None` is `void`.
-    Pointer(Option<Type<'t, 'a>>, usize),
+    Pointer(Option<Type<'t>>, usize),
     /// A number of so many bytes, signed or not, of a type that the program does not use.
     Plain(usize, bool),
     /// A symbol without a type.
@@ -95,7 +95,7 @@ impl<'g, 'a> Globals<'g, 'a> {
         Printer::new(self.dump, self.modules)
     }
 
-    fn shown(&self, value: &Value<'g, 'a>) -> Outcome<String> {
+    fn shown(&self, value: &Value<'g>) -> Outcome<String> {
         let printer = self.printer();
         match &value.kind {
             Kind::Of(kind) => Ok(printer.value(kind, &value.store, value.bits)?),
@@ -113,7 +113,7 @@ impl<'g, 'a> Globals<'g, 'a> {
         }
     }
 
-    fn value(&self, expr: &Expr) -> Outcome<Value<'g, 'a>> {
+    fn value(&self, expr: &Expr) -> Outcome<Value<'g>> {
         match expr {
             Expr::Name(name) => self.variable(name),
             Expr::Number(number) => {
@@ -170,7 +170,7 @@ impl<'g, 'a> Globals<'g, 'a> {
         Ok(self.number(store, self.word_len(), false)? as u64)
     }
 
-    fn behind(&self, value: Value<'g, 'a>) -> Outcome<Value<'g, 'a>> {
+    fn behind(&self, value: Value<'g>) -> Outcome<Value<'g>> {
         let kind = match value.kind {
             Kind::Of(kind) if kind.is_pointer() => {
                 Kind::Of(kind.target().ok_or("it points to nothing that has a type")?)
@@ -186,7 +186,7 @@ impl<'g, 'a> Globals<'g, 'a> {
         Ok(Value { kind, store: Store::Memory(addr), bits: None })
     }
 
-    fn element(&self, value: Value<'g, 'a>, index: i64) -> Outcome<Value<'g, 'a>> {
+    fn element(&self, value: Value<'g>, index: i64) -> Outcome<Value<'g>> {
         let (kind, passed) = match value.kind {
             Kind::Of(kind) if kind.tag() == dw::DW_TAG_array_type => (kind, 0),
             Kind::Row(kind, passed) => (kind, passed),
@@ -221,8 +221,8 @@ impl<'g, 'a> Globals<'g, 'a> {
         Ok(Value { kind, store, bits: None })
     }
 
-    fn member(&self, value: Value<'g, 'a>, name: &str) -> Outcome<Value<'g, 'a>> {
-        let is_structure = |kind: &Kind<'g, 'a>| matches!(kind, Kind::Of(k) if k.is_structure());
+    fn member(&self, value: Value<'g>, name: &str) -> Outcome<Value<'g>> {
+        let is_structure = |kind: &Kind<'g>| matches!(kind, Kind::Of(k) if k.is_structure());
         let value = if is_structure(&value.kind) { value } else { self.behind(value)? };
         let Kind::Of(kind) = value.kind else { return Err("it has no members".into()) };
         // Rust writes `pair.0`.
@@ -243,12 +243,12 @@ impl<'g, 'a> Globals<'g, 'a> {
     /// A member by name, also of base classes, anonymous members and the variant of an enum.
     fn find_member(
         &self,
-        kind: &Type<'g, 'a>,
+        kind: &Type<'g>,
         store: &Store,
         name: &str,
         depth: usize,
         names: &mut Vec<String>,
-    ) -> Option<Member<'g, 'a>> {
+    ) -> Option<Member<'g>> {
         let printer = self.printer();
         if let Some(Ok(variant)) = printer.variant(kind, store) {
             if variant.name == name {
@@ -278,7 +278,7 @@ impl<'g, 'a> Globals<'g, 'a> {
         None
     }
 
-    fn cast(&self, name: &TypeName, value: Value<'g, 'a>) -> Outcome<Value<'g, 'a>> {
+    fn cast(&self, name: &TypeName, value: Value<'g>) -> Outcome<Value<'g>> {
         let wanted = name.name.as_str();
         let to = if wanted == "void" { None } else { self.find_type(wanted) };
         let unknown = || Trouble::Wrong(format!("no ELF file describes a type '{wanted}'"));
@@ -340,7 +340,7 @@ impl<'g, 'a> Globals<'g, 'a> {
     }
 
     /// A number or pointer.
-    fn scalar(&self, value: &Value<'g, 'a>) -> Outcome<i128> {
+    fn scalar(&self, value: &Value<'g>) -> Outcome<i128> {
         let (len, signed) = match &value.kind {
             Kind::Of(kind)
                 if value.bits.is_none()
@@ -358,8 +358,8 @@ impl<'g, 'a> Globals<'g, 'a> {
         self.number(&value.store, len, signed)
     }
 
-    fn variable(&self, name: &str) -> Outcome<Value<'g, 'a>> {
-        let mut found: Vec<Candidate<'g, 'a>> = Vec::new();
+    fn variable(&self, name: &str) -> Outcome<Value<'g>> {
+        let mut found: Vec<Candidate<'g>> = Vec::new();
         for module in self.modules.iter() {
             for unit in module.units().iter() {
                 collect(unit, module.elf().slide, name, &mut found);
@@ -396,14 +396,14 @@ impl<'g, 'a> Globals<'g, 'a> {
     }
 
     /// A name that only the symbol table knows.
-    fn symbol(&self, name: &str) -> Outcome<Value<'g, 'a>> {
+    fn symbol(&self, name: &str) -> Outcome<Value<'g>> {
         let symbol = self.modules.iter().find_map(|module| module.elf().symbol(name));
         let none = || Trouble::Wrong(format!("no ELF file describes a variable '{name}'"));
         let symbol = symbol.ok_or_else(none)?;
         Ok(Value { kind: Kind::Untyped, store: Store::Memory(symbol.addr), bits: None })
     }
 
-    fn find_type(&self, name: &str) -> Option<Type<'g, 'a>> {
+    fn find_type(&self, name: &str) -> Option<Type<'g>> {
         let wanted = plain_words(name);
         let units = self.modules.iter().flat_map(|module| module.units().iter());
         for unit in units {
@@ -432,9 +432,9 @@ impl<'g, 'a> Globals<'g, 'a> {
 }
 
 /// A variable of the name that was asked for.
-struct Candidate<'t, 'a> {
-    unit: Unit<'t, 'a>,
-    entry: Entry<'a>,
+struct Candidate<'t> {
+    unit: Unit<'t>,
+    entry: Entry,
     path: String,
     /// How much higher it lies than DWARF says.
     slide: u64,
@@ -455,13 +455,13 @@ fn last_and_path(name: &str) -> (&str, &str) {
 }
 
 /// Whether the entry at `offset` is declared in the scopes (or the file) before its name.
-fn is_in(unit: Unit<'_, '_>, offset: Offset, name: &str) -> bool {
+fn is_in(unit: Unit<'_>, offset: Offset, name: &str) -> bool {
     let (_, path) = last_and_path(name);
     path.is_empty() || full_path(unit, offset).ends_with(&format!("::{path}"))
 }
 
 /// `::main.c::app::inner` for what is declared in `inner`.
-fn full_path(unit: Unit<'_, '_>, offset: Offset) -> String {
+fn full_path(unit: Unit<'_>, offset: Offset) -> String {
     let file = unit.file().unwrap_or_default();
     let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut path = format!("::{file}");
@@ -473,10 +473,10 @@ fn full_path(unit: Unit<'_, '_>, offset: Offset) -> String {
 }
 
 /// Calls `take` with each entry of `unit` that has one of `tags`, until it returns something.
-fn each<'a, T>(
-    unit: Unit<'_, 'a>,
+fn each<T>(
+    unit: Unit<'_>,
     tags: &[gimli::DwTag],
-    mut take: impl FnMut(&Entry<'a>) -> Option<T>,
+    mut take: impl FnMut(&Entry) -> Option<T>,
 ) -> Option<T> {
     let mut entries = unit.entries_raw(None).ok()?;
     while !entries.is_empty() {
@@ -494,13 +494,13 @@ fn each<'a, T>(
 
 /// The variables called `name` in a unit, with their paths: those with a place, not mere
 /// declarations.
-fn collect<'t, 'a>(unit: Unit<'t, 'a>, slide: u64, name: &str, found: &mut Vec<Candidate<'t, 'a>>) {
+fn collect<'t>(unit: Unit<'t>, slide: u64, name: &str, found: &mut Vec<Candidate<'t>>) {
     let (last, _) = last_and_path(name);
     each(unit, &[dw::DW_TAG_variable], |entry| {
         // Locals have a place that depends on the frame; a variable's is one address.
         let fixed = matches!(
             entry.attr_value(dw::DW_AT_location),
-            Some(gimli::AttributeValue::Exprloc(e)) if is_address(e.0.slice())
+            Some(gimli::AttributeValue::Exprloc(e)) if is_address(e.0.bytes())
         );
         if !fixed {
             return None;

@@ -8,8 +8,8 @@ use super::Entry;
 use super::literal::word;
 use super::object::Store;
 use super::print::Printer;
-use super::types::{Type, children, constant, number};
 use crate::debug_info::Missing;
+use crate::debug_info::{Type, children, constant, member_offset, number};
 use gimli::constants as dw;
 
 /// What a part is to its structure.
@@ -23,39 +23,34 @@ pub(super) enum Part {
 }
 
 /// A part of a structure.
-pub(super) struct Member<'t, 'a> {
+pub(super) struct Member<'t> {
     pub part: Part,
     /// `None` for an anonymous structure or union.
     pub name: Option<String>,
-    pub kind: Type<'t, 'a>,
+    pub kind: Type<'t>,
     pub store: Result<Store, Missing>,
     /// Of a bit field: first bit, from the start of `store`, and how many.
     pub bits: Option<(u64, u64)>,
 }
 
 /// The variant that a Rust enum is.
-pub(super) struct Variant<'t, 'a> {
+pub(super) struct Variant<'t> {
     pub name: String,
-    pub kind: Type<'t, 'a>,
+    pub kind: Type<'t>,
     pub store: Result<Store, Missing>,
 }
 
 impl<'a> Printer<'_, 'a> {
     /// The members of a structure, in its order; of a Rust enum, those of all of its variants
     /// are left out.
-    pub(super) fn members<'t>(&self, kind: &Type<'t, 'a>, store: &Store) -> Vec<Member<'t, 'a>> {
+    pub(super) fn members<'t>(&self, kind: &Type<'t>, store: &Store) -> Vec<Member<'t>> {
         const TAGS: [gimli::DwTag; 3] =
             [dw::DW_TAG_member, dw::DW_TAG_inheritance, dw::DW_TAG_variable];
         let entries = kind.children(&TAGS);
         entries.iter().filter_map(|entry| self.member(kind, entry, store)).collect()
     }
 
-    fn member<'t>(
-        &self,
-        kind: &Type<'t, 'a>,
-        entry: &Entry<'a>,
-        store: &Store,
-    ) -> Option<Member<'t, 'a>> {
+    fn member<'t>(&self, kind: &Type<'t>, entry: &Entry, store: &Store) -> Option<Member<'t>> {
         let own = Type::of(kind.unit, entry)?;
         let name = kind.unit.string(entry, dw::DW_AT_name);
         if entry.tag() == dw::DW_TAG_variable
@@ -73,7 +68,7 @@ impl<'a> Printer<'_, 'a> {
         let computed = Missing::Unsupported("a place that is computed (virtual inheritance)");
         let offset = match entry.attr_value(dw::DW_AT_data_member_location) {
             None => Some(0),
-            Some(_) => number(entry, dw::DW_AT_data_member_location),
+            Some(_) => member_offset(entry),
         };
         let Some(offset) = offset else {
             return Some(Member { part, name, kind: own, store: Err(computed), bits: None });
@@ -98,7 +93,7 @@ impl<'a> Printer<'_, 'a> {
     }
 
     /// A static member lies where the linker put it.
-    fn static_member(&self, kind: &Type<'_, 'a>, entry: &Entry<'a>) -> Result<Store, Missing> {
+    fn static_member(&self, kind: &Type<'_>, entry: &Entry) -> Result<Store, Missing> {
         if let Some(value) = constant(entry, dw::DW_AT_const_value) {
             return Ok(Store::from(value.to_le_bytes().to_vec()));
         }
@@ -111,9 +106,9 @@ impl<'a> Printer<'_, 'a> {
     /// The variant that a Rust enum is; `None` if `kind` is no such enum.
     pub(super) fn variant<'t>(
         &self,
-        kind: &Type<'t, 'a>,
+        kind: &Type<'t>,
         store: &Store,
-    ) -> Option<Result<Variant<'t, 'a>, Missing>> {
+    ) -> Option<Result<Variant<'t>, Missing>> {
         let part = kind.children(&[dw::DW_TAG_variant_part]).into_iter().next()?;
         let discriminant = kind.unit.follow(&part, dw::DW_AT_discr);
         let discriminant = discriminant.and_then(|(_, entry)| self.member(kind, &entry, store));
@@ -128,10 +123,10 @@ impl<'a> Printer<'_, 'a> {
             }
         };
         let variants = children(kind.unit, part.offset(), &[dw::DW_TAG_variant]);
-        let value = |variant: &Entry<'a>| constant(variant, dw::DW_AT_discr_value);
+        let value = |variant: &Entry| constant(variant, dw::DW_AT_discr_value);
         // The value is signed or not, as it pleased the compiler: as wide as the discriminant it
         // is the same.
-        let same = |variant: &&Entry<'a>| {
+        let same = |variant: &&Entry| {
             let Some((wanted, len)) = wanted else { return false };
             value(variant).is_some_and(|value| {
                 let bytes = value.to_le_bytes();

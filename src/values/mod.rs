@@ -1,8 +1,8 @@
 //! Values of variables, as a frame's registers and the dump's memory hold them.
 //!
 //! `scope.rs` finds the arguments and locals of a function at an address, `object.rs` where one
-//! is, `entry.rs` what an argument was when the function was entered, `types.rs` what DWARF says
-//! of types and `member.rs` of their parts. `print.rs` writes a value down the way GDB does, with
+//! is, `entry.rs` what an argument was when the function was entered, `member.rs` what DWARF says
+//! of the parts of types. `print.rs` writes a value down the way GDB does, with
 //! `literal.rs` for numbers and texts. `globals.rs` finds variables by name and follows
 //! expressions such as `queue.items[2].name`, which `expression.rs` takes apart.
 //!
@@ -16,7 +16,6 @@ mod member;
 mod object;
 mod print;
 mod scope;
-mod types;
 
 pub use globals::Globals;
 pub use print::Printer;

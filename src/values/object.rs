@@ -94,10 +94,10 @@ impl Store {
 }
 
 /// Where the variable that `entry` describes is, at the address `pc` in the code.
-pub(super) fn locate<'a>(
-    unit: Unit<'_, 'a>,
-    entry: &Entry<'a>,
-    env: &Env<'_, 'a>,
+pub(super) fn locate(
+    unit: Unit<'_>,
+    entry: &Entry,
+    env: &Env<'_>,
     pc: u64,
     size: u64,
 ) -> Result<Store, Missing> {
@@ -109,7 +109,7 @@ pub(super) fn locate<'a>(
         None => return Err(Missing::OptimizedOut),
         Some(value) => expression_at(unit, value, pc)?.ok_or(Missing::OptimizedOut)?,
     };
-    if expression.0.is_empty() {
+    if expression.0.bytes().is_empty() {
         return Err(Missing::OptimizedOut);
     }
     let pieces = env.locate(expression, unit.encoding(), None)?;
@@ -117,11 +117,11 @@ pub(super) fn locate<'a>(
 }
 
 /// The expression of an attribute that may be one, or a list of them by address.
-pub(super) fn expression_at<'a>(
-    unit: Unit<'_, 'a>,
-    value: AttributeValue<Slice<'a>>,
+pub(super) fn expression_at(
+    unit: Unit<'_>,
+    value: AttributeValue<Slice>,
     pc: u64,
-) -> Result<Option<Expression<Slice<'a>>>, Missing> {
+) -> Result<Option<Expression<Slice>>, Missing> {
     if let AttributeValue::Exprloc(expression) = value {
         return Ok(Some(expression));
     }
@@ -134,11 +134,7 @@ pub(super) fn expression_at<'a>(
     Ok(None)
 }
 
-fn from_pieces(
-    pieces: &[Piece<Slice<'_>>],
-    env: &Env<'_, '_>,
-    size: u64,
-) -> Result<Store, Missing> {
+fn from_pieces(pieces: &[Piece<Slice>], env: &Env<'_>, size: u64) -> Result<Store, Missing> {
     if let [Piece { location, size_in_bits: None, .. }] = pieces {
         match location {
             Location::Address { address } => return Ok(Store::Memory(*address)),
@@ -166,11 +162,7 @@ fn from_pieces(
     }
 }
 
-fn part_bytes(
-    location: &Location<Slice<'_>>,
-    env: &Env<'_, '_>,
-    len: usize,
-) -> Result<Vec<u8>, Missing> {
+fn part_bytes(location: &Location<Slice>, env: &Env<'_>, len: usize) -> Result<Vec<u8>, Missing> {
     // Numbers lie in their low bytes; a big-endian device has those last.
     let number = |value: u64, width: usize| {
         let mut bytes = value.to_le_bytes().to_vec();
@@ -189,15 +181,15 @@ fn part_bytes(
             gimli::Value::F64(float) => number(float.to_bits(), 8),
             other => number(other.to_u64(u64::MAX)?, 8),
         }),
-        Location::Bytes { value } => Ok(value.slice().to_vec()),
+        Location::Bytes { value } => Ok(value.bytes().to_vec()),
         Location::ImplicitPointer { .. } => Err(Missing::ImplicitPointer),
     }
 }
 
-fn constant_bytes(value: &AttributeValue<Slice<'_>>, size: u64) -> Result<Vec<u8>, Missing> {
+fn constant_bytes(value: &AttributeValue<Slice>, size: u64) -> Result<Vec<u8>, Missing> {
     let number = match value {
-        AttributeValue::Block(block) => return Ok(block.slice().to_vec()),
-        AttributeValue::String(text) => return Ok(text.slice().to_vec()),
+        AttributeValue::Block(block) => return Ok(block.bytes().to_vec()),
+        AttributeValue::String(text) => return Ok(text.bytes().to_vec()),
         AttributeValue::Sdata(n) => i128::from(*n),
         AttributeValue::Udata(n) => (*n).into(),
         other => other.udata_value().ok_or(Missing::Unsupported("a constant of this form"))?.into(),

@@ -13,10 +13,11 @@
 use super::literal::{REPEATS, decimal, enumerator, escaped, float, quoted, rust_char, word};
 use super::member::{Member, Part};
 use super::object::Store;
-use super::types::Type;
+use crate::debug_info::Type;
 use crate::debug_info::{Language, Missing, Modules};
 use crate::dump::Dump;
 use gimli::constants as dw;
+use std::cell::Cell;
 use std::fmt::Write;
 
 /// Structures inside structures are shown this deep.
@@ -25,6 +26,8 @@ const DEEPEST: usize = 20;
 const MOST_ELEMENTS: u64 = 200;
 /// As many members of a structure.
 const MOST_MEMBERS: usize = 200;
+/// As many elements and members of one value are looked at.
+const MOST_PARTS: u32 = 100_000;
 /// Longer values end in `...`.
 const LONGEST: usize = 4096;
 
@@ -32,22 +35,25 @@ const LONGEST: usize = 4096;
 pub struct Printer<'p, 'a> {
     pub(super) dump: &'p Dump,
     pub(super) modules: &'p Modules<'a>,
+    /// How many parts of the value may still be read: equal ones take no room on the page.
+    parts_left: Cell<u32>,
 }
 
 impl<'p, 'a> Printer<'p, 'a> {
     /// For the memory of `dump`, with the names that `modules` know.
     pub fn new(dump: &'p Dump, modules: &'p Modules<'a>) -> Self {
-        Printer { dump, modules }
+        Printer { dump, modules, parts_left: Cell::new(MOST_PARTS) }
     }
 
     /// The value of type `kind` in `store`; of a bit field the `bits` of it.
     pub(super) fn value(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         store: &Store,
         bits: Option<(u64, u64)>,
     ) -> Result<String, Missing> {
         let mut out = String::new();
+        self.parts_left.set(MOST_PARTS);
         match bits {
             Some(bits) => self.bit_field(kind, store, bits, &mut out)?,
             None => self.write(kind, store, 0, &mut out)?,
@@ -62,7 +68,7 @@ impl<'p, 'a> Printer<'p, 'a> {
 
     fn write(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         store: &Store,
         depth: usize,
         out: &mut String,
@@ -109,7 +115,7 @@ impl<'p, 'a> Printer<'p, 'a> {
         }
     }
 
-    pub(super) fn bytes_of(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<Vec<u8>, Missing> {
+    pub(super) fn bytes_of(&self, kind: &Type<'_>, store: &Store) -> Result<Vec<u8>, Missing> {
         let size = kind.size().filter(|size| *size <= 16).ok_or(Missing::Damaged)?;
         let mut bytes = store.bytes(&self.dump.memory, size as usize)?;
         if self.dump.arch.endian == crate::targets::Endian::Big {
@@ -118,7 +124,7 @@ impl<'p, 'a> Printer<'p, 'a> {
         Ok(bytes)
     }
 
-    fn base(&self, kind: &Type<'_, 'a>, bytes: &[u8]) -> Result<String, Missing> {
+    fn base(&self, kind: &Type<'_>, bytes: &[u8]) -> Result<String, Missing> {
         let signed = kind.is_signed();
         let number = word(bytes, signed);
         let is_rust = kind.unit.language() == Language::Rust;
@@ -151,7 +157,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     /// An array without its first `passed` dimensions.
     pub(super) fn row(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         passed: usize,
         store: &Store,
     ) -> Result<String, Missing> {
@@ -162,7 +168,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// `0x3f400e44 "text"`, `0x400e4010 <main_task>`.
-    pub(super) fn pointer(&self, target: Option<&Type<'_, 'a>>, pointer: u64) -> String {
+    pub(super) fn pointer(&self, target: Option<&Type<'_>>, pointer: u64) -> String {
         let mut out = format!("{pointer:#x}");
         if target.is_some_and(|target| target.is_char()) {
             if let Some(text) = self.text_at(pointer) {
@@ -170,7 +176,7 @@ impl<'p, 'a> Printer<'p, 'a> {
             }
             return out;
         }
-        let code = pointer & !u64::from(self.dump.arch.elf_machine == goblin::elf::header::EM_ARM);
+        let code = pointer & !u64::from(self.dump.arch.family.is_arm32());
         let in_code = self.modules.at(code).and_then(|module| module.symbols().at(code));
         let in_data = || self.modules.iter().find_map(|module| module.symbols().data_at(pointer));
         let named = in_code.filter(|symbol| symbol.covers).or_else(in_data);
@@ -194,7 +200,7 @@ impl<'p, 'a> Printer<'p, 'a> {
 
     fn structure(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         store: &Store,
         depth: usize,
         out: &mut String,
@@ -248,7 +254,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// Address and length of what a `&str` or slice points to.
-    fn fat_pointer(&self, kind: &Type<'_, 'a>, store: &Store) -> Result<(u64, u64), Missing> {
+    fn fat_pointer(&self, kind: &Type<'_>, store: &Store) -> Result<(u64, u64), Missing> {
         let members = self.members(kind, store);
         let part = |name: &str| -> Result<u64, Missing> {
             let member = members.iter().find(|member| member.name.as_deref() == Some(name));
@@ -260,7 +266,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// The name of a slice and the type of its elements.
-    fn slice_of<'t>(&self, kind: &Type<'t, 'a>) -> Option<(String, Type<'t, 'a>)> {
+    fn slice_of<'t>(&self, kind: &Type<'t>) -> Option<(String, Type<'t>)> {
         let name = kind.name().filter(|n| n.starts_with("&[") || n.starts_with("&mut ["))?;
         let members = kind.children(&[dw::DW_TAG_member]);
         let data = members.iter().find(|member| {
@@ -271,8 +277,8 @@ impl<'p, 'a> Printer<'p, 'a> {
 
     fn rust_slice(
         &self,
-        kind: &Type<'_, 'a>,
-        element: &Type<'_, 'a>,
+        kind: &Type<'_>,
+        element: &Type<'_>,
         store: &Store,
         depth: usize,
         out: &mut String,
@@ -288,7 +294,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// The text of a `&str`.
-    fn rust_text(&self, kind: &Type<'_, 'a>, store: &Store) -> Option<Result<String, Missing>> {
+    fn rust_text(&self, kind: &Type<'_>, store: &Store) -> Option<Result<String, Missing>> {
         if !matches!(kind.name().as_deref(), Some("&str" | "&mut str")) {
             return None;
         }
@@ -309,7 +315,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     /// Members between brackets: opening, between name and value (nothing: no names), closing.
     fn parts(
         &self,
-        members: &[Member<'_, 'a>],
+        members: &[Member<'_>],
         [open, equals, close]: [&str; 3],
         depth: usize,
         out: &mut String,
@@ -346,16 +352,18 @@ impl<'p, 'a> Printer<'p, 'a> {
     /// One part of a larger value: that it can't be told does not hide the others.
     fn element(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         store: &Result<Store, Missing>,
         bits: Option<(u64, u64)>,
         depth: usize,
         out: &mut String,
     ) {
-        if out.len() > LONGEST {
+        let left = self.parts_left.get().checked_sub(1);
+        let Some(left) = left.filter(|_| out.len() <= LONGEST) else {
             out.push_str("...");
             return;
-        }
+        };
+        self.parts_left.set(left);
         let written = match (store, bits) {
             (Err(missing), _) => Err(missing.clone()),
             (Ok(store), Some(bits)) => self.bit_field(kind, store, bits, out),
@@ -368,7 +376,7 @@ impl<'p, 'a> Printer<'p, 'a> {
 
     fn bit_field(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         store: &Store,
         (offset, size): (u64, u64),
         out: &mut String,
@@ -398,7 +406,7 @@ impl<'p, 'a> Printer<'p, 'a> {
 
     fn array(
         &self,
-        kind: &Type<'_, 'a>,
+        kind: &Type<'_>,
         counts: &[Option<u64>],
         store: &Store,
         depth: usize,
@@ -455,7 +463,8 @@ impl<'p, 'a> Printer<'p, 'a> {
         let mut last: Option<(String, u64)> = None;
         let mut shown = 0;
         for index in 0..count {
-            if shown >= MOST_ELEMENTS || index >= MOST_ELEMENTS * 64 || out.len() > LONGEST {
+            let worn_out = self.parts_left.get() == 0 || out.len() > LONGEST;
+            if shown >= MOST_ELEMENTS || index >= MOST_ELEMENTS * 64 || worn_out {
                 flush(last.take(), out);
                 out.push_str("...");
                 break;
@@ -480,14 +489,14 @@ impl<'p, 'a> Printer<'p, 'a> {
 }
 
 /// Whether the members are those of a tuple: `__0`, `__1`.
-fn are_numbered(members: &[Member<'_, '_>]) -> bool {
+fn are_numbered(members: &[Member<'_>]) -> bool {
     members.iter().enumerate().all(|(index, member)| {
         member.name.as_ref().is_some_and(|name| *name == format!("__{index}"))
     })
 }
 
 /// The value of an enumeration, with the scopes that its language wants before a name.
-fn named(kind: &Type<'_, '_>, number: i128) -> String {
+fn named(kind: &Type<'_>, number: i128) -> String {
     let scope = match kind.unit.language() {
         Language::C => String::new(),
         Language::Rust => kind.path(),

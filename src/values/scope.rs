@@ -3,12 +3,13 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::object::{self, Store};
-use super::types::{Type, children};
 use super::{Entry, Offset, Unit};
-use crate::debug_info::{Env, Missing, Modules, Place, Slice};
+use crate::debug_info::{Env, Missing, Modules, Next, Place, Slice};
+use crate::debug_info::{Type, children};
 use crate::dump::Dump;
 use crate::unwind::Frame;
 use gimli::constants as dw;
+use std::collections::HashSet;
 
 /// Deeper nesting of blocks is not followed. Rust opens one for each `let`.
 const DEEPEST_BLOCK: usize = 256;
@@ -84,10 +85,9 @@ impl<'a> Scopes<'_, 'a> {
             at_entry: Some(&at_entry),
         };
         env.frame_base = frame_base(unit, outermost, &env, pc);
-        let mut found = Vec::new();
-        collect(unit, function, pc, 0, &mut found);
+        let found = collect(unit, function, pc);
         let printer = super::Printer::new(self.dump, self.modules);
-        let variable = |(unit, entry): &(Unit<'_, 'a>, Entry<'a>)| {
+        let variable = |(unit, entry): &(Unit<'_>, Entry)| {
             let unit = *unit;
             let name = unit.name_of(entry)?;
             let role = match entry.tag() {
@@ -122,88 +122,72 @@ impl<'a> Scopes<'_, 'a> {
         &self,
         frames: &[Frame],
         at: usize,
-        unit: Unit<'_, 'a>,
+        unit: Unit<'_>,
         function: Offset,
-        entry: &Entry<'a>,
+        entry: &Entry,
     ) -> Option<u64> {
         let start = unit.entry(function).ok()?.attr_value(dw::DW_AT_low_pc)?;
         let start = unit.attr_address(start).ok()??;
         let location = entry.attr_value(dw::DW_AT_location)?;
         let first = object::expression_at(unit, location, start).ok()??;
-        super::entry::register(first.0.slice())?;
+        super::entry::register(first.0.bytes())?;
         self.entry_value(frames, at, first, 0).ok()
     }
 }
 
 /// What `DW_OP_fbreg` counts from in the function at `offset`.
-pub(super) fn frame_base<'a>(
-    unit: Unit<'_, 'a>,
-    offset: Offset,
-    env: &Env<'_, 'a>,
-    pc: u64,
-) -> Option<u64> {
+pub(super) fn frame_base(unit: Unit<'_>, offset: Offset, env: &Env<'_>, pc: u64) -> Option<u64> {
     let entry = unit.entry(offset).ok()?;
     let value = entry.attr_value(dw::DW_AT_frame_base)?;
     let expression = object::expression_at(unit, value, pc).ok()??;
     env.compute(expression, unit.encoding(), None).ok()
 }
 
-/// The variables of the function or block at `offset`, and of the blocks in it that hold `pc`.
-fn collect<'t, 'a>(
-    unit: Unit<'t, 'a>,
-    offset: Offset,
-    pc: u64,
-    depth: usize,
-    found: &mut Vec<(Unit<'t, 'a>, Entry<'a>)>,
-) {
-    const TAGS: [gimli::DwTag; 3] =
-        [dw::DW_TAG_formal_parameter, dw::DW_TAG_variable, dw::DW_TAG_lexical_block];
-    if depth > DEEPEST_BLOCK {
-        return;
-    }
-    let mut completed = Vec::new();
-    for entry in children(unit, offset, &TAGS) {
-        completed.extend(unit.reference(&entry, dw::DW_AT_abstract_origin).map(place_of));
+/// The variables of the function at `offset`, and of the blocks in it that hold `pc`.
+fn collect<'t>(unit: Unit<'t>, offset: Offset, pc: u64) -> Vec<(Unit<'t>, Entry)> {
+    let mut found = Vec::new();
+    // What each block completes, the function first, with what of it was met: what the compiler
+    // has thrown away is told by the abstract form alone.
+    let mut blocks = vec![offset];
+    let mut completed: HashSet<(usize, usize)> = HashSet::new();
+    unit.walk(offset, |entry, depth| {
+        completed.extend(unit.reference(entry, dw::DW_AT_abstract_origin).map(place_of));
         if found.len() >= MOST_VARIABLES {
-            return;
+            return Next::Stop;
         }
-        if entry.tag() == dw::DW_TAG_lexical_block {
-            if holds(unit, &entry, pc) {
-                collect(unit, entry.offset(), pc, depth + 1, found);
+        match entry.tag() {
+            dw::DW_TAG_lexical_block if depth <= DEEPEST_BLOCK && unit.covers(entry, pc) => {
+                blocks.push(entry.offset());
+                return Next::Into;
             }
-        } else if entry.attr_value(dw::DW_AT_declaration).is_none() {
-            found.push((unit, entry));
+            dw::DW_TAG_formal_parameter | dw::DW_TAG_variable if !is_declared(entry) => {
+                found.push((unit, entry.clone()));
+            }
+            _ => {}
+        }
+        Next::Over
+    });
+    for block in blocks {
+        let entry = unit.entry(block).ok();
+        let origin = entry.and_then(|entry| unit.reference(&entry, dw::DW_AT_abstract_origin));
+        let Some((unit, offset)) = origin else { continue };
+        for entry in children(unit, offset, &[dw::DW_TAG_formal_parameter, dw::DW_TAG_variable]) {
+            let is_known = completed.contains(&place_of((unit, entry.offset())));
+            if !is_known && !is_declared(&entry) && found.len() < MOST_VARIABLES {
+                found.push((unit, entry));
+            }
         }
     }
-    // What the compiler has thrown away is told by the function's abstract form alone.
-    let abstract_form =
-        unit.entry(offset).ok().and_then(|entry| unit.reference(&entry, dw::DW_AT_abstract_origin));
-    let Some((unit, offset)) = abstract_form else { return };
-    for entry in children(unit, offset, &TAGS) {
-        let is_known = completed.contains(&place_of((unit, entry.offset())));
-        if entry.tag() != dw::DW_TAG_lexical_block
-            && !is_known
-            && entry.attr_value(dw::DW_AT_declaration).is_none()
-            && found.len() < MOST_VARIABLES
-        {
-            found.push((unit, entry));
-        }
-    }
+    found
+}
+
+fn is_declared(entry: &Entry) -> bool {
+    entry.attr_value(dw::DW_AT_declaration).is_some()
 }
 
 /// The offset of an entry in its section.
-fn place_of((unit, offset): (Unit<'_, '_>, Offset)) -> (usize, usize) {
+fn place_of((unit, offset): (Unit<'_>, Offset)) -> (usize, usize) {
     (unit.header.offset().0, offset.0)
 }
 
-fn holds<'a>(unit: Unit<'_, 'a>, entry: &Entry<'a>, pc: u64) -> bool {
-    let Ok(mut ranges) = unit.die_ranges(entry) else { return false };
-    while let Ok(Some(range)) = ranges.next() {
-        if (range.begin..range.end).contains(&pc) {
-            return true;
-        }
-    }
-    false
-}
-
-pub(super) type Expr<'a> = gimli::Expression<Slice<'a>>;
+pub(super) type Expr = gimli::Expression<Slice>;

@@ -4,7 +4,7 @@
 use crate::support;
 use coroner::firmware::Firmware;
 use coroner::open::Opened;
-use coroner::report::{self, Report, Style, Wishes};
+use coroner::report::{self, Report, ReportOptions, Style};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use support::oracle;
@@ -17,7 +17,7 @@ fn demo() -> Opened {
 }
 
 fn report_of(opened: &Opened) -> Report {
-    report::build(opened, &Wishes::default()).expect("nothing was asked that makes no sense")
+    report::build(opened, &ReportOptions::default()).expect("nothing was asked that makes no sense")
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_demo_is_told_from_the_headline_to_the_memory() {
 fn variables_are_shown_by_name_and_path() {
     let opened = demo();
     let value = |expression: &str| {
-        let wishes = Wishes { print: vec![expression.into()], ..Wishes::default() };
+        let wishes = ReportOptions { print: vec![expression.into()], ..ReportOptions::default() };
         report::build(&opened, &wishes).map(|report| report.values[0].value.clone())
     };
     let shown = |expression: &str| value(expression).expect("it is right").expect("it is known");
@@ -115,7 +115,8 @@ fn variables_are_shown_by_name_and_path() {
     assert_eq!(shown("demo::SETTINGS.channel"), "2");
     assert_eq!(shown("(u8)SETTINGS.interval_ms"), "239");
     // What the pointer points to is not in the dump: that is said, not invented.
-    let wishes = Wishes { print: vec!["*SETTINGS.calibration".into()], ..Wishes::default() };
+    let wishes =
+        ReportOptions { print: vec!["*SETTINGS.calibration".into()], ..ReportOptions::default() };
     let report = report::build(&opened, &wishes).expect("it is right");
     let text = report::to_text(&report, &Style::PLAIN);
     assert!(text.contains("at 0xdeadbee0, which is not in the dump"), "{text}");
@@ -187,7 +188,7 @@ fn no_damage_to_an_elf_file_stops_the_report() {
         }
         let Ok(elf) = Firmware::parse("damaged".into(), bytes.into()) else { continue };
         let damaged = Opened { firmware: Some(Arc::new(elf)), ..reopened(&opened) };
-        let wishes = Wishes { print: vec!["SETTINGS".into()], ..Wishes::default() };
+        let wishes = ReportOptions { print: vec!["SETTINGS".into()], ..ReportOptions::default() };
         // Either it finds the variable or it says why not.
         if let Err(error) = report::build(&damaged, &wishes) {
             assert!(error.to_string().contains("SETTINGS"), "{error}");
@@ -219,7 +220,7 @@ fn a_source_file_is_found_below_a_folder_by_its_last_parts() {
     let source = (1..=30).map(|n| format!("line {n}\n")).collect::<String>();
     std::fs::write(folder.join("main/test_core_dump.c"), source).expect("a file");
     let source_dirs: Vec<PathBuf> = vec![folder.clone()];
-    let report = report::build(&opened, &Wishes { source_dirs, ..Wishes::default() });
+    let report = report::build(&opened, &ReportOptions { source_dirs, ..ReportOptions::default() });
     std::fs::remove_dir_all(&folder).expect("it was ours");
     let source = report.expect("nothing was asked").source.expect("it was found");
     assert_eq!((source.line, source.lines.len()), (14, 9));

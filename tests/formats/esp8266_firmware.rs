@@ -5,7 +5,7 @@ use crate::support::formats as support;
 use crate::support::missing;
 use coroner::firmware::Firmware;
 use coroner::open::{Opened, Options};
-use coroner::report::{self, Style, Wishes};
+use coroner::report::{self, ReportOptions, Style};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{log_noise, open_bytes};
@@ -103,7 +103,7 @@ fn an_exception_shows_its_cause_its_calls_and_what_was_on_the_stack() {
         assert_eq!((register("exccause"), register("epc2")), (Some(cause.into()), Some(0)));
         assert_eq!(register("a0"), None, "the device does not print it");
         assert_eq!(opened.dump.memory.u32_le(0x3fff_fe88), Some(0x66));
-        let report = report::build(&opened, &Wishes::default()).expect("it can be told");
+        let report = report::build(&opened, &ReportOptions::default()).expect("it can be told");
         let report = report::to_text(&report, &Style::PLAIN);
         for part in ["measure", "program.c:6", "turn", "program.c:9", "start", "program.c:10"] {
             assert!(report.contains(part), "no {part} in\n{report}");

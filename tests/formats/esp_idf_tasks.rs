@@ -83,7 +83,7 @@ fn check_binary(opened: &Opened) {
     assert_eq!(waiting.registers.by_name("sar"), None);
     assert!(waiting.registers.why_missing().unwrap().contains("voluntary"));
     assert_eq!(waiting.core, None, "no affinity");
-    assert_eq!(waiting.stack_used(), Some(0xc0));
+    assert_eq!(waiting.stack_used(), Some(0x100), "with what the switch saved");
 }
 
 #[test]

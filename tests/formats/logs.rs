@@ -2,10 +2,10 @@
 //! SEGGER's, Zephyr's and NuttX's libraries do, and stops under QEMU.
 
 use crate::support;
-use coroner::debug_info::Images;
+use coroner::debug_info::Modules;
 use coroner::memory::{Memory, Region};
 use coroner::open::Opened;
-use coroner::report::{self, Log, Report, Style, Wishes};
+use coroner::report::{self, Log, Report, ReportOptions, Style};
 use std::path::Path;
 use support::machines;
 
@@ -17,7 +17,7 @@ fn opened() -> Option<Opened> {
 }
 
 fn report_of(opened: &Opened) -> Report {
-    report::build(opened, &Wishes::default()).expect("a report")
+    report::build(opened, &ReportOptions::default()).expect("a report")
 }
 
 fn named<'r>(report: &'r Report, part: &str) -> &'r Log {
@@ -82,8 +82,8 @@ fn damaged_control_blocks_are_no_logs() {
     let elf = opened.firmware.clone().expect("it has one");
     let block = elf.symbol("_SEGGER_RTT").expect("a symbol").addr as usize;
     let whole = opened.dump.memory.bytes(0, 0x8000).expect("it was saved").to_vec();
-    let images = Images::of(&opened);
-    let modules = images.modules();
+    let firmware = opened.firmware.clone();
+    let modules = Modules::of(firmware.as_deref());
     for at in block..block + 24 + 3 * 24 {
         for value in [0u8, 0x7f, 0xff] {
             let mut bytes = whole.clone();

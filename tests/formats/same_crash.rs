@@ -15,8 +15,6 @@ struct Holds {
     all_registers: bool,
     /// s0-s31.
     float: bool,
-    /// Only s0-s15, which the core itself stacks.
-    low_float: bool,
     /// CFSR, HFSR, BFAR.
     faults: bool,
     /// All of `.data` and `.bss`.
@@ -25,14 +23,8 @@ struct Holds {
     stack: bool,
 }
 
-const REGISTERS: Holds = Holds {
-    all_registers: true,
-    float: false,
-    low_float: false,
-    faults: false,
-    globals: false,
-    stack: false,
-};
+const REGISTERS: Holds =
+    Holds { all_registers: true, float: false, faults: false, globals: false, stack: false };
 const STACK: Holds = Holds { stack: true, ..REGISTERS };
 const MEMORY: Holds = Holds { globals: true, ..STACK };
 const FAULTS: Holds = Holds { faults: true, ..MEMORY };
@@ -64,8 +56,8 @@ const SAMPLES: &[(&[&str], &str, Holds)] = &[
     (&["px4-hardfault-decimal-bug.log"], "PX4 hardfault log", Holds { faults: true, ..STACK }),
     (&["mcoredump-serial.log"], "MCoreDump ELF core", Holds { float: true, ..STACK }),
     (&["mcoredump-noinit.bin"], "MCoreDump ELF core", Holds { float: true, ..STACK }),
-    (&["sifli-assert.bin"], "SiFli assert context", Holds { low_float: true, ..FAULTS }),
-    (&["sifli-assert-full-heap.bin"], "SiFli assert context", Holds { low_float: true, ..FAULTS }),
+    (&["sifli-assert.bin"], "SiFli assert context", FAULTS),
+    (&["sifli-assert-full-heap.bin"], "SiFli assert context", FAULTS),
     (&["pebble.bin"], "PebbleOS core dump", MEMORY),
     (&["pebble-flash-tail.bin"], "PebbleOS core dump", MEMORY),
     (&["mynewt.core"], "Mynewt core file", MEMORY),
@@ -101,8 +93,7 @@ fn check(opened: &Opened, expected: &Value, holds: Holds, what: &str) {
     }
     let singles: Vec<u64> = expected["s"].as_array().expect("a list").iter().map(number).collect();
     for (n, pair) in singles.chunks(2).enumerate() {
-        let held = holds.float || (holds.low_float && n < 8);
-        let wanted = held.then(|| pair[0] | pair[1] << 32);
+        let wanted = holds.float.then(|| pair[0] | pair[1] << 32);
         assert_eq!(register(&format!("d{n}")), wanted, "{what}: d{n}");
     }
     for (name, key) in [("CFSR", "cfsr"), ("HFSR", "hfsr"), ("BFAR", "bfar")] {

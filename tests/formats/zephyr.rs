@@ -503,10 +503,10 @@ fn a_circular_or_cut_list_of_threads_ends_with_a_note() {
         .expect("logging is followed by main");
     assert!(offset > next - 40);
     let opened = patched(main + offset, logging as u32);
-    assert_note(&opened, "the list of threads comes back to");
+    assert_note(&opened, "the list of threads is damaged: it comes back to");
     assert_eq!(opened.dump.threads.len(), 3);
     let opened = patched(logging + offset, 0x1234_5678);
-    assert_note(&opened, "which is not in the dump");
+    assert_note(&opened, "is not in the dump");
     assert!(crashed(&opened).name.as_deref() == Some("main"));
 }
 

@@ -10,7 +10,6 @@
 use crate::support;
 use crate::support::debuggers;
 use crate::support::gdb;
-use coroner::debug_info::Images;
 use debuggers::{Debuggers, GDB_13, GDB_18, XTENSA};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,8 +52,7 @@ fn traces(gdb: &PathBuf, case: &Case) -> Vec<(u64, Trace)> {
 
 fn compared(case: &Case, debuggers: &Debuggers) -> Table {
     let opened = case.opened();
-    let images = Images::of(&opened);
-    let modules = images.modules();
+    let modules = opened.modules();
     let asked: Vec<_> =
         debuggers.of(&opened).iter().map(|(column, gdb)| (*column, traces(gdb, case))).collect();
     let report = case.report.as_ref().map(|path| {

@@ -5,7 +5,7 @@
 //! files that are not to be had here), and the GDB of this machine on the same core files.
 
 use crate::support;
-use coroner::debug_info::Images;
+use coroner::debug_info::Modules;
 use coroner::dump::{Dump, Thread};
 use coroner::firmware::Firmware;
 use coroner::memory::{Origin, Region};
@@ -22,8 +22,7 @@ use support::{fixtures, missing};
 
 /// Compares all threads, prints the table, and returns the verdicts.
 fn table(name: &str, opened: &Opened, oracle: &[(u64, Trace)], oracle_name: &str) -> Vec<Verdict> {
-    let images = Images::of(opened);
-    let modules = images.modules();
+    let modules = opened.modules();
     let mut verdicts = Vec::new();
     for thread in &opened.dump.threads {
         let label = thread.label();
@@ -116,8 +115,7 @@ fn the_windows_of_xtensa_need_no_elf_file() {
     let with = open(&[root.join("coredump.b64")], Some(root.join("esp32.elf")));
     let without = open(&[root.join("coredump.b64")], None);
     let pcs = |opened: &Opened| -> Vec<Vec<u64>> {
-        let images = Images::of(opened);
-        let modules = images.modules();
+        let modules = opened.modules();
         let unwinder = Unwinder::new(&opened.dump, &modules);
         let pcs = |thread: &Thread| {
             unwinder.backtrace(thread).frames.iter().map(|frame| frame.pc).collect()
@@ -158,8 +156,7 @@ fn the_walk_goes_from_a_fault_handler_to_what_it_interrupted() {
     let ram = std::fs::read(root.join("ram.bin")).expect("the fixture is there");
     dump.memory.insert(Region::dumped(0x2000_0000, ram.into()));
     elf.add_constants(&mut dump.memory, Origin::Elf, None);
-    let images = Images::new([elf]);
-    let modules = images.modules();
+    let modules = Modules::of([&*elf]);
     // live.txt: what GDB showed when it was halted in the handler; lr as c_fault was entered with.
     let mut registers = Registers::unknown(arch);
     for (name, value) in
@@ -188,8 +185,7 @@ fn a_core_that_gdb_can_not_read_is_unwound_all_the_same() {
     let root = root.join("elf-core");
     let core = root.join("gcore-rv32-short-prstatus.core");
     let opened = open(&[core], Some(root.join("gcore-rv32-short-prstatus.elf")));
-    let images = Images::of(&opened);
-    let modules = images.modules();
+    let modules = opened.modules();
     let thread = opened.dump.crashed().expect("one crashed");
     let lines = Ours::of(&opened, &modules, thread).lines;
     let names: Vec<_> = lines.into_iter().filter_map(|(line, _)| line.function).collect();
@@ -277,8 +273,7 @@ fn nested_handlers_on_both_stacks_are_walked_through() {
     ] {
         let dump = root.join(format!("{name}.coredump"));
         let opened = open(&[dump], Some(root.join(format!("{name}.elf"))));
-        let images = Images::of(&opened);
-        let modules = images.modules();
+        let modules = opened.modules();
         let thread = opened.dump.crashed().expect("one crashed");
         let trace = Unwinder::new(&opened.dump, &modules).backtrace(thread);
         let found = trace.frames.iter().filter(|frame| frame.found == Found::Exception).count();

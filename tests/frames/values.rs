@@ -5,7 +5,7 @@
 use crate::support;
 use crate::support::gdb as debuggers;
 use coroner::open::{Opened, Options};
-use coroner::report::{self, Report, Wishes};
+use coroner::report::{self, Report, ReportOptions};
 use goblin::elf::header::EM_XTENSA;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -207,7 +207,7 @@ fn arguments_and_locals_of_the_fixtures_equal_those_of_gdb() {
         let commands =
             [SETTINGS.as_slice(), &[&file, &connect, "thread apply all bt full"]].concat();
         let Some(text) = gdb(&commands) else { return };
-        let report = report::build(&opened, &Wishes::default()).expect("a report");
+        let report = report::build(&opened, &ReportOptions::default()).expect("a report");
         // GDB begins with the last thread.
         let mut theirs = frames(&text);
         theirs.reverse();
@@ -226,7 +226,7 @@ fn source(name: &str) -> PathBuf {
 
 fn compare(name: &str, opened: &Opened, text: &str, expressions: &[&str]) -> Count {
     let print = expressions.iter().map(|text| (*text).to_string()).collect();
-    let wishes = Wishes { print, ..Wishes::default() };
+    let wishes = ReportOptions { print, ..ReportOptions::default() };
     let report: Report = report::build(opened, &wishes).expect("a report");
     let mut count = Count::default();
     let theirs = frames(text);

@@ -6,7 +6,7 @@ use crate::support::gdb;
 use crate::support::missing;
 use crate::support::serve;
 use coroner::open::{Options, open};
-use coroner::report::{self, Style, Wishes};
+use coroner::report::{self, ReportOptions, Style};
 use serve::Server;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -152,7 +152,7 @@ fn a_position_independent_program_is_shown_where_it_ran() {
             let opened = open(&[core], &options).unwrap_or_else(|e| panic!("{what}: {e}"));
             let slide = opened.firmware.as_ref().expect("it was named").slide;
             assert_ne!(slide, 0, "{what}");
-            let report = report::build(&opened, &Wishes::default()).expect("it can be told");
+            let report = report::build(&opened, &ReportOptions::default()).expect("it can be told");
             let report = report::to_text(&report, &Style::PLAIN);
             for part in ["walk", "main", "program.c:9", "n=0", "here"] {
                 assert!(report.contains(part), "{what}: no '{part}' in\n{report}");

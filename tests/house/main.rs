@@ -1,3 +1,4 @@
 //! The project's own files.
 
+mod rooms;
 mod targets;

@@ -94,7 +94,7 @@ fn look(gdb: &PathBuf, kernel: &Kernel, machine: &Machine, crash: &Crash) {
     };
     let listed: Vec<&str> = text.lines().filter(is_row).collect();
     assert_eq!(listed.len(), kernel.count, "{what}");
-    assert!(listed[0].contains("\"motor\" (crashed (SIGABRT), running, priority 3"), "{what}");
+    assert!(listed[0].contains("\"motor\" (stopped, running, priority 3"), "{what}");
     let has = |name: &str, state: &str, priority: u32| {
         let words = format!("\"{name}\" ({state}, priority {priority}");
         assert!(listed.iter().any(|line| line.contains(&words)), "no {words} in {what}");

@@ -1,7 +1,7 @@
 //! Tasks out of plain RAM: damaged, cut, without registers, and in other formats than an image.
 
 use crate::support::rtos;
-use coroner::dump::Severity;
+use coroner::dump::{Note, Severity};
 use coroner::error::Result;
 use coroner::input::Input;
 use coroner::open::{Opened, Options, open_inputs};
@@ -42,8 +42,8 @@ fn names(opened: &Opened) -> Vec<String> {
     names
 }
 
-fn note<'a>(opened: &'a Opened, words: &str) -> Option<&'a str> {
-    let mut notes = opened.dump.notes.iter().map(|note| note.words.as_str());
+fn note(opened: &Opened, words: &str) -> Option<String> {
+    let mut notes = opened.dump.notes.iter().map(Note::sentence);
     notes.find(|note| note.contains(words))
 }
 
@@ -222,6 +222,28 @@ fn damaged_ram_never_stops_the_kernel_from_being_read_in_time() {
                 let worst = opened.dump.notes.iter().map(|note| note.severity).max();
                 assert!(worst <= Some(Severity::Doubt));
             }
+        }
+    }
+}
+
+/// Types may be described in units of their own, before DWARF 5 in a section of their own.
+#[test]
+fn types_in_units_of_their_own_lose_no_task() {
+    let machine = machine("cortex-m3");
+    for kernel in KERNELS {
+        let Some(crash) = rtos::crash(kernel, machine) else { return };
+        let plain = open_ram(&crash, machine, ram(&crash));
+        let told = |opened: &Opened| {
+            let threads = opened.dump.threads.iter();
+            threads.map(|t| (t.name.clone(), t.state.clone(), t.stack)).collect::<Vec<_>>()
+        };
+        assert!(names(&plain).len() > 3, "{kernel}: {:?}", plain.dump.threads);
+        for form in ["-gdwarf-4", "-gdwarf-5"] {
+            let flags = [form, "-fdebug-types-section"];
+            let Some(elf) = rtos::described(kernel, machine, &flags) else { return };
+            let crash = Crash { elf, ..crash.clone() };
+            let opened = open_ram(&crash, machine, ram(&crash));
+            assert_eq!(told(&opened), told(&plain), "{kernel}, {form}: {:?}", opened.dump.notes);
         }
     }
 }

@@ -65,8 +65,19 @@ fn all_versions_tell_names_states_priorities_stacks_and_who_runs() {
         &["RELEASE=52"],
         &["RELEASE=52", "WITH_MODULE", "MANY_PRIORITIES", "NAME_POINTER"],
     ];
+    // The last ones describe types elsewhere: in units of their own, or, optimised when linked, all in one.
+    let forms: [&[&str]; 4] = [
+        &["-g"],
+        &["-gdwarf-4", "-fdebug-types-section"],
+        &["-gdwarf-5", "-fdebug-types-section"],
+        &["-flto"],
+    ];
     for (n, version) in versions.into_iter().enumerate() {
-        let Some(stopped) = link(&format!("version-{n}"), &M3, &lcd, &ble, version) else { return };
+        let form = forms[n % forms.len()];
+        let flags: &'static [&'static str] = Vec::leak([M3.1, form].concat());
+        let processor = Processor(M3.0, flags);
+        let name = format!("version-{n}");
+        let Some(stopped) = link(&name, &processor, &lcd, &ble, version) else { return };
         let opened = threads(&stopped);
         let named = opened.dump.threads.iter().filter_map(|thread| thread.name.as_deref());
         let mut names: Vec<&str> = named.collect();

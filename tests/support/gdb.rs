@@ -20,10 +20,17 @@ pub(crate) fn gdbs() -> Vec<PathBuf> {
     found
 }
 
+/// A command that leaves no memory image in the tree where it crashes; debuggers do.
+pub(crate) fn without_core(program: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -c 0; exec \"$@\"", "sh", program]);
+    command
+}
+
 /// What `gdb` prints, on either stream, over `commands`, or a panic if it takes more than
 /// `seconds`.
 pub(crate) fn run(gdb: &PathBuf, seconds: u32, commands: &[&str]) -> String {
-    let mut command = Command::new("timeout");
+    let mut command = without_core("timeout");
     command.arg("--kill-after=5").arg(seconds.to_string()).arg(gdb).args(["-nx", "-batch"]);
     command.args(["-iex", "set debuginfod enabled off", "-ex", "set pagination off"]);
     for line in commands {

@@ -2,7 +2,7 @@
 //! QEMU or natively, and what the GDB that stopped it saw.
 
 use super::oracle::{self, Ours, Trace};
-use coroner::debug_info::Images;
+use coroner::debug_info::Modules;
 use coroner::dump::Dump;
 use coroner::firmware::Firmware;
 use coroner::memory::{Origin, Region};
@@ -243,8 +243,7 @@ impl Seen {
         let elf = Arc::new(Firmware::open(elf, true).expect("an ELF file"));
         let mut dump = self.dump.clone();
         elf.add_constants(&mut dump.memory, Origin::Elf, None);
-        let images = Images::new([elf]);
-        let modules = images.modules();
+        let modules = Modules::of([&*elf]);
         let trace = Unwinder::new(&dump, &modules).backtrace(&dump.threads[0]);
         let ours = Ours::of_trace(&modules, &trace);
         (trace, ours)

@@ -3,7 +3,7 @@
 use super::missing;
 use coroner::open::{self, Opened, Options};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Opens a fixture with the ELF file of its firmware.
 pub fn open(inputs: &[PathBuf], elf: Option<PathBuf>) -> Opened {
@@ -16,7 +16,7 @@ pub fn gdb(commands: &[&str]) -> Option<String> {
     if !missing::program("gdb-multiarch") {
         return None;
     }
-    let mut command = Command::new("timeout");
+    let mut command = super::gdb::without_core("timeout");
     command.args(["60", "gdb-multiarch", "-nx", "-batch", "-ex", "set width 0"]);
     command.args(["-ex", "set debuginfod enabled off", "-ex", "set height 0"]);
     for line in commands {

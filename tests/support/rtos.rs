@@ -149,7 +149,7 @@ fn make(kernel: &str, machine: &Machine) -> Option<Crash> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kernel}-{}", machine.name));
     std::fs::create_dir_all(&folder).expect("room for files");
     let elf = folder.join("firmware.elf");
-    build(kernel, machine, &elf)?;
+    build(kernel, machine, &elf, &[])?;
     let ram = run(machine, &elf, &folder);
     let registers = folder.join("registers.txt");
     let text = register_text(machine, &elf, &std::fs::read(&ram).expect("just written"));
@@ -157,10 +157,19 @@ fn make(kernel: &str, machine: &Machine) -> Option<Crash> {
     Some(Crash { elf, ram, registers })
 }
 
-fn build(kernel: &str, machine: &Machine, elf: &Path) -> Option<()> {
+/// The ELF file of the same firmware with its debugging information in another form.
+pub(crate) fn described(kernel: &str, machine: &Machine, flags: &[&str]) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let elf = folder.join(format!("{kernel}-{}{}.elf", machine.name, flags.concat()));
+    build(kernel, machine, &elf, flags)?;
+    Some(elf)
+}
+
+fn build(kernel: &str, machine: &Machine, elf: &Path, flags: &[&str]) -> Option<()> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rtos/src");
     let mut command = Command::new(machine.compiler);
     command.args(machine.flags).args(["-Og", "-g", "-Wall", "-ffreestanding", "-fno-common"]);
+    command.args(flags);
     command.arg(format!("-ffile-prefix-map={}=.", source.display()));
     command.args(["-nostdlib", "-nostartfiles", "-I"]).arg(&source);
     command.arg("-I").arg(source.join("libc")).arg("-T").arg(source.join("firmware.ld"));

@@ -49,6 +49,9 @@ pub(crate) struct Saved {
     psplim: u32,
     mpu_ctrl: u32,
     ipsr: u32,
+    /// The fault status as it was at the first entry: the registers of [`STATUS`] in its order. A
+    /// fault of the capture itself changes them.
+    status: [u32; STATUS.len()],
     s16_s31: [u32; 16],
 }
 
@@ -67,9 +70,13 @@ impl Saved {
         psplim: 0,
         mpu_ctrl: 0,
         ipsr: 0,
+        status: [0; STATUS.len()],
         s16_s31: [0; 16],
     };
 }
+
+/// The registers that tell of the last fault; zero where the profile lacks them.
+const STATUS: [u32; 8] = [CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR, SFSR, SFAR];
 
 /// The stage word while a capture is under way; one more while the smaller record is.
 pub(crate) const STAGE: u32 = 0xc0de_f001;
@@ -106,6 +113,44 @@ macro_rules! mainline_registers {
          movs r2, #0
          stmia r0!, {{r1, r2}}
          stmia r0!, {{r1, r2}}"
+    };
+}
+
+// The fault status, stored at r0 in the order of `STATUS`. r3 is needed later.
+#[cfg(mainline)]
+macro_rules! fault_status {
+    () => {
+        "ldr r1, =0xe000ed28         // CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR
+         ldmia r1!, {{r2, r4-r7}}
+         stmia r0!, {{r2, r4-r7}}
+         ldr r2, [r1]
+         stmia r0!, {{r2}}"
+    };
+}
+#[cfg(not(mainline))]
+macro_rules! fault_status {
+    () => {
+        "movs r2, #0
+         movs r4, #0
+         stmia r0!, {{r2, r4}}
+         stmia r0!, {{r2, r4}}
+         stmia r0!, {{r2, r4}}"
+    };
+}
+#[cfg(stack_limit)]
+macro_rules! secure_status {
+    () => {
+        "ldr r1, =0xe000ede4         // SFSR, SFAR
+         ldmia r1!, {{r2, r4}}
+         stmia r0!, {{r2, r4}}"
+    };
+}
+#[cfg(not(stack_limit))]
+macro_rules! secure_status {
+    () => {
+        "movs r2, #0
+         movs r4, #0
+         stmia r0!, {{r2, r4}}"
     };
 }
 
@@ -194,6 +239,8 @@ global_asm!(
         str r2, [r1]
         dsb
         isb",
+    fault_status!(),
+    secure_status!(),
     float_registers!(),
     "   movs r6, #0
         b 3f
@@ -294,13 +341,13 @@ const MAPPED: &[u32] = &[
     #[cfg(mainline)]
     HFSR,
     #[cfg(mainline)]
-    0xe000_ed30,
+    DFSR,
     #[cfg(mainline)]
     MMFAR,
     #[cfg(mainline)]
     BFAR,
     #[cfg(mainline)]
-    0xe000_ed3c,
+    AFSR,
     #[cfg(vfp)]
     0xe000_ef34,
     #[cfg(stack_limit)]
@@ -311,8 +358,10 @@ const MAPPED: &[u32] = &[
 const FAULTS: usize = MAPPED.len() + Special::COUNT + 2 + World::BESIDE;
 const CFSR: u32 = 0xe000_ed28;
 const HFSR: u32 = 0xe000_ed2c;
+const DFSR: u32 = 0xe000_ed30;
 const MMFAR: u32 = 0xe000_ed34;
 const BFAR: u32 = 0xe000_ed38;
+const AFSR: u32 = 0xe000_ed3c;
 const SFSR: u32 = 0xe000_ede4;
 const SFAR: u32 = 0xe000_ede8;
 
@@ -326,8 +375,7 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     // SAFETY: the processor has just written its frame where it is read below, or said that it
     // could not; then nothing is read.
     let mut memory = unsafe { Live::new(&Config::MINIMAL) };
-    let (cfsr, hfsr) =
-        if cfg!(mainline) { (system_register(CFSR), system_register(HFSR)) } else { (0, 0) };
+    let [cfsr, hfsr, _, mmfar, bfar, _, sfsr, sfar] = saved.status;
     let world = World::of(saved);
     let extended = cfg!(vfp) && saved.exc_return & 0x10 == 0;
     let special = world.special(saved);
@@ -376,7 +424,8 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
         }
     };
     for &at in MAPPED {
-        note(at, system_register(at));
+        let saved = STATUS.iter().zip(saved.status).find(|(status, _)| **status == at);
+        note(at, saved.map_or_else(|| system_register(at), |(_, value)| value));
     }
     special.note(&mut note);
     note(0xe000_ed94, saved.mpu_ctrl);
@@ -388,17 +437,14 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
     let in_interrupt = saved.exc_return & 8 == 0;
     let mut cause = Cause::new(Kind::Fault, signal_of(cfsr, hfsr, saved.ipsr));
     cause.code = saved.ipsr;
-    if saved.ipsr == NMI {
-        cause.kind = Kind::Watchdog;
-    }
     cause.in_interrupt = in_interrupt;
     cause.frame_lost = lost && world != World::OutOfReach;
-    cause.address = if cfg!(stack_limit) && system_register(SFSR) & SFARVALID != 0 {
-        Some(system_register(SFAR) as usize)
+    cause.address = if sfsr & SFARVALID != 0 {
+        Some(sfar as usize)
     } else if cfsr & BFARVALID != 0 {
-        Some(system_register(BFAR) as usize)
+        Some(bfar as usize)
     } else if cfsr & MMARVALID != 0 {
-        Some(system_register(MMFAR) as usize)
+        Some(mmfar as usize)
     } else {
         None
     };
@@ -421,6 +467,8 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
 }
 
 const NMI: u32 = 2;
+/// SecureFault; SVCall and what follows are no faults.
+const LAST_FAULT: u32 = 7;
 const MSTKERR: u32 = 1 << 4;
 const MMARVALID: u32 = 1 << 7;
 const STKERR: u32 = 1 << 12;
@@ -433,7 +481,8 @@ fn signal_of(cfsr: u32, hfsr: u32, exception: u32) -> u8 {
     const UNALIGNED: u32 = 1 << 24;
     const DIVIDED_BY_ZERO: u32 = 1 << 25;
     match () {
-        () if exception == NMI => signal::ALRM,
+        // NMI and interrupts are no faults: what the status words hold is older.
+        () if exception == NMI || exception > LAST_FAULT => signal::TRAP,
         () if cfsr & (0xff | STKOF) != 0 => signal::SEGV,
         () if cfsr & (0xff00 | UNALIGNED) != 0 => signal::BUS,
         () if cfsr & DIVIDED_BY_ZERO != 0 => signal::FPE,
@@ -444,7 +493,10 @@ fn signal_of(cfsr: u32, hfsr: u32, exception: u32) -> u8 {
 }
 
 /// Resets the chip, keeping memory. The handler's last act.
+///
+/// The next crash is a new one, also where it comes before the start-up code has zeroed `.bss`.
 pub fn reset() -> ! {
+    words::forget();
     loop {
         // SAFETY: AIRCR with its key and SYSRESETREQ; nothing after it matters.
         unsafe {

@@ -27,9 +27,18 @@ mod words;
 pub mod xtensa;
 
 #[cfg(cortex_m)]
-pub(crate) use cortex_m::Saved;
+pub(crate) use cortex_m::{STAGE, Saved};
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
-pub(crate) use riscv::Saved;
+pub(crate) use riscv::{STAGE, Saved};
+
+/// Whether one of several harts has the capture.
+#[cfg(entry)]
+pub(crate) fn is_claimed() -> bool {
+    #[cfg(all(atomics, any(target_arch = "riscv32", target_arch = "riscv64")))]
+    return riscv::is_claimed();
+    #[cfg(not(all(atomics, any(target_arch = "riscv32", target_arch = "riscv64"))))]
+    false
+}
 
 use crate::layout::Class;
 use crate::region::{Access, Area};

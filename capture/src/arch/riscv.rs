@@ -54,7 +54,7 @@ impl Saved {
 }
 
 /// The stage word while a capture is under way; one more while the smaller record is.
-pub(super) const STAGE: usize = 0x40de_f001;
+pub(crate) const STAGE: usize = 0x40de_f001;
 
 /// Which hart captures is settled by one atomic exchange of this word for [`CLAIMED`].
 #[unsafe(no_mangle)]
@@ -215,6 +215,12 @@ macro_rules! csr {
     }};
 }
 
+/// Whether a hart has the capture.
+#[cfg(atomics)]
+pub(crate) fn is_claimed() -> bool {
+    CORONER_CLAIM.load(core::sync::atomic::Ordering::Relaxed) == CLAIMED as u32
+}
+
 /// Number of the hart that runs this.
 pub fn hart() -> usize {
     csr!("mhartid")
@@ -250,6 +256,7 @@ extern "C" fn coroner_enter(attempt: usize, saved: *const Saved) -> ! {
         (0x342, saved.mcause),
         (0x343, saved.mtval),
         (0x301, csr!("misa")),
+        (0x304, csr!("mie")),
         (0xf14, csr!("mhartid")),
     ];
     let mut cause = Cause::new(Kind::Fault, signal_of(saved.mcause));

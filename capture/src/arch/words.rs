@@ -14,38 +14,136 @@ unsafe extern "Rust" {
     safe fn coroner_on_crash(crash: &Crash<'_>) -> !;
 }
 
-/// What the program said before it trapped on purpose.
+/// What the program said before it trapped on purpose, as it lies in memory that a crash may have
+/// written over: nothing of it is used unless `check` fits the rest.
+#[repr(C)]
 #[derive(Clone, Copy)]
 struct Words {
-    kind: Option<Kind>,
-    file: &'static str,
-    line: u32,
-    message: &'static str,
+    state: usize,
+    kind: usize,
+    file: usize,
+    file_len: usize,
+    line: usize,
+    message: usize,
+    message_len: usize,
+    check: usize,
+}
+
+/// Words that no handler has seen yet.
+const SAID: usize = 0x5a1d_0001;
+/// Words of the crash that is being captured: a second attempt finds them again, a new crash does
+/// not take them for its own.
+const TAKEN: usize = 0x5a1d_0002;
+/// Longer texts are not believed.
+const MAX_TEXT: usize = 4096;
+
+impl Words {
+    const NONE: Words = Words {
+        state: 0,
+        kind: 0,
+        file: 0,
+        file_len: 0,
+        line: 0,
+        message: 0,
+        message_len: 0,
+        check: 0,
+    };
+
+    /// Mixes all words but the last, so that a pattern written over them does not fit.
+    fn sum(&self) -> usize {
+        let words = [
+            self.state,
+            self.kind,
+            self.file,
+            self.file_len,
+            self.line,
+            self.message,
+            self.message_len,
+        ];
+        words.iter().fold(0x9e37, |sum: usize, word| {
+            sum.rotate_left(5).wrapping_add(*word).wrapping_mul(0x0101_0011)
+        })
+    }
+
+    fn sealed(mut self, state: usize) -> Words {
+        self.state = state;
+        self.check = self.sum();
+        self
+    }
+
+    fn is_whole(&self) -> bool {
+        self.check == self.sum() && self.file_len <= MAX_TEXT && self.message_len <= MAX_TEXT
+    }
 }
 
 struct Slot(UnsafeCell<Words>);
 
 // SAFETY: written by the context that crashes, read by the handler that this very context enters;
-// a second context that panics at the same time (another core) can at worst change the words.
+// a second context that panics at the same time (another core) can at worst spoil the checksum.
 unsafe impl Sync for Slot {}
 
-static WORDS: Slot = Slot(UnsafeCell::new(Words { kind: None, file: "", line: 0, message: "" }));
+static WORDS: Slot = Slot(UnsafeCell::new(Words::NONE));
 
-/// Keeps the words of a panic or an abort for the handler that the trap after it will enter.
+/// Keeps the words of a panic or an abort for the handler that the trap after it will enter. Those
+/// of a panic in the handler itself are not kept: the crash that it was capturing is the cause.
 pub(crate) fn say(kind: Kind, file: &'static str, line: u32, message: &'static str) {
+    if is_capturing() {
+        return;
+    }
+    let words = Words {
+        kind: kind as usize,
+        file: file.as_ptr().addr(),
+        file_len: file.len(),
+        line: line as usize,
+        message: message.as_ptr().expose_provenance(),
+        message_len: message.len(),
+        ..Words::NONE
+    };
+    file.as_ptr().expose_provenance();
     // SAFETY: see `Slot`.
-    unsafe { WORDS.0.get().write_volatile(Words { kind: Some(kind), file, line, message }) };
+    unsafe { WORDS.0.get().write_volatile(words.sealed(SAID)) };
+}
+
+/// Whether the entry code has handed a crash to the handler, which has not reset yet.
+fn is_capturing() -> bool {
+    // SAFETY: the first word, which the entry code writes before the handler runs.
+    let stage = unsafe { (&raw const CORONER_SAVED).cast::<usize>().read_volatile() };
+    let first = crate::arch::STAGE as usize;
+    stage == first || stage == first + 1 || crate::arch::is_claimed()
+}
+
+/// Makes the next entry the first one.
+pub(crate) fn forget() {
+    // SAFETY: the first word, which nobody but the entry code reads.
+    unsafe { (&raw mut CORONER_SAVED).cast::<usize>().write_volatile(0) };
 }
 
 /// Adds the program's words, if it said any, and goes to the user's handler.
 pub(crate) fn finish(mut crash: Crash<'_>) -> ! {
     // SAFETY: see `Slot`.
     let words = unsafe { WORDS.0.get().read_volatile() };
-    if let Some(kind) = words.kind {
-        crash.cause.kind = kind;
+    let expected = if crash.retry { TAKEN } else { SAID };
+    if words.is_whole() && words.state == expected {
+        // SAFETY: see `Slot`.
+        unsafe { WORDS.0.get().write_volatile(words.sealed(TAKEN)) };
+        crash.cause.kind =
+            if words.kind == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
         crash.cause.signal = signal::ABRT;
-        crash.cause.message = words.message;
-        crash.cause.place = (words.line != 0).then_some((words.file, words.line));
+        // SAFETY: the words are whole, so `say` wrote them: address and length of texts that live on.
+        let (file, message) =
+            unsafe { (text(words.file, words.file_len), text(words.message, words.message_len)) };
+        crash.cause.message = message;
+        crash.cause.place = (words.line != 0).then_some((file, words.line as u32));
     }
     coroner_on_crash(&crash)
+}
+
+/// # Safety
+/// `at` and `len` are those of a text that [`say`] was given.
+unsafe fn text(at: usize, len: usize) -> &'static str {
+    // SAFETY: as the caller promises; the provenance was exposed there.
+    unsafe {
+        let bytes = core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(at), len);
+        core::str::from_utf8_unchecked(bytes)
+    }
 }

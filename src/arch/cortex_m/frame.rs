@@ -16,7 +16,7 @@
 //! (DDI 0553B.u) B3.19, B3.20.
 
 use super::set_pair;
-use crate::memory::Memory;
+use crate::memory::{Memory, Origin};
 use crate::registers::Registers;
 
 /// The names of a basic frame's words.
@@ -33,10 +33,10 @@ const PADDED: u32 = 1 << 9;
 
 /// Floating-point Context Control Register; its lowest bit is LSPACT: room was left in a frame
 /// for s0-s15, and they are still in the FPU.
-const FPCCR_ADDR: u64 = 0xe000_ef34;
+pub const FPCCR_ADDR: u64 = 0xe000_ef34;
 const LSPACT: u32 = 1;
 /// Floating-point Context Address Register: where that room is.
-const FPCAR_ADDR: u64 = 0xe000_ef38;
+pub const FPCAR_ADDR: u64 = 0xe000_ef38;
 
 /// What lr holds in an exception handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +90,10 @@ pub struct Frame {
     pub saved: Option<[u32; 8]>,
     /// It has room for s0-s15 and fpscr.
     pub extended: bool,
-    /// s0-s15 and fpscr, if the frame really holds them.
+    /// s0-s15 and fpscr, if the frame holds them for certain.
     pub float: Option<[u32; 17]>,
+    /// They are still in the FPU.
+    pub in_fpu: bool,
 }
 
 impl Frame {
@@ -99,10 +101,26 @@ impl Frame {
     pub fn at(memory: &Memory, addr: u64, extended: bool) -> Option<Frame> {
         let basic = words(memory, addr)?;
         let float_addr = addr.checked_add(BASIC_LEN.into())?;
-        let lazy = memory.u32_le(FPCCR_ADDR).is_some_and(|word| word & LSPACT != 0)
+        let is_dumped = |addr| memory.region_at(addr).is_some_and(|r| r.origin == Origin::Dump);
+        // By default the core only makes room for s0-s15, and writes them when the handler uses the
+        // FPU: without its word for it nobody knows whether that has happened.
+        let control = memory.u32_le(FPCCR_ADDR).filter(|_| is_dumped(FPCCR_ADDR));
+        let in_fpu = extended
+            && control.is_some_and(|word| word & LSPACT != 0)
             && memory.u32_le(FPCAR_ADDR).map(u64::from) == Some(float_addr);
-        let float = words(memory, float_addr).filter(|_| extended && !lazy);
-        Some(Frame { addr, basic, saved: None, extended, float })
+        let is_written = extended && control.is_some() && !in_fpu;
+        let float = is_written.then(|| words(memory, float_addr)).flatten();
+        Some(Frame { addr, basic, saved: None, extended, float, in_fpu })
+    }
+
+    /// The same frame, of a context whose FPU registers were written for certain: whoever saves
+    /// s16-s31 uses the FPU, and that makes the core write s0-s15.
+    #[must_use]
+    pub fn with_floats(self, memory: &Memory) -> Frame {
+        let float_addr = self.addr.checked_add(BASIC_LEN.into());
+        let float = float_addr.filter(|_| self.extended && !self.in_fpu);
+        let float = float.and_then(|addr| words(memory, addr));
+        Frame { float, ..self }
     }
 
     /// Reads the frame that an exception left at the stack pointer `sp`, by the handler's
@@ -147,6 +165,11 @@ impl Frame {
             registers.set_by_name(&format!("r{n}"), *value);
         }
         registers.set_by_name("sp", self.sp_before());
+        if !self.in_fpu {
+            // Whatever they held, the handler may have changed.
+            (0..8).for_each(|n| registers.forget(&format!("d{n}")));
+            registers.forget("fpscr");
+        }
         if let Some(float) = &self.float {
             let (pairs, rest) = float.as_chunks::<2>();
             for (n, [low, high]) in pairs.iter().enumerate() {
@@ -217,6 +240,10 @@ mod tests {
         let frame = Frame::of_exception(&there, 0x2000_0100, exc_return).expect("it is there");
         assert_eq!(frame.sp_before(), 0x2000_0100 + 26 * 4);
         let mut held = registers();
+        held.set_by_name("d1", 7u32);
+        frame.restore(&mut held);
+        assert_eq!(held.by_name("d1"), None, "nothing says that the core wrote them");
+        let frame = frame.with_floats(&there);
         frame.restore(&mut held);
         assert_eq!(held.by_name("d1"), Some(0x103_0000_0102));
         assert_eq!((held.by_name("fpscr"), held.by_name("d8")), (Some(0x110), None));

@@ -1,5 +1,6 @@
 //! What is expected of a dump, and whether it is so.
 
+use crate::dump::Severity;
 use crate::error::{Error, Result};
 use crate::report::{Report, Value};
 use serde::Deserialize;
@@ -128,7 +129,7 @@ impl Expected {
 
 /// What is cut off, missing or doubtful.
 fn flaws(report: &Report) -> Vec<String> {
-    let notes = report.notes.iter().filter(|note| note.severity != "info");
+    let notes = report.notes.iter().filter(|note| note.severity > Severity::Info);
     let gaps = report.missing.iter();
     notes
         .map(|note| note.words.clone())

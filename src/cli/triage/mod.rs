@@ -2,20 +2,26 @@
 
 mod parquet;
 mod rows;
+mod workers;
 
 use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
 use crate::display;
+use crate::dump::Severity;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
-use crate::report::{self, Wishes};
+use crate::output;
+use crate::report::{self, ReportOptions};
 use clap::{Args, ValueEnum};
-use rows::{Known, Row, Rows, csv_line};
+use rows::{Known, Row, Rows, csv_line, journal};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use workers::Workers;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +32,8 @@ Examples:
   coroner triage dumps --elf-dir builds --rows all.jsonl --rows all.parquet --resume
   duckdb -c \"select signature, count(*) from 'all.parquet' group by 1 order by 2 desc\"
 
-A file that can't be read is a row with an error, not the end of the work.";
+A file that can't be read is a row with an error, not the end of the work. Ctrl-C finishes the rows
+that were begun; --resume goes on.";
 
 /// Folders deeper than this are not searched.
 const DEEPEST_FOLDER: usize = 32;
@@ -35,10 +42,6 @@ const DEEPEST_FOLDER: usize = 32;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TriageArgs {
-    /// What to open: files, and folders with all that is in them.
-    #[command(flatten)]
-    pub open: OpenArgs,
-
     /// Write a row for each dump to FILE, by its name's ending: .csv, .parquet, or else JSON Lines;
     /// several files may be named
     #[arg(long, value_name = "FILE")]
@@ -53,9 +56,17 @@ pub struct TriageArgs {
     #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORM")]
     pub groups: Form,
 
+    /// Read dumps for another process of this program
+    #[arg(long, hide = true, conflicts_with = "rows")]
+    pub worker: bool,
+
     /// Print only the N largest groups
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
+
+    /// What to open: files, and folders with all that is in them.
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// How groups are printed.
@@ -81,28 +92,42 @@ struct Group {
     example: String,
 }
 
-pub(super) fn run(args: &TriageArgs) -> Result<()> {
+/// `open` is what the user said of opening, for the processes that read the dumps.
+pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
+    if args.worker {
+        let options = args.open.options();
+        return workers::work(|file| row(file, &options));
+    }
     // A damaged file is a row; a name that was mistyped is a mistake.
     for input in &args.open.inputs {
         std::fs::metadata(input).map_err(|error| Error::io(input, error))?;
     }
+    output::refuse_twice(&args.rows)?;
+    for rows in &args.rows {
+        output::refuse_input(rows, &args.open.files())?;
+        refuse_below(rows, &args.open.inputs)?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Where it can't be had, Ctrl-C ends us at once, as it does other programs.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     let mut groups = BTreeMap::new();
     let mut failed = 0u64;
     let (mut rows, known) = Rows::open(&args.rows, args.resume, |row| {
         failed += u64::from(row.error.is_some());
         count(&mut groups, row);
     })?;
-    let options = args.open.options();
+    let workers = Workers::new(open, args.open.talk.verbose);
     // For the bar alone: counting costs a walk of its own.
     let total = match std::io::stderr().is_terminal() {
-        true => files(&args.open.inputs, &known).count(),
+        true => files(args, &known).count(),
         false => 0,
     };
     let progress = Progress::new(total);
     let mut trouble = None;
     in_parallel(
-        files(&args.open.inputs, &known),
-        |file| row(file, &options),
+        files(args, &known).take_while(|_| !stop.load(Ordering::Relaxed)),
+        |file| workers.row(file).unwrap_or_else(|why| Row { error: Some(why), ..Row::of(file) }),
         |_, row| {
             progress.step();
             if let Err(error) = rows.write(&row) {
@@ -113,17 +138,55 @@ pub(super) fn run(args: &TriageArgs) -> Result<()> {
         },
     );
     progress.end();
-    rows.end()?;
+    drop(workers);
     if let Some(error) = trouble {
         return Err(error);
     }
-    print(args, groups, failed)
+    rows.end()?;
+    print(args, groups, failed)?;
+    match stop.load(Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err(Error::Resource(match journal(&args.rows) {
+            Some(path) => format!(
+                "interrupted: the rows so far are in {}; the same command with --resume goes on",
+                path.display()
+            ),
+            None => {
+                "interrupted: not all files were read (--rows FILE.jsonl keeps what is done, and \
+                     --resume goes on)"
+                    .into()
+            }
+        })),
+    }
 }
 
 /// The files that have no row yet: those named, and all below the folders named.
-fn files<'f>(inputs: &'f [PathBuf], known: &'f Known) -> impl Iterator<Item = PathBuf> + Send + 'f {
-    let walk = inputs.iter().flat_map(|input| Walk { open: vec![vec![input.clone()].into_iter()] });
-    walk.filter(|file| !known.has(file))
+fn files<'f>(args: &'f TriageArgs, known: &'f Known) -> impl Iterator<Item = PathBuf> + Send + 'f {
+    let walk = |input: &PathBuf| Walk { open: vec![vec![input.clone()].into_iter()] };
+    let own = |file: &Path| {
+        args.rows.iter().any(|rows| {
+            rows.file_name() == file.file_name()
+                && std::fs::canonicalize(rows).ok() == std::fs::canonicalize(file).ok()
+        })
+    };
+    let all = args.open.inputs.iter().flat_map(walk);
+    all.filter(move |file| !known.has(file) && !own(file))
+}
+
+/// Fails if `rows` would replace a file that is to be read: one below a folder of `inputs` that holds
+/// no rows.
+fn refuse_below(rows: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let Ok(place) = std::fs::canonicalize(rows) else { return Ok(()) };
+    let below = |input: &PathBuf| {
+        std::fs::canonicalize(input).is_ok_and(|folder| place.starts_with(folder))
+    };
+    if inputs.iter().any(below) && !rows::holds_rows(rows) {
+        return Err(Error::Usage(format!(
+            "{}: lies among the dumps that are read, and holds no rows: name another file",
+            rows.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Walks through folders, one listed at a time: the names of millions of files are never all in
@@ -164,16 +227,15 @@ fn list(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn row(file: &Path, options: &Options) -> Row {
-    let modified = std::fs::metadata(file).and_then(|meta| meta.modified()).ok();
-    let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let mut row = Row {
-        file: file.display().to_string(),
-        modified: modified.map_or(0, |since| since.as_secs()),
-        ..Row::default()
+    let mut row = Row::of(file);
+    let report_options = ReportOptions {
+        values: false,
+        all_threads: false,
+        logs: false,
+        ..ReportOptions::default()
     };
-    let wishes = Wishes { values: false, all_threads: false, logs: false, ..Wishes::default() };
     let opened = open::open(&[file.to_path_buf()], options);
-    match opened.and_then(|opened| report::build(&opened, &wishes)) {
+    match opened.and_then(|opened| report::build(&opened, &report_options)) {
         Err(error) => row.error = Some(error.to_string()),
         Ok(report) => {
             row.thread = report.crashed().map(|thread| thread.name.clone());
@@ -185,7 +247,8 @@ fn row(file: &Path, options: &Options) -> Row {
             row.chip = report.identity.chip;
             row.firmware_id = report.identity.firmware_ids.into_iter().next();
             row.elf = report.identity.firmware;
-            row.warnings = report.notes.iter().filter(|note| note.severity != "info").count();
+            row.warnings =
+                report.notes.iter().filter(|note| note.severity > Severity::Info).count();
         }
     }
     row

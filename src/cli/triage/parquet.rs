@@ -103,14 +103,15 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes the rest and the footer.
-    pub(super) fn end(mut self) -> io::Result<()> {
+    /// Writes the rest and the footer, and gives back what it was written to.
+    pub(super) fn end(mut self) -> io::Result<W> {
         self.group()?;
         let footer = self.footer();
         self.out.write_all(&footer)?;
         self.out.write_all(&(footer.len() as u32).to_le_bytes())?;
         self.out.write_all(MAGIC)?;
-        self.out.flush()
+        self.out.flush()?;
+        Ok(self.out)
     }
 
     fn group(&mut self) -> io::Result<()> {

@@ -7,6 +7,7 @@ use crate::dump::{Dump, FirmwareId, Note, Stack};
 use crate::format::elf::CoreFile;
 use crate::memory::AddrRange;
 use crate::reason::{FaultWord, Reason, Signal};
+use crate::targets::Family;
 use coroner_capture::layout::{self, Cause, Class, TaskTable, cause, note, region, task};
 
 pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
@@ -83,7 +84,9 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         cause::PANIC => said("panic"),
         cause::ABORT => said("abort"),
         cause::WATCHDOG => said("the watchdog was about to reset the device"),
-        _ => fault_words(Some(cause), dump).unwrap_or_else(|| said("fault")),
+        _ => interrupt_words(cause, dump)
+            .or_else(|| fault_words(Some(cause), dump))
+            .unwrap_or_else(|| said("fault")),
     };
     if !message.is_empty() {
         dump.texts.push(message);
@@ -97,6 +100,17 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     {
         thread.remarks.push("crashed in an interrupt handler".into());
     }
+    if let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
+        && let (Some(status), Some(enabled)) =
+            (thread.registers.by_name("mstatus"), thread.registers.by_name("mie"))
+        && enabled != 0
+        && status & MSTATUS_MPIE == 0
+    {
+        // RISC-V has no register that says which interrupt is being handled.
+        thread.remarks.push(
+            "crashed with interrupts off: in an interrupt handler or in a critical section".into(),
+        );
+    }
     if let Some(uptime) = cause.uptime_us {
         let seconds = format!("{}.{:06} s", uptime / 1_000_000, uptime % 1_000_000);
         dump.identity.facts.push(("uptime".into(), seconds));
@@ -104,6 +118,17 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     if let Some(reset) = cause.reset_reason {
         dump.identity.facts.push(("last reset".into(), format!("reason {reset:#x}")));
     }
+}
+
+/// Bit 7 of mstatus: whether interrupts were on before the trap.
+const MSTATUS_MPIE: u64 = 1 << 7;
+
+/// The exception that led to the capture, where that was no fault. What the fault registers hold then
+/// is older.
+fn interrupt_words(cause: &Cause<'_>, dump: &Dump) -> Option<String> {
+    let entered = cause.code != 0 && !cortex_m::is_fault(cause.code);
+    (cortex_m::is_m_profile(&dump.arch) && entered)
+        .then(|| format!("{} led to the capture", cortex_m::exception_name(cause.code)))
 }
 
 /// What the fault registers of the crashed thread say, with the words that say so as evidence.
@@ -115,7 +140,7 @@ fn fault_words(cause: Option<&Cause<'_>>, dump: &mut Dump) -> Option<String> {
         let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
         return Some(format!("{}{at}", told.words));
     }
-    if dump.arch.elf_machine == goblin::elf::header::EM_XTENSA {
+    if dump.arch.family == Family::Xtensa {
         let code = match cause {
             Some(cause) => cause.code,
             None => u32::try_from(registers.by_name("exccause")?).ok()?,
@@ -272,17 +297,17 @@ fn forget_unknown(thread: &mut crate::dump::Thread, known: u64) {
     use crate::format::elf_core::prstatus::{X86_64, XTENSA};
     use crate::format::machine::{CORTEX_M, RISCV_X};
     let arch = thread.registers.arch().clone();
-    let names: Vec<&str> = match arch.elf_machine {
-        goblin::elf::header::EM_ARM => CORTEX_M.to_vec(),
-        goblin::elf::header::EM_RISCV => {
+    let names: Vec<&str> = match arch.family {
+        Family::CortexM | Family::Arm => CORTEX_M.to_vec(),
+        Family::RiscV32 | Family::RiscV64 => {
             std::iter::once("pc").chain(RISCV_X.iter().skip(1).copied()).collect()
         }
         // The words from 8 on are reserved, and their bits stand for a0-a15.
-        goblin::elf::header::EM_XTENSA => {
+        Family::Xtensa => {
             thread.registers.forget("threadptr");
             XTENSA.iter().take(8).chain(&XTENSA_WINDOW).copied().collect()
         }
-        goblin::elf::header::EM_X86_64 => X86_64.to_vec(),
+        Family::X86_64 => X86_64.to_vec(),
         _ => return,
     };
     for (bit, name) in names.iter().enumerate() {

@@ -37,6 +37,7 @@ fn unpack(piece: &Piece, at: usize, head: Head) -> Option<Piece> {
         None => all,
     };
     let start = head.start as usize;
+    piece.budget.memory(head.start.into(), CARRIER, "start").ok()?;
     let mut file = vec![0xff; start];
     let mut block0 = None;
     let mut used = 0usize;
@@ -45,7 +46,12 @@ fn unpack(piece: &Piece, at: usize, head: Head) -> Option<Piece> {
     {
         match frame.block0 {
             true => block0 = Some(frame),
-            false => file.extend_from_slice(frame.bytes()),
+            false => {
+                if piece.budget.memory(frame.bytes().len() as u64, CARRIER, "frames").is_err() {
+                    break;
+                }
+                file.extend_from_slice(frame.bytes());
+            }
         }
         used = used.saturating_add(frame.packed);
     }

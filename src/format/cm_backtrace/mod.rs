@@ -26,7 +26,7 @@
 mod lines;
 
 use super::fault_text::{add_stack, registers};
-use super::machine::{Family, machine_of};
+use super::machine::machine_of;
 use super::{Context, Format, in_input};
 use crate::arch::cortex_m::frame::BASIC_LEN;
 use crate::carrier::Piece;
@@ -36,6 +36,7 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Memory;
 use crate::reason::{Reason, Signal};
+use crate::targets::Family;
 use lines::Kind;
 
 const NAME: &str = "cm-backtrace";

@@ -3,6 +3,7 @@
 //! somebody resets the device. A log may have a prefix on every line.
 
 use super::NAME;
+use crate::budget::MOST_PIECES;
 use crate::carrier::text::{Prefix, decode_hex, lines, looks_like_text};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::dump::Note;
@@ -59,6 +60,10 @@ fn blocks(piece: &Piece) -> Vec<Block> {
     let mut open: Option<Block> = None;
     for line in lines(&piece.bytes) {
         let (before, last) = line.text.rsplit_once(' ').unwrap_or(("", &line.text));
+        // Of a device that crashed again and again the last ones count.
+        if done.len() > 2 * MOST_PIECES {
+            done = piece.budget.last_of(done);
+        }
         if FIRST_LINES.contains(&last) {
             done.extend(open.take());
             let prefix = if before.is_empty() { String::new() } else { format!("{before} ") };

@@ -24,7 +24,7 @@ pub mod console;
 mod quirks;
 
 use self::ardupilot::ArduPilotTrailer;
-use super::machine::{CORTEX_M, Family, machine_of, set_single_floats, set_words};
+use super::machine::{CORTEX_M, machine_of, set_single_floats, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::arch::cortex_m::fault::exception_name;
 use crate::carrier::Piece;
@@ -34,6 +34,7 @@ use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region};
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use std::ops::Range;
 

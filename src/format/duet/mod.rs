@@ -44,7 +44,7 @@
 mod report;
 
 use super::fault_text::registers;
-use super::machine::{Family, machine_of};
+use super::machine::machine_of;
 use super::{Context, Format};
 use crate::arch::cortex_m::Frame;
 use crate::carrier::Piece;
@@ -55,6 +55,7 @@ use crate::error::Result;
 use crate::memory::Region;
 use crate::reason::Reason;
 use crate::registers::Registers;
+use crate::targets::Family;
 use report::{CODE, Cause, EXPANSION_TITLE, HEAD, MAIN_TITLE, Report, WORDS_SINCE_3_2};
 
 const NAME: &str = "duet";
@@ -237,7 +238,8 @@ impl Report {
             *word = index.and_then(|index| self.stack.get(index)).copied().unwrap_or(0);
         }
         let addr = if whole { sp } else { sp.saturating_sub(BEFORE_LR.saturating_mul(4)) };
-        let frame = Frame { addr, basic, saved: None, extended: false, float: None };
+        let (saved, float) = (None, None);
+        let frame = Frame { addr, basic, saved, extended: false, float, in_fpu: false };
         if whole {
             frame.restore(registers);
         } else {

@@ -13,7 +13,8 @@ use super::description::Description;
 use crate::cursor::{Cursor, u32_at};
 use crate::dump::Note;
 use crate::registers::Registers;
-use goblin::elf::header::{EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64};
+use crate::targets::Family;
+use goblin::elf::header::EM_RISCV;
 
 const NT_FPREGSET: u32 = 2;
 const NT_ARM_VFP: u32 = 0x400;
@@ -30,12 +31,14 @@ pub(super) fn read(
     problems: &mut Vec<Note>,
 ) {
     let cursor = Cursor::new(NAME, note.desc.clone(), note.offset).with_endian(core.endian);
-    match (note.name.as_str(), note.kind, core.machine) {
-        (_, NT_FPREGSET, EM_RISCV) => riscv_floats(cursor, registers, problems),
-        (_, NT_FPREGSET, EM_AARCH64) => aarch64_floats(cursor, registers),
-        (_, NT_FPREGSET, EM_X86_64) => x86_64_floats(&note.desc, registers),
-        ("LINUX", NT_ARM_VFP, EM_ARM) => arm_floats(cursor, registers),
-        ("GDB", NT_RISCV_CSR, EM_RISCV) => {
+    match (note.name.as_str(), note.kind, registers.arch().family) {
+        (_, NT_FPREGSET, Family::RiscV32 | Family::RiscV64) => {
+            riscv_floats(cursor, registers, problems)
+        }
+        (_, NT_FPREGSET, Family::Aarch64) => aarch64_floats(cursor, registers),
+        (_, NT_FPREGSET, Family::X86_64) => x86_64_floats(&note.desc, registers),
+        ("LINUX", NT_ARM_VFP, Family::CortexM | Family::Arm) => arm_floats(cursor, registers),
+        ("GDB", NT_RISCV_CSR, Family::RiscV32 | Family::RiscV64) => {
             let Some(description) = description else {
                 problems.push(Note::warning(format!(
                     "{NAME}: the CSR note at offset {:#x} can't be read without the target \

@@ -16,12 +16,13 @@ mod extras;
 mod mcoredump;
 mod nuttx;
 pub mod own;
+mod own_v1;
 mod process;
 mod producer;
 pub(crate) mod prstatus;
 
 use super::elf::{self, CoreFile, ElfNote};
-use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};
+use super::machine::{Machine, machine_of, machine_told, xtensa_by_addresses};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::dump::{Dump, Note, Thread};
@@ -29,6 +30,7 @@ use crate::error::{Fault, Result};
 use crate::memory::{Access, AddrRange, Region};
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 use description::Description;
 use goblin::elf::header::{EM_ARM, EM_XTENSA};
 use producer::Producer;
@@ -108,7 +110,9 @@ impl Format for ElfCore {
             dump.process = process::of_core(&core);
         }
         if let Some(own) = own::Own::of_core(&core) {
+            let words = format!("{}, converted to an ELF core", own.format);
             own.restore(&mut dump);
+            dump.format = words;
         }
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let found = format!("{} notes, {} segments", core.notes.len(), core.segments.len());
@@ -141,7 +145,7 @@ fn machine(
         && let Ok(arch) = context.targets.arch(&own.arch)
         && arch.elf_machine == core.machine
     {
-        let chip = own.chip.and_then(|name| context.targets.chip(&name).ok());
+        let chip = own.target.and_then(|name| context.targets.chip(&name).ok());
         return Ok(Machine { arch, chip });
     }
     let m_profile = core.machine == EM_ARM && is_cortex_m(core, producer, description, context)?;
@@ -169,7 +173,7 @@ fn is_cortex_m(
     if let Some(description) = description {
         return Ok(description.has_feature("org.gnu.gdb.arm.m-"));
     }
-    let told = machine_told(context)?.and_then(|machine| Family::of_arch(&machine.arch));
+    let told = machine_told(context)?.map(|machine| machine.arch.family);
     if let Some(family @ (Family::CortexM | Family::Arm)) = told {
         return Ok(family == Family::CortexM);
     }

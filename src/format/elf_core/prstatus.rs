@@ -20,8 +20,7 @@ use super::NAME;
 use crate::cursor::Cursor;
 use crate::dump::Note;
 use crate::registers::Registers;
-use crate::targets::Endian;
-use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, EM_XTENSA};
+use crate::targets::{Endian, Family};
 
 /// What the head of the note says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,10 +82,10 @@ pub(super) fn read(
         words.push(word);
     }
     // The last word of a note that is too short for all registers is `fpvalid`.
-    if words.len() < registers_in(core.machine) {
+    if words.len() < registers_in(registers.arch().family) {
         words.pop();
     }
-    let count = set(&words, core, nuttx, registers);
+    let count = set(&words, nuttx, registers);
     if words.len() < count {
         problems.push(Note::warning(format!(
             "{NAME}: the register note at offset {:#x} is {} bytes and ends behind {} of {count} \
@@ -99,40 +98,40 @@ pub(super) fn read(
     head
 }
 
-fn registers_in(machine: u16) -> usize {
-    match machine {
-        EM_XTENSA => 128,
-        EM_AARCH64 => 34,
-        EM_RISCV => 32,
-        EM_X86_64 => X86_64.len(),
-        EM_386 => I386.len(),
+fn registers_in(family: Family) -> usize {
+    match family {
+        Family::Xtensa => 128,
+        Family::Aarch64 => 34,
+        Family::RiscV32 | Family::RiscV64 => 32,
+        Family::X86_64 => X86_64.len(),
+        Family::X86 => I386.len(),
         _ => 17,
     }
 }
 
 /// Sets what is there, and returns how many words a whole note has.
-fn set(words: &[u64], core: &CoreFile, nuttx: bool, registers: &mut Registers) -> usize {
+fn set(words: &[u64], nuttx: bool, registers: &mut Registers) -> usize {
     let mut names: Vec<String> = Vec::new();
-    match core.machine {
-        EM_ARM => names.extend(CORTEX_M.map(String::from)),
-        EM_AARCH64 => {
+    match registers.arch().family {
+        Family::CortexM | Family::Arm => names.extend(CORTEX_M.map(String::from)),
+        Family::Aarch64 => {
             names.extend((0..31).map(|n| format!("x{n}")));
             names.extend(["sp", "pc", "cpsr"].map(String::from));
         }
-        EM_RISCV => {
+        Family::RiscV32 | Family::RiscV64 => {
             names.push("pc".into());
             names.extend(RISCV_X.iter().skip(1).map(|name| (*name).to_string()));
         }
-        EM_386 if nuttx => names.extend(NUTTX_I386.map(String::from)),
-        EM_386 => names.extend(I386.map(String::from)),
-        EM_X86_64 => names.extend(X86_64.map(String::from)),
-        EM_XTENSA => return set_xtensa(words, registers),
+        Family::X86 if nuttx => names.extend(NUTTX_I386.map(String::from)),
+        Family::X86 => names.extend(I386.map(String::from)),
+        Family::X86_64 => names.extend(X86_64.map(String::from)),
+        Family::Xtensa => return set_xtensa(words, registers),
         _ => {}
     }
-    if core.machine == EM_ARM {
+    if registers.arch().family.is_arm32() {
         // r0-r15 and the status word; but NuttX on ARMv7-A has its cpsr behind what it copies.
         names.truncate(16);
-        let m_profile = registers.arch().register("xpsr").is_some();
+        let m_profile = registers.arch().family == Family::CortexM;
         names.push(if m_profile { "xpsr" } else { "cpsr" }.into());
         if nuttx && !m_profile {
             names.truncate(16);

@@ -14,7 +14,7 @@ use crate::format::{Context, insert_region};
 use crate::memory::{AddrRange, Memory, Region};
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
-use crate::targets::Arch;
+use crate::targets::{Arch, Family};
 use goblin::elf::header::{EM_RISCV, EM_XTENSA};
 use std::sync::Arc;
 
@@ -302,6 +302,9 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piec
     thread.core = tcb.core;
     thread.control_block = Some(record.tcb_addr.into());
     thread.stack = stack;
+    if !crashed {
+        thread.saved_sp = frame.filter(|frame| tcb.top_of_stack == Some(*frame)).map(u64::from);
+    }
     thread.remarks = remarks;
     thread
 }
@@ -377,7 +380,7 @@ fn reason(dump: &Dump, body: &Body) -> Reason {
     let mut words = None;
     let at =
         registers.and_then(Registers::pc).map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
-    if dump.arch.elf_machine == EM_XTENSA {
+    if dump.arch.family == Family::Xtensa {
         let special = |number, name: &str| {
             let told = body.extra.iter().flat_map(|e| &e.special).find(|(n, _)| *n == number);
             told.map(|(_, value)| *value).or_else(|| by_name(name).map(|v| v as u32))

@@ -19,7 +19,7 @@ use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::memory::Memory;
 use crate::registers::Registers;
-use crate::targets::{Arch, Chip};
+use crate::targets::{Arch, Chip, Family};
 use std::sync::Arc;
 
 /// Xtensa's number of EXCCAUSE.
@@ -67,7 +67,7 @@ pub(crate) struct Frames<'a> {
 
 impl Frames<'_> {
     pub(super) fn is_xtensa(&self) -> bool {
-        self.arch.elf_machine == goblin::elf::header::EM_XTENSA
+        self.arch.family == Family::Xtensa
     }
 
     fn word(&self, frame: u32, index: u32) -> Option<u32> {

@@ -5,6 +5,7 @@
 //! `assemble.rs` makes a [`Dump`] of it all. `console.rs` is the carrier for images printed as
 //! base64 on a console.
 
+pub mod abort;
 mod assemble;
 mod binary_body;
 mod body;

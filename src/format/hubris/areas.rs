@@ -23,7 +23,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
+use super::super::machine::{CORTEX_M, machine_of, set_control_word, set_single_floats};
 use super::super::{Context, Format, add_region, find_heads, in_input};
 use super::OneTask;
 use crate::carrier::Piece;
@@ -32,6 +32,7 @@ use crate::dump::{Dump, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
+use crate::targets::Family;
 use std::ops::Range;
 
 const NAME: &str = "hubris-area";

@@ -13,7 +13,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{Family, machine_of};
+use super::super::machine::machine_of;
 use super::super::{Context, Format, add_region, in_input};
 use super::tasks;
 use crate::arch::cortex_m::ExcReturn;
@@ -22,6 +22,7 @@ use crate::carrier::Piece;
 use crate::dump::{Dump, Note};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
+use crate::targets::Family;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -68,7 +69,7 @@ impl Format for HubrisDry {
             if addr.is_none() && name != INFO {
                 continue;
             }
-            let bytes = match zip.unpack(index) {
+            let bytes = match zip.unpack(index, &piece.budget) {
                 Ok(bytes) => bytes,
                 Err(fault) => {
                     dump.warn(format!("{NAME}: {fault}"));

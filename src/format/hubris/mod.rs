@@ -26,15 +26,17 @@ pub mod dry;
 mod tasks;
 
 use super::elf::{self, CoreFile};
-use super::machine::{CORTEX_M, Family, machine_of, set_control_word, set_single_floats};
+use super::machine::{CORTEX_M, machine_of, set_control_word, set_single_floats};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::archive::zip::Zip;
+use crate::budget::Budget;
 use crate::carrier::Piece;
 use crate::cursor::Cursor;
 use crate::dump::{Dump, Embedded, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{Access, Region};
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
@@ -84,7 +86,7 @@ impl Format for Hubris {
         let registers = registers(&core, &dump);
         let task = note(&core, NT_ONE_TASK).map(|desc| one_task(desc, &mut dump));
         if let Some(note) = note(&core, NT_ARCHIVE) {
-            read_archive(&note, registers.as_ref(), &mut dump);
+            read_archive(&note, registers.as_ref(), &piece.budget, &mut dump);
         } else {
             dump.warn(format!("{NAME}: the build archive is not in the dump: --elf names the ELF"));
         }
@@ -188,7 +190,7 @@ fn registers(core: &CoreFile, dump: &Dump) -> Option<Registers> {
 }
 
 /// Takes the ELF files out of the archive; the one that was running comes first.
-fn read_archive(zip: &Bytes, registers: Option<&Registers>, dump: &mut Dump) {
+fn read_archive(zip: &Bytes, registers: Option<&Registers>, budget: &Budget, dump: &mut Dump) {
     let mut zip = match Zip::open(zip.clone()) {
         Ok(zip) => zip,
         Err(fault) => {
@@ -206,7 +208,7 @@ fn read_archive(zip: &Bytes, registers: Option<&Registers>, dump: &mut Dump) {
         if !wanted {
             continue;
         }
-        let bytes = match zip.unpack(index) {
+        let bytes = match zip.unpack(index, budget) {
             Ok(bytes) => bytes,
             Err(fault) => {
                 dump.warn(format!("{NAME}: build archive: {fault}"));

@@ -121,7 +121,7 @@ pub(super) fn task(dump: &Dump, addr: u64) -> Option<Thread> {
             set_single_floats(&mut registers, 16, &singles);
         }
         if let Some(frame) = Frame::of_exception(&dump.memory, psp.into(), exc_return) {
-            frame.restore(&mut registers);
+            frame.clone().with_floats(&dump.memory).restore(&mut registers);
             // The kernel starts a task with bit 0 set, which the hardware takes off.
             registers.set_by_name("pc", frame.pc() & !1);
         }

@@ -21,7 +21,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{CORTEX_M, Family, machine_of, set_words};
+use super::super::machine::{CORTEX_M, machine_of, set_words};
 use super::super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::cursor::u32_at;
@@ -29,6 +29,7 @@ use crate::dump::{Dump, Note, Stack, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 
 const NAME: &str = "mbed-crash-data";
 const ERROR: usize = 128;

@@ -29,7 +29,7 @@ pub mod crash_data;
 mod report;
 
 use super::fault_text::{add_stack, registers};
-use super::machine::{Family, Machine, machine_of, machine_told};
+use super::machine::{Machine, machine_of, machine_told};
 use super::{Context, Format, in_input};
 use crate::arch::cortex_m::Frame;
 use crate::arch::cortex_m::frame::words;
@@ -42,6 +42,7 @@ use crate::format::machine::set_single_floats;
 use crate::memory::Memory;
 use crate::reason::Signal;
 use crate::registers::Registers;
+use crate::targets::Family;
 use report::{ERROR_BEGIN, FAULT_BEGIN, Listed, Report};
 
 const NAME: &str = "mbed-fault";
@@ -199,7 +200,8 @@ fn saved_context(memory: &Memory, sp: u64) -> Option<(Frame, Option<[u32; 16]>)>
 
 /// r4-r11 at `addr`, and a frame behind them that a thread can have left.
 fn context_at(memory: &Memory, addr: u64, extended: bool) -> Option<Frame> {
-    let frame = Frame::at(memory, addr.checked_add(SAVED_LEN)?, extended)?;
+    // A switch that found FPU registers in use saved s16-s31 as well.
+    let frame = Frame::at(memory, addr.checked_add(SAVED_LEN)?, extended)?.with_floats(memory);
     let from_a_thread = frame.xpsr() & IN_HANDLER == 0 && frame.pc() != 0;
     let saved = Some(words(memory, addr)?);
     (frame.is_plausible() && from_a_thread).then_some(Frame { saved, ..frame })

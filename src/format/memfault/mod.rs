@@ -25,7 +25,7 @@ pub mod chunks;
 mod registers;
 
 use super::fault_text::trap_reason;
-use super::machine::{Family, Machine, machine_of};
+use super::machine::{Machine, machine_of};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u32_at};
@@ -33,6 +33,7 @@ use crate::dump::{Dump, FirmwareId, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region};
 use crate::reason::{FaultWord, Reason, Signal};
+use crate::targets::Family;
 use bytes::Bytes;
 use std::ops::Range;
 

@@ -18,9 +18,10 @@
 //! `memfault_fault_handler.c`.
 
 use crate::cursor::u32_at;
-use crate::format::machine::{CORTEX_M, Family, set_words};
+use crate::format::machine::{CORTEX_M, set_words};
 use crate::registers::Registers;
 use crate::targets::Arch;
+use crate::targets::Family;
 use std::sync::Arc;
 
 const CORTEX_M_MORE: [&str; 4] = ["msp", "psp", "primask", "control"];

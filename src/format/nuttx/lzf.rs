@@ -47,6 +47,7 @@ pub(super) fn unpack(piece: &Piece, layer: &str) -> Piece {
     while cursor.left() >= 5 {
         let at = cursor.offset();
         match block(&mut cursor) {
+            Ok(block) if !paid(piece, &block) => break,
             Ok(Block::Whole(bytes)) => plain.extend_from_slice(&bytes),
             Ok(Block::Damaged(len)) => {
                 let start = plain.len() as u64;
@@ -68,6 +69,16 @@ pub(super) fn unpack(piece: &Piece, layer: &str) -> Piece {
     inner.lost = lost;
     inner.notes.extend(notes);
     inner
+}
+
+/// Whether there is room for what a block holds. (What runs out is told by the budget.)
+fn paid(piece: &Piece, block: &Block) -> bool {
+    let len = match block {
+        Block::Whole(bytes) => bytes.len(),
+        Block::Damaged(len) => *len,
+        Block::None => 0,
+    };
+    piece.budget.memory(len as u64, NAME, "blocks").is_ok()
 }
 
 enum Block {

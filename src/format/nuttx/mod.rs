@@ -38,7 +38,7 @@ pub mod console;
 pub mod lzf;
 
 use super::fault_text::{add_stack, hex, memory_words, pairs, registers, trap_reason};
-use super::machine::{Family, machine_of, xtensa_by_addresses};
+use super::machine::{machine_of, xtensa_by_addresses};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
@@ -46,6 +46,7 @@ use crate::carrier::text::{Line, lines};
 use crate::dump::{Dump, Stack, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::Signal;
+use crate::targets::Family;
 
 const NAME: &str = "nuttx-log";
 /// In front of a line of registers.

@@ -6,10 +6,11 @@ use super::{NamedRegisters, PartContents, vendor_names};
 use crate::arch::cortex_m;
 use crate::dump::{Dump, Note, Thread};
 use crate::error::{Error, Result};
-use crate::format::machine::{Family, Machine, machine_of, machine_told, set_by_any_name};
+use crate::format::machine::{Machine, machine_of, machine_told, set_by_any_name};
 use crate::format::{Context, Symbols, machine, sifli};
 use crate::memory::Region;
 use crate::registers::Registers;
+use crate::targets::Family;
 use std::collections::BTreeMap;
 
 /// A part and the name of the file that it came from.

@@ -24,7 +24,7 @@
 mod messagepack;
 
 use super::machine::{
-    CORTEX_M, Family, Machine, RISCV_X, machine_of, set_control_word, set_single_floats,
+    CORTEX_M, Machine, RISCV_X, machine_of, set_control_word, set_single_floats,
     xtensa_by_addresses,
 };
 use super::{Context, Format, add_region, find_heads, in_input};
@@ -33,6 +33,7 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
+use crate::targets::Family;
 use bytes::Bytes;
 use messagepack::Reader;
 use std::collections::BTreeMap;

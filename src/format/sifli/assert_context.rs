@@ -23,9 +23,10 @@ use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
 use crate::dump::{Dump, Note};
 use crate::error::{Fault, Result};
-use crate::format::machine::{Family, machine_of};
+use crate::format::machine::machine_of;
 use crate::format::{Context, Format, Symbols, add_region, in_input};
 use crate::memory::{AddrRange, Region};
+use crate::targets::Family;
 use bytes::Bytes;
 use std::ops::Range;
 

@@ -2,10 +2,11 @@
 
 use super::registers::{self, Decoded, Family};
 use super::stream::{MemoryBlock, Stream};
-use super::{NAME, bindesc, reason, xtensa};
+use super::{NAME, reason, xtensa};
 use crate::carrier::Piece;
 use crate::dump::{Dump, FirmwareId, Kernel, Note, Thread, ZephyrKernel};
 use crate::error::{Error, Fault, Result};
+use crate::firmware::bindesc;
 use crate::format::{Context, insert_region};
 use crate::memory::{AddrRange, Memory, Region};
 use crate::registers::Registers;

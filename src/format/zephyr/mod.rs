@@ -8,7 +8,6 @@
 
 mod areas;
 mod assemble;
-pub(crate) mod bindesc;
 mod chunks;
 mod log;
 mod log_mend;

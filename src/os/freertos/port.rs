@@ -1,6 +1,6 @@
 //! The registers of a task that was switched out, as FreeRTOS' ports save them at `pxTopOfStack`.
 //!
-//! Cortex-M: see [`crate::os::pushed`]. With the MPU of ARMv8-M, since V11, the context lies in the
+//! Cortex-M: see [`crate::os::cortex_m_switch`]. With the MPU of ARMv8-M, since V11, the context lies in the
 //! control block and `pxTopOfStack` behind it: s16-s31, s0-s15, fpscr if EXC_RETURN says so; r4-r11;
 //! the exception frame's eight words; with TrustZone the secure context; psp, psplim, control,
 //! EXC_RETURN.
@@ -13,15 +13,18 @@
 //!
 //! Source: FreeRTOS V10.4.6 and V11.2.0, `portable/GCC/{ARM_CM33,RISC-V}/`.
 
-use super::Kernel;
+use super::View;
 use crate::arch::cortex_m::frame::{BASIC, words};
 use crate::arch::cortex_m::{self, ExcReturn};
 use crate::format::esp_idf::frame::{Frames, RISCV_FRAME_LEN};
-use crate::os::pushed;
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
-const WHY: &str = "register not saved when the task was switched out";
+/// Variables and functions that tell ports apart: the nesting of critical sections outside of the
+/// control block, the original port for RISC-V, that of ESP-IDF.
+pub(super) const NESTING: &str = "pxCriticalNesting";
+pub(super) const ORIGINAL: &str = "freertos_risc_v_trap_handler";
+pub(super) const ESP_IDF: &str = "port_xSchedulerRunning";
 /// More registers of its own no chip has; a vector unit is not looked for.
 const MOST_OWN: u64 = 70;
 /// mstatus: the previous mode was M, as a task's is. Its other bits that may be set: MIE, MPIE,
@@ -32,47 +35,28 @@ const MSTATUS_BITS: u64 = 0x8000_000f_8002_7e88 | MPP;
 const DEEPEST: u64 = 0x1000;
 
 /// The registers that were saved at `top`.
-pub(super) fn registers(kernel: &Kernel<'_>, top: u64, remarks: &mut Vec<String>) -> Registers {
-    let dump = kernel.dump;
-    let mut registers = Registers::unknown(dump.arch.clone());
-    registers.set_why_missing(WHY);
-    let is_code = |addr: u64| kernel.firmware.holds_code(addr);
-    let found = if cortex_m::is_m_profile(&dump.arch) {
-        let in_tcb = in_control_block(kernel, top, &is_code, &mut registers);
-        in_tcb.or_else(|| pushed::restore(&mut registers, &dump.memory, top, &is_code))
-    } else if dump.arch.elf_machine == EM_XTENSA || kernel.is_esp_idf() {
-        esp_idf(kernel, top, &mut registers)
-    } else if dump.arch.elf_machine == EM_RISCV {
-        riscv(kernel, top, &is_code, &mut registers)
+pub(super) fn restore(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
+    let arch = &view.dump.arch;
+    if cortex_m::is_m_profile(arch) {
+        in_control_block(view, top, registers).or_else(|| view.cortex_m_switch(top, registers))
+    } else if arch.family == Family::Xtensa || is_esp_idf(view) {
+        esp_idf(view, top, registers)
+    } else if arch.family.is_riscv() {
+        riscv(view, top, registers)
     } else {
         None
-    };
-    if found.is_none() {
-        remarks.push(match dump.memory.region_at(top) {
-            None => "its stack is not in the dump".into(),
-            Some(_) => format!("what was saved at {top:#x} is no frame of a known port"),
-        });
     }
-    registers
 }
 
-impl Kernel<'_> {
-    /// Whether the port is that of ESP-IDF. On RISC-V the original one is used as well.
-    fn is_esp_idf(&self) -> bool {
-        let of_chip = self.dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some());
-        !self.variables.has("freertos_risc_v_trap_handler")
-            && (of_chip || self.variables.has("port_xSchedulerRunning"))
-    }
+/// Whether the port is that of ESP-IDF. On RISC-V the original one is used as well.
+fn is_esp_idf(view: &View<'_>) -> bool {
+    let of_chip = view.dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some());
+    !view.variables.has(ORIGINAL) && (of_chip || view.variables.has(ESP_IDF))
 }
 
 /// The context of ARMv8-M's ports with MPU.
-fn in_control_block(
-    kernel: &Kernel<'_>,
-    top: u64,
-    is_code: &dyn Fn(u64) -> bool,
-    registers: &mut Registers,
-) -> Option<()> {
-    let memory = &kernel.dump.memory;
+fn in_control_block(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
+    let memory = view.memory();
     let special: [u32; 4] = words(memory, top.checked_sub(16)?)?;
     let [psp, psplim, control, exc_return] = special;
     let how = ExcReturn(exc_return);
@@ -82,7 +66,7 @@ fn in_control_block(
     let frame = |below: u64| {
         let words: [u32; 16] = words(memory, top.checked_sub(below)?)?;
         let (pc, xpsr) = (*words.get(14)?, *words.get(15)?);
-        (xpsr & 1 << 24 != 0 && xpsr & 0x1ff == 0 && is_code(pc.into())).then_some(words)
+        (xpsr & 1 << 24 != 0 && xpsr & 0x1ff == 0 && view.is_code(pc.into())).then_some(words)
     };
     let (saved, padded) = frame(16 + 64)
         .or_else(|| frame(20 + 64))
@@ -101,32 +85,27 @@ fn in_control_block(
     Some(())
 }
 
-fn esp_idf(kernel: &Kernel<'_>, top: u64, registers: &mut Registers) -> Option<()> {
-    let dump = kernel.dump;
+fn esp_idf(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
+    let dump = view.dump;
     let frames = Frames { arch: &dump.arch, chip: dump.chip.as_deref(), memory: &dump.memory };
     let frame = u32::try_from(top).ok()?;
     *registers = frames.at(frame, false);
     registers.pc()?;
-    if dump.arch.elf_machine == EM_RISCV && registers.sp() == Some(0) {
+    if dump.arch.family.is_riscv() && registers.sp() == Some(0) {
         // A task that never ran: its first frame was made by hand.
         registers.set_by_name("sp", frame.checked_add(RISCV_FRAME_LEN)?);
     }
     Some(())
 }
 
-fn riscv(
-    kernel: &Kernel<'_>,
-    top: u64,
-    is_code: &dyn Fn(u64) -> bool,
-    registers: &mut Registers,
-) -> Option<()> {
-    let word_len = kernel.word_len();
+fn riscv(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
+    let word_len = view.word_len();
     let addr = |index: u64| top.checked_add(index.checked_mul(word_len)?);
-    let word = |index: u64| kernel.word(addr(index)?);
-    let pc = word(0).filter(|pc| is_code(*pc))?;
+    let word = |index: u64| view.word(addr(index)?);
+    let pc = word(0).filter(|pc| view.is_code(*pc))?;
     // RV32E has x1 to x15 alone.
     let last = if registers.arch().register("x16").is_some() { 31 } else { 15 };
-    let nested = kernel.variables.has("pxCriticalNesting");
+    let nested = view.variables.has(NESTING);
     // Behind the last register, which lies in word `last - 3`.
     let nesting = last - 2;
     let mstatus = nesting + u64::from(nested);

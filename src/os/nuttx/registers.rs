@@ -23,15 +23,18 @@
 //! `arch/risc-v/include/irq.h`, `arch/xtensa/include/irq.h`, `arch/*/src/common/*_tcbinfo.c`,
 //! `include/nuttx/sched.h`.
 
-use super::Kernel;
+use super::{TCB, View};
 use crate::arch::cortex_m;
 use crate::arch::cortex_m::frame::BASIC;
 use crate::arch::cortex_m::set_pair;
-use crate::os::words::{join, read_sized};
+use crate::os::read::{join, read_sized};
 use crate::registers::Registers;
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
+use crate::targets::Family;
 
-const WHY: &str = "register not saved when the task was switched out";
+/// What tells debuggers where the registers are.
+pub(super) const INFO: &str = "tcbinfo_s";
+pub(super) const INFO_MEMBERS: [&[&str]; 2] =
+    [&["regs_num", "total_num"], &["reg_off.p", "reg_offs"]];
 /// No such register.
 const NONE: u64 = 0xffff;
 /// What Cortex-M's first part can be long, the usual ones first.
@@ -77,61 +80,43 @@ impl CortexMLayout {
     }
 }
 
-/// The registers of the task at `at`.
-pub(super) fn saved(
-    kernel: &Kernel<'_, '_, '_>,
-    at: u64,
-    running: bool,
-    remarks: &mut Vec<String>,
-) -> Registers {
-    let arch = &kernel.dump.arch;
-    let mut registers = Registers::unknown(arch.clone());
-    registers.set_why_missing(WHY);
-    if running {
-        return registers;
-    }
-    let Some(regs) = place(kernel, at) else {
-        remarks.push("its saved registers are not in the dump".into());
-        return registers;
+/// Where the saved registers of the task at `at` are; `None` if they are not in the dump.
+pub(super) fn place(view: &View<'_>, at: u64) -> Option<u64> {
+    let member = view.member(TCB, "xcp.regs")?;
+    let addr = at.checked_add(member.offset)?;
+    let regs = match member.is_array {
+        true => addr,
+        false => view.word(addr).filter(|regs| *regs != 0)?,
     };
-    let known = Saved { kernel, regs };
-    let found = known.by_table(&mut registers).or_else(|| {
+    view.word(regs).map(|_| regs)
+}
+
+/// The registers that were saved at `regs`.
+pub(super) fn restore(view: &View<'_>, regs: u64, registers: &mut Registers) -> Option<()> {
+    let known = Saved { view, regs };
+    let arch = &view.dump.arch;
+    known.by_table(registers).or_else(|| {
         if cortex_m::is_m_profile(arch) {
-            known.cortex_m(&mut registers)
-        } else if arch.elf_machine == EM_RISCV {
-            known.riscv(&mut registers)
-        } else if arch.elf_machine == EM_XTENSA {
-            known.xtensa(&mut registers)
+            known.cortex_m(registers)
+        } else if arch.family.is_riscv() {
+            known.riscv(registers)
+        } else if arch.family == Family::Xtensa {
+            known.xtensa(registers)
         } else {
             None
         }
-    });
-    if found.is_none() {
-        remarks.push(format!("what was saved at {regs:#x} is no frame of a known port"));
-    }
-    registers
+    })
 }
 
-/// Where the saved registers are.
-fn place(kernel: &Kernel<'_, '_, '_>, at: u64) -> Option<u64> {
-    let member = kernel.structs.member(kernel.tcb, "xcp.regs")?;
-    let addr = at.checked_add(member.offset)?;
-    let regs = match kernel.structs.is_array(member.kind) {
-        true => addr,
-        false => kernel.word(addr).filter(|regs| *regs != 0)?,
-    };
-    kernel.word(regs).map(|_| regs)
-}
-
-struct Saved<'a, 'k, 'd, 'e> {
-    kernel: &'a Kernel<'k, 'd, 'e>,
+struct Saved<'a> {
+    view: &'a View<'a>,
     regs: u64,
 }
 
-impl Saved<'_, '_, '_, '_> {
+impl Saved<'_> {
     fn word(&self, index: u64) -> Option<u64> {
-        let step = self.kernel.word_len();
-        self.kernel.word(self.regs.checked_add(index.checked_mul(step)?)?)
+        let step = self.view.word_len();
+        self.view.word(self.regs.checked_add(index.checked_mul(step)?)?)
     }
 
     fn set(&self, registers: &mut Registers, index: u64, name: &str) -> Option<()> {
@@ -142,22 +127,20 @@ impl Saved<'_, '_, '_, '_> {
     /// By what the firmware tells debuggers, for the general registers. How GDB numbers the others
     /// depends on the description that it was given.
     fn by_table(&self, registers: &mut Registers) -> Option<()> {
-        let Kernel { structs, firmware, variables, dump, .. } = self.kernel;
-        let (info, addr) = (structs.get("tcbinfo_s")?, variables.addr("g_tcbinfo")?);
-        let field = |path: &str| {
-            let member = structs.member(info, path)?;
-            let bytes =
-                firmware.read(addr.checked_add(member.offset)?, structs.size(member.kind)?)?;
-            join(&bytes, firmware.endian)
+        let View { firmware, variables, dump, .. } = self.view;
+        let addr = variables.addr("g_tcbinfo")?;
+        let field = |name: &str| {
+            let member = self.view.member(INFO, name)?;
+            join(&firmware.read(addr.checked_add(member.offset)?, member.len?)?, firmware.endian)
         };
-        let general = match dump.arch.elf_machine {
-            EM_RISCV => 33,
+        let general = match dump.arch.family {
+            family if family.is_riscv() => 33,
             _ if cortex_m::is_m_profile(&dump.arch) => 17,
             _ => return None,
         };
-        let count = field("regs_num").or_else(|| field("total_num"))?.min(general);
+        let count = field("regs_num")?.min(general);
         // By names it can be read as well, but the order of GDB's numbers says the same.
-        let table = ["reg_off.p", "reg_offs"].iter().find_map(|path| field(path))?;
+        let table = field("reg_off.p")?;
         let mut told = registers.clone();
         for number in 0..count {
             let entry = table.checked_add(number.checked_mul(2)?)?;
@@ -175,7 +158,7 @@ impl Saved<'_, '_, '_, '_> {
 
     fn cortex_m(&self, registers: &mut Registers) -> Option<()> {
         let sp = self.word(0)?;
-        let holds_code = |pc| self.kernel.firmware.holds_code(pc);
+        let holds_code = |pc| self.view.firmware.holds_code(pc);
         let layout = CortexMLayout::find(|index| self.word(index), holds_code)?;
         let stacked = layout.stacked;
         // What was kept leaves out the word that the core may have padded with.
@@ -205,7 +188,7 @@ impl Saved<'_, '_, '_, '_> {
     }
 
     fn riscv(&self, registers: &mut Registers) -> Option<()> {
-        let pc = self.word(0).filter(|pc| self.kernel.firmware.holds_code(*pc))?;
+        let pc = self.word(0).filter(|pc| self.view.firmware.holds_code(*pc))?;
         registers.set_by_name("pc", pc);
         let last = if registers.arch().register("x16").is_some() { 31 } else { 15 };
         for n in 1..=last {
@@ -215,7 +198,7 @@ impl Saved<'_, '_, '_, '_> {
     }
 
     fn xtensa(&self, registers: &mut Registers) -> Option<()> {
-        let pc = self.word(0).filter(|pc| self.kernel.firmware.holds_code(*pc))?;
+        let pc = self.word(0).filter(|pc| self.view.firmware.holds_code(*pc))?;
         registers.set_by_name("pc", pc);
         self.set(registers, 1, "ps")?;
         for n in 0..16 {

@@ -15,7 +15,7 @@
 //! `libcpu/risc-v/ch32/context_gcc.S`, 2b21b09 `libcpu/risc-v/common64/context_gcc.S` and a19474e
 //! `stackframe.h`, 07009bb `libcpu/risc-v/common/include/stack.h`. The first was seen under QEMU.
 
-use super::super::words::{read_word, word_len};
+use super::super::read::{read_word, word_len};
 use crate::memory::Memory;
 use crate::registers::Registers;
 

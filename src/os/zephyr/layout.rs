@@ -19,10 +19,9 @@
 //!
 //! Source: Zephyr 2.3 to 4.2, `subsys/debug/thread_info.c`; the table seen in real firmware.
 
-use crate::debug_info::Module;
+use crate::debug_info::{Module, Structs};
 use crate::firmware::Firmware;
-use crate::os::structs::Structs;
-use crate::os::words::join;
+use crate::os::read::join;
 use crate::targets::Arch;
 
 const SIZE_SYMBOL: &str = "_kernel_thread_info_size_t_size";
@@ -151,9 +150,9 @@ impl Layout {
         if arch.gdb_architecture == "xtensa" {
             wanted.push(&["_xtensa_irq_bsa"]);
         }
-        let structs = Structs::find(module.dwarf(), &wanted)?;
+        let structs = Structs::find(module.units(), &wanted)?;
         if let Some(thread) = structs.get("k_thread") {
-            let offset = |path: &str| structs.member(thread, path).map(|member| member.offset);
+            let offset = |path: &str| thread.member(path).map(|member| member.offset);
             let stack_ptr = match arch.name.as_str() {
                 "cortex-m" | "arm" => "callee_saved.psp",
                 "aarch64" => "callee_saved.sp_elx",
@@ -173,30 +172,31 @@ impl Layout {
             self.stack_start = offset("stack_info.start");
             self.stack_size = offset("stack_info.size");
             self.switch_handle = offset("switch_handle");
-            self.thread_len = structs.size(thread);
-            let room = structs.member(thread, "name").and_then(|name| structs.count(name.kind));
+            self.thread_len = thread.size();
+            let room = thread.member("name").and_then(|name| name.kind.count());
             self.name_len = room.unwrap_or(self.name_len);
         }
         if let Some(kernel) = structs.get("z_kernel") {
-            let cpus = structs.member(kernel, "cpus");
-            let cpu = cpus.and_then(|cpus| structs.element(cpus.kind));
-            let current = cpu.and_then(|cpu| structs.member(cpu, "current"));
-            let current = cpus.zip(current).map(|(cpus, current)| cpus.offset + current.offset);
-            let threads = structs.member(kernel, "threads").map(|member| member.offset);
+            let cpus = kernel.member("cpus");
+            let cpu = cpus.as_ref().and_then(|cpus| cpus.kind.target());
+            let current = cpu.as_ref().and_then(|cpu| cpu.member("current"));
+            let current =
+                cpus.as_ref().zip(current).map(|(cpus, current)| cpus.offset + current.offset);
+            let threads = kernel.member("threads").map(|member| member.offset);
             self.current = self.current.or(current);
             self.threads = self.threads.or(threads);
-            let stride = cpu.and_then(|cpu| structs.size(cpu));
+            let stride = cpu.and_then(|cpu| cpu.size());
             self.cpu_stride = self.cpu_stride.or(stride);
-            let count = cpus.and_then(|cpus| structs.count(cpus.kind));
+            let count = cpus.as_ref().and_then(|cpus| cpus.kind.count());
             self.cpu_count = self.cpu_count.or(count);
-            self.kernel_len = structs.size(kernel).or(self.kernel_len);
+            self.kernel_len = kernel.size().or(self.kernel_len);
         }
         let frame = FRAMES.iter().find_map(|name| structs.get(name));
-        self.frame_len = frame.and_then(|frame| structs.size(frame));
+        self.frame_len = frame.and_then(|frame| frame.size());
         if let Some(area) = structs.get("_xtensa_irq_bsa") {
-            let offset = |name| Some((name, structs.member(area, name)?.offset));
+            let offset = |name| Some((name, area.member(name)?.offset));
             self.save_area = SAVE_AREA.iter().copied().filter_map(offset).collect();
-            self.save_area_len = structs.size(area);
+            self.save_area_len = area.size();
         }
         Some(())
     }

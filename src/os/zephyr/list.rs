@@ -6,15 +6,11 @@ use super::layout::Layout;
 use crate::dump::{Note, Stack, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::memory::Memory;
-use crate::os::words::{join, read_word};
+use crate::os::list::List;
+use crate::os::read::{join, read_word};
+use crate::os::task::{name_at, stack_of};
 use crate::targets::Arch;
 use bytes::Bytes;
-use std::collections::HashSet;
-
-/// More threads than this no device has room for.
-const MOST_THREADS: usize = 4096;
-/// Larger stacks are not believed.
-const LARGEST_STACK: u64 = 64 << 20;
 
 /// The bytes of `_kernel`, and how to read words.
 pub(super) struct State<'a> {
@@ -82,32 +78,14 @@ impl<'a> State<'a> {
         memory: &Memory,
         notes: &mut Vec<Note>,
     ) -> Vec<u64> {
-        let mut all = Vec::new();
-        let mut seen = HashSet::new();
-        let head = layout.threads.and_then(|offset| self.word(offset));
-        let (Some(mut at), Some(next)) = (head, layout.next) else { return all };
-        let mut warn = |words: String| {
-            notes.push(Note::warning(format!("zephyr: the list of threads {words}")));
+        let Some(next) = layout.next else { return Vec::new() };
+        let list = List { name: "of threads", head: 0, links: &[0], of: "thread" };
+        // A chain's begin is asked for at address 0.
+        let link = |at: u64| match at {
+            0 => layout.threads.and_then(|offset| self.word(offset)),
+            at => read_word(memory, at.checked_add(next)?, self.arch),
         };
-        while at != 0 {
-            if !seen.insert(at) {
-                warn(format!("comes back to {at:#x} behind {} threads: it is damaged", all.len()));
-                break;
-            }
-            if all.len() >= MOST_THREADS {
-                warn(format!("has more than {MOST_THREADS} threads: it is damaged"));
-                break;
-            }
-            let following =
-                at.checked_add(next).and_then(|addr| read_word(memory, addr, self.arch));
-            let Some(following) = following else {
-                warn(format!("ends at {at:#x}, which is not in the dump, behind {}", all.len()));
-                break;
-            };
-            all.push(at);
-            at = following;
-        }
-        all
+        list.walk("zephyr", notes, link, |at| link(at).map(|_| at))
     }
 }
 
@@ -120,8 +98,7 @@ pub(super) fn describe(
     memory: &Memory,
 ) {
     let field = |offset: Option<u64>| at.checked_add(offset?);
-    let name = field(layout.name).and_then(|addr| memory.text(addr, layout.name_len as usize));
-    thread.name = name.filter(|name| !name.is_empty() && !name.contains(char::is_control));
+    thread.name = name_at(memory, field(layout.name), layout.name_len);
     let state = field(layout.state).and_then(|addr| memory.word_le(addr, 8));
     thread.state = state.map(|state| state_words(state as u8, kernel.version));
     let priority = field(layout.priority).and_then(|addr| memory.array::<1>(addr));
@@ -158,8 +135,7 @@ pub(super) fn stack(
 ) -> Option<Stack> {
     let word = |offset: Option<u64>| read_word(memory, at.checked_add(offset?)?, arch);
     if let (Some(low), Some(size)) = (word(layout.stack_start), word(layout.stack_size)) {
-        let high = low.checked_add(size)?;
-        return (1..=LARGEST_STACK).contains(&size).then_some(Stack { low, high });
+        return stack_of(low, size);
     }
     let index = kernel.blocks.iter().position(|block| block.start == at)?;
     let block = kernel.blocks.get(index.checked_add(1)?)?;

@@ -9,7 +9,7 @@ mod list;
 mod repair;
 mod switched;
 
-use crate::debug_info::Images;
+use crate::debug_info::{Module, Modules};
 use crate::dump::{Dump, Note, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
@@ -29,9 +29,8 @@ pub(super) fn is_firmware(firmware: &Firmware) -> bool {
 }
 
 pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<&Arc<Firmware>>) {
-    let images = Images::new(firmware.cloned());
-    let modules = images.modules();
-    let layout = modules.iter().next().map(|module| Layout::of(module, &dump.arch));
+    let modules = Modules::of(firmware.map(|firmware| &**firmware));
+    let layout = firmware.map(|firmware| Layout::of(&Module::of(firmware), &dump.arch));
     let layout = layout.unwrap_or_default();
     let mut notes = Vec::new();
     let state = firmware.and_then(|elf| State::of(kernel, elf, &layout, &dump.memory, &dump.arch));

@@ -23,7 +23,7 @@ use crate::arch::cortex_m::Frame;
 use crate::arch::cortex_m::frame::words;
 use crate::arch::cortex_m::set_pair;
 use crate::memory::Memory;
-use crate::os::words::{read_u32, read_word};
+use crate::os::read::{read_u32, read_word};
 use crate::registers::Registers;
 use crate::targets::Arch;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ impl Saved<'_> {
             // The stack is not there; the frame would be at its end.
             return None;
         };
-        frame.restore(registers);
+        frame.with_floats(self.memory).restore(registers);
         if extended
             && let Some(addr) = self.layout.preempt_float.and_then(|o| self.at.checked_add(o))
             && let Some(singles) = words::<16>(self.memory, addr)

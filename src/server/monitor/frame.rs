@@ -3,14 +3,12 @@
 //! GDB unwinds through a handler only where it was told all of its stack pointers, and LLDB not at
 //! all; our own unwinder needs neither.
 
-use crate::debug_info::Images;
+use crate::debug_info::Modules;
 use crate::display::Lines;
 use crate::dump::Thread;
-use crate::firmware::Firmware;
 use crate::server::client::Client;
 use crate::unwind::{Found, Frame, Unwinder};
 use std::fmt::Write;
-use std::sync::Arc;
 
 /// How many registers stand on one line.
 const PER_LINE: usize = 4;
@@ -24,8 +22,8 @@ pub(super) fn frame(client: &mut Client, argument: &str) -> Lines {
         return format_args!("No thread is called '{argument}'; 'monitor threads' lists them.")
             .into();
     };
-    let images = Images::new(firmware(client));
-    let modules = images.modules();
+    let firmware = client.served.firmware_file();
+    let modules = Modules::of(firmware);
     let backtrace = Unwinder::new(dump, &modules).backtrace(thread);
     let mut text = Lines::new();
     for (depth, frame) in backtrace.frames.iter().enumerate() {
@@ -63,11 +61,6 @@ pub(super) fn frame(client: &mut Client, argument: &str) -> Lines {
 fn is_id(thread: &Thread, text: &str) -> bool {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     u64::from_str_radix(digits, 16).is_ok_and(|id| id == thread.id)
-}
-
-fn firmware(client: &Client) -> Option<Arc<Firmware>> {
-    let (path, bytes) = client.served.firmware.clone()?;
-    Firmware::parse(path, bytes).ok().map(Arc::new)
 }
 
 fn write_registers(frame: &Frame, text: &mut Lines) {

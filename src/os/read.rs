@@ -41,10 +41,10 @@ pub(super) struct Variables(HashMap<&'static str, (u64, u64)>);
 
 impl Variables {
     /// Looks for all of `names` in one pass. Static variables count as well, also those that link
-    /// time optimisation renamed: `xIdleTaskHandle.lto_priv.0`.
+    /// time optimisation renamed: `xIdleTaskHandle.lto_priv.0`; and functions.
     pub(super) fn find(firmware: &Firmware, names: &[&'static str]) -> Variables {
         let mut found = HashMap::new();
-        for symbol in firmware.symbols().filter(|symbol| !symbol.function) {
+        for symbol in firmware.symbols() {
             let plain = symbol.name.split('.').next().unwrap_or_default();
             if let Some(name) = names.iter().find(|name| **name == plain) {
                 found.entry(*name).or_insert((symbol.addr, symbol.len));

@@ -1,6 +1,7 @@
 //! Peels off carriers until a format recognises what is inside.
 
-use super::elsewhere;
+use super::not_a_dump;
+use crate::budget::Budget;
 use crate::carrier::text::looks_like_text;
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
@@ -15,6 +16,7 @@ use std::ops::Range;
 /// All carriers; those with an unmistakable head first.
 pub static CARRIERS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
+    &carrier::console::Console,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,
@@ -105,23 +107,34 @@ pub(super) struct Dug {
 /// # Errors
 /// [`Error::Unrecognised`] or [`Error::Input`] of the first input with nothing in it, if there
 /// is nothing in any.
-pub(super) fn dig(inputs: &[Input], options: &CarrierOptions, only: Option<&str>) -> Result<Dug> {
+pub(super) fn detect(
+    inputs: &[Input],
+    options: &CarrierOptions,
+    only: Option<&str>,
+    budget: &Budget,
+) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
     let chip = vendor_names::chip_of(inputs);
     for input in &format::zephyr::join(inputs) {
-        let mut search =
-            Search { options, only, faults: Vec::new(), found: Vec::new(), parts: Vec::new() };
-        let mut piece = Piece::outermost(input.bytes.clone());
+        let mut search = Search {
+            budget,
+            options,
+            only,
+            faults: Vec::new(),
+            found: Vec::new(),
+            parts: Vec::new(),
+        };
+        let mut piece = Piece::outermost(input.bytes.clone()).within(budget);
         let by_name = || vendor_names::address(&input.name, input.bytes.len() as u64, chip);
         piece.addr = options.base.or(input.addr).or_else(by_name);
         // A program has no dump in it, however much some of its bytes look like one.
-        if !elsewhere::is_program(&piece.bytes) || options.base.is_some() || only.is_some() {
+        if !not_a_dump::is_program(&piece.bytes) || options.base.is_some() || only.is_some() {
             search.dig(piece);
         }
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
-            dug.useless.push(nothing_in(input, search.faults));
+            dug.useless.push(nothing_in(input, search.faults, budget));
         }
         let with_file = |(piece, format)| Candidate { file: name.clone(), piece, format };
         dug.whole.extend(search.found.into_iter().map(with_file));
@@ -154,6 +167,7 @@ impl Only {
 }
 
 struct Search<'a> {
+    budget: &'a Budget,
     options: &'a CarrierOptions,
     only: Option<Only>,
     found: Vec<(Piece, &'static dyn Format)>,
@@ -162,15 +176,30 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Looks for dumps in `piece`: for one at its start, for those that follow it, and for what is
+    /// wrapped in what is left.
     fn dig(&mut self, piece: Piece) {
         let offset_unused = self.options.offset.is_some() && piece.layers.is_empty();
-        let wanted = |format: &&&dyn Format| self.wants(**format) && format.recognises(&piece);
-        if !offset_unused && let Some(format) = FORMATS.iter().find(wanted) {
-            let rest = rest_behind(&piece, format.extent(&piece));
-            self.found.push((piece, *format));
-            rest.into_iter().for_each(|rest| self.dig(rest));
-            return;
+        let mut done = 0;
+        let mut at_hand = piece.clone();
+        // Not by recursion: thousands of small dumps may lie behind one another.
+        while self.budget.look(at_hand.bytes.len() as u64) {
+            let wanted =
+                |format: &&&dyn Format| self.wants(**format) && format.recognises(&at_hand);
+            let Some(format) = FORMATS.iter().filter(|_| !offset_unused).find(wanted) else {
+                return self.dig_deeper(at_hand);
+            };
+            let extent = len_before_rest(&at_hand, format.extent(&at_hand));
+            self.found.push((at_hand, *format));
+            let Some(extent) = extent else { return };
+            done += extent;
+            let layer = format!("behind the dump @{done:#x}");
+            at_hand = piece.inner(layer, piece.bytes.slice(done..));
         }
+    }
+
+    /// Looks for dumps in what does not begin with one.
+    fn dig_deeper(&mut self, piece: Piece) {
         if piece.layers.len() >= DEEPEST || self.find_in_image(&piece) {
             return;
         }
@@ -185,6 +214,7 @@ impl Search<'_> {
                 }
                 Some(Ok(inner)) => {
                     let before = self.found.len();
+                    let inner = self.budget.last_of(inner);
                     inner.into_iter().for_each(|piece| self.dig(piece));
                     if self.found.len() > before {
                         self.find_behind_text(&piece);
@@ -302,6 +332,9 @@ impl Search<'_> {
             if range.start < taken || range.is_empty() || range.end > piece.bytes.len() {
                 continue;
             }
+            if !self.budget.work(range.len() as u64) {
+                break;
+            }
             let layer = format!("bytes from {:#x} on", range.start);
             let inner = piece.inner(layer, piece.bytes.slice(range.clone()));
             // A place is one format's find and may be another's: an ELF core has many writers.
@@ -310,6 +343,9 @@ impl Search<'_> {
             };
             let len = format.extent(&inner).and_then(|len| usize::try_from(len).ok());
             taken = range.start.saturating_add(len.unwrap_or(range.len()).min(range.len()).max(1));
+            if !self.budget.look(0) {
+                break;
+            }
             self.found.push((inner, *format));
         }
         taken > 0
@@ -340,22 +376,25 @@ fn in_order(extents: &[Extent]) -> Vec<Extent> {
 /// Smaller runs of an image hold no dump.
 const SMALLEST_DUMP: usize = 64;
 
-/// What follows a dump in its piece, unless it is blank: erased flash or padding.
-fn rest_behind(piece: &Piece, extent: Option<u64>) -> Option<Piece> {
+/// The length of a dump that something follows in its piece: no erased flash, no padding.
+fn len_before_rest(piece: &Piece, extent: Option<u64>) -> Option<usize> {
     let extent = usize::try_from(extent?).ok()?;
     let rest = piece.bytes.get(extent..)?;
     let first = *rest.first()?;
     if extent == 0 || (matches!(first, 0 | 0xff) && rest.iter().all(|byte| *byte == first)) {
         return None;
     }
-    Some(piece.inner(format!("behind the dump @{extent:#x}"), piece.bytes.slice(extent..)))
+    Some(extent)
 }
 
-fn nothing_in(input: &Input, mut faults: Vec<Fault>) -> Error {
+fn nothing_in(input: &Input, mut faults: Vec<Fault>, budget: &Budget) -> Error {
     if !faults.is_empty() {
         return Error::Input { file: input.name.clone(), fault: Box::new(faults.swap_remove(0)) };
     }
-    let why = elsewhere::what_it_is(&input.bytes).unwrap_or_else(|seen| {
+    if let Some(why) = budget.shortage() {
+        return Error::Unrecognised { file: input.name.clone(), why };
+    }
+    let why = not_a_dump::what_it_is(&input.bytes).unwrap_or_else(|seen| {
         let titles = FORMATS.iter().map(|f| f.name()).chain(PARTS.iter().map(|p| p.name()));
         let tried = titles.collect::<Vec<_>>().join(", ");
         format!("not a dump that is known here: {seen} (tried: {tried})")

@@ -154,7 +154,7 @@ impl Saved<'_> {
         }
         let float = if extended { 16 } else { 0 };
         let at = keys.checked_add(layout.len)?.checked_add(float)?;
-        let frame = Frame::at(self.memory, self.addr(at)?, extended)?;
+        let frame = Frame::at(self.memory, self.addr(at)?, extended)?.with_floats(self.memory);
         let in_thread_mode = frame.xpsr() & 0x1ff == 0;
         let sensible = frame.is_plausible() && in_thread_mode && (self.is_code)(frame.pc().into());
         sensible.then_some(frame)

@@ -1,0 +1,149 @@
+//! Console text as loggers, terminals and mail leave it: decoded, unwrapped and freed of what stands
+//! before each line, once for the whole text, before any reader looks at it.
+//!
+//! ```text
+//! bytes -> decode (UTF-16, HTML, spelled control characters) -> envelope (JSON lines, CSV)
+//!       -> wrap (lines cut at a terminal's width) -> prefix (time stamps, hosts, quotes) -> plain text
+//! ```
+//!
+//! Every step acts on evidence of the whole text and says what it undid. A step that is not certain
+//! leaves the text alone.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod decode;
+mod envelope;
+mod prefix;
+mod wrap;
+
+/// Larger texts are taken as they are: the steps hold the text in memory.
+const MAX_TEXT: usize = 64 << 20;
+
+/// A text without its decoration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// The text, UTF-8 as far as it was any.
+    pub text: Vec<u8>,
+    /// What was undone, outermost first: `UTF-16`, `JSON lines`.
+    pub undone: Vec<String>,
+}
+
+/// How often prefixes are taken off: a quoted mail of a log with two time stamps has three.
+const MAX_PREFIXES: usize = 4;
+
+/// `bytes` without decoration; `None` if there is none, or if it is no text.
+pub fn plain(bytes: &[u8]) -> Option<Plain> {
+    if bytes.is_empty() || bytes.len() > MAX_TEXT {
+        return None;
+    }
+    let mut undone = Vec::new();
+    let mut text = decode::characters(bytes, &mut undone)?;
+    if let Some(inner) = envelope::lines_inside(&text) {
+        undone.push(inner.kind.to_string());
+        text = inner.text;
+    }
+    text = decode::escapes(text, &mut undone);
+    if let Some((width, joined)) = wrap::join(&text) {
+        undone.push(format!("lines wrapped at {width} columns"));
+        text = joined;
+    }
+    for _ in 0..MAX_PREFIXES {
+        let Some(stripped) = prefix::strip(&text) else { break };
+        undone.push(format!("prefix like \"{}\"", stripped.example));
+        text = stripped.text;
+    }
+    (!undone.is_empty()).then(|| Plain { text: text.into_bytes(), undone })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PANIC: &str = "Guru Meditation Error: Core  0 panic'ed (Load access fault). \n\
+                         Core  0 register dump:\n\
+                         MEPC    : 0x42013c20  RA      : 0x42013bd4  SP      : 0x3fc9a6f0  GP      : 0x3fc8c000  \n\
+                         TP      : 0x3fc9a8f0  T0      : 0x3d4b3e22  T1      : 0x000000cb  T2      : 0x00000001  \n\
+                         S0/FP   : 0x3fc9a750  S1      : 0x0000832c  A0      : 0x000096c1  A1      : 0x00000002  \n\
+                         \n\
+                         Stack memory:\n\
+                         3fc9a6f0: 0x00000000 0x42013c20 0x00000001\n\
+                         3fc9a700: 0x00000007 0x12013c20 0x00000002\n";
+
+    fn words(text: &[u8]) -> Vec<String> {
+        String::from_utf8_lossy(text)
+            .lines()
+            .map(|l| l.trim().to_string())
+            .filter(|l| !l.is_empty())
+            .collect()
+    }
+
+    fn undo(text: &[u8]) -> Vec<String> {
+        words(&plain(text).map_or_else(|| text.to_vec(), |plain| plain.text))
+    }
+
+    fn each(before: impl Fn(usize) -> String, after: &str) -> String {
+        PANIC.lines().enumerate().map(|(i, line)| format!("{}{line}{after}\n", before(i))).collect()
+    }
+
+    #[test]
+    fn a_text_without_decoration_is_left_alone() {
+        assert_eq!(plain(PANIC.as_bytes()), None);
+        assert_eq!(plain(b"\x7fELF\x01\x01\0\0\0\0"), None);
+    }
+
+    #[test]
+    fn what_loggers_put_before_each_line_is_taken_off() {
+        let decorated = [
+            each(|i| format!("2026-03-14 09:41:{:02} ", 7 + i), ""),
+            each(|i| format!("09:41:07.{} -> ", 311 + 11 * i), ""),
+            each(|i| format!("Mar 14 09:41:{:02} bench7 serlog[391]: ", 7 + i), ""),
+            each(|i| format!("[09:41:{:02}]", 7 + i), ""),
+            each(|_| "00> ".into(), ""),
+            each(|_| "> ".into(), ""),
+            each(|i| format!("> [{}.{:03}] ttyUSB0 | ", 17 + i, 7 * i), ""),
+            each(|i| format!("{{\"ts\": {}, \"msg\": \"", 1_773_477_667 + i), "\"}"),
+            each(|i| format!("09:41:07.{},uart0,\"", 311 + i), "\""),
+        ];
+        for text in decorated {
+            assert_eq!(undo(text.as_bytes()), words(PANIC.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrapped_lines_are_joined_where_digits_prove_it() {
+        for width in [40, 72, 80] {
+            let text: String = PANIC
+                .lines()
+                .flat_map(|line| {
+                    let pieces: Vec<String> = line
+                        .as_bytes()
+                        .chunks(width)
+                        .map(|piece| String::from_utf8_lossy(piece).into_owned() + "\n")
+                        .collect();
+                    if pieces.is_empty() { vec!["\n".to_string()] } else { pieces }
+                })
+                .collect();
+            assert_eq!(undo(text.as_bytes()), words(PANIC.as_bytes()), "{width}");
+        }
+    }
+
+    #[test]
+    fn encodings_and_escapes_are_undone() {
+        let utf16 = |big: bool| -> Vec<u8> {
+            PANIC
+                .encode_utf16()
+                .flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() })
+                .collect()
+        };
+        for text in [
+            utf16(false),
+            utf16(true),
+            [vec![0xff, 0xfe], utf16(false)].concat(),
+            PANIC.replace('\'', "&#39;").into_bytes(),
+            PANIC.replace(' ', "\u{a0}").into_bytes(),
+            PANIC.replace('\n', "<\\r><\\n>\n").into_bytes(),
+        ] {
+            assert_eq!(undo(&text), words(PANIC.as_bytes()));
+        }
+    }
+}

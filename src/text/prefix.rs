@@ -1,0 +1,132 @@
+//! What a logger puts before each line: time stamps, hosts, names of ports, quotes of mails.
+//!
+//! Nearly all lines must begin alike, where runs of digits count as one digit and runs of blanks as
+//! one blank; and what they have in common must look like a logger's work: a time, a date, a number in
+//! brackets, an arrow. Lines of a crash have no such beginning in common.
+
+/// Fewer lines prove nothing.
+const FEWEST_LINES: usize = 3;
+/// As many lines are looked at, spread over the text.
+const SAMPLE: usize = 400;
+/// No logger's prefix is longer.
+const MAX_LEN: usize = 160;
+/// What a prefix ends with.
+const ENDS: [char; 9] = [' ', '>', ']', ')', '|', ':', ',', ';', '}'];
+
+/// A text whose lines lost their prefix.
+pub(super) struct Stripped {
+    pub text: String,
+    /// The prefix of one line.
+    pub example: String,
+}
+
+/// The text without the prefix that its lines have in common; `None` if there is none.
+pub(super) fn strip(text: &str) -> Option<Stripped> {
+    let filled = || text.lines().filter(|line| !line.trim().is_empty());
+    let count = filled().count();
+    if count < FEWEST_LINES {
+        return None;
+    }
+    let step = count.div_ceil(SAMPLE).max(1);
+    let shapes: Vec<Vec<char>> = filled().step_by(step).map(shape).collect();
+    let common = common(&shapes);
+    // `#CD:` and its like are the producers' own marks, which readers look for.
+    let marks = common.iter().position(|c| matches!(c, '#' | '=')).unwrap_or(common.len());
+    let common = common.get(..marks)?;
+    let end = common.iter().rposition(|c| ENDS.contains(c))?;
+    let prefix: String = common.iter().take(end.saturating_add(1)).collect();
+    if !is_loggers(&prefix) {
+        return None;
+    }
+    let mut stripped = String::with_capacity(text.len());
+    let mut example = None;
+    for line in text.lines() {
+        let rest = after(line, &prefix);
+        if let Some(rest) = rest
+            && example.is_none()
+            && !rest.is_empty()
+        {
+            example = line.get(..line.len().saturating_sub(rest.len())).map(str::to_string);
+        }
+        stripped.push_str(rest.unwrap_or(line));
+        stripped.push('\n');
+    }
+    Some(Stripped { text: stripped, example: example? })
+}
+
+/// The beginning of a line, runs of digits as `0` and runs of blanks as one.
+fn shape(line: &str) -> Vec<char> {
+    let mut shape: Vec<char> = Vec::new();
+    for c in line.chars().take(MAX_LEN) {
+        let c = if c.is_ascii_digit() { '0' } else { c };
+        let c = if c.is_whitespace() { ' ' } else { c };
+        if (c == '0' || c == ' ') && shape.last() == Some(&c) {
+            continue;
+        }
+        shape.push(c);
+    }
+    shape
+}
+
+/// What nine of ten shapes begin with. A shape that is nothing but the beginning counts as well.
+fn common(shapes: &[Vec<char>]) -> Vec<char> {
+    let mut common: Vec<char> = Vec::new();
+    let mut alike: Vec<&Vec<char>> = shapes.iter().collect();
+    loop {
+        let at = common.len();
+        let mut counts: std::collections::BTreeMap<char, usize> = std::collections::BTreeMap::new();
+        for c in alike.iter().filter_map(|shape| shape.get(at)) {
+            let count = counts.entry(*c).or_default();
+            *count = count.saturating_add(1);
+        }
+        let Some((c, _)) = counts.into_iter().max_by_key(|(_, count)| *count) else {
+            return common;
+        };
+        let ended = |shape: &Vec<char>| shape.len() <= at && at > 1;
+        let left: Vec<&Vec<char>> =
+            alike.iter().copied().filter(|s| s.get(at) == Some(&c) || ended(s)).collect();
+        if left.len().saturating_mul(10) < shapes.len().saturating_mul(9)
+            || left.iter().all(|shape| shape.len() <= at)
+        {
+            return common;
+        }
+        common.push(c);
+        alike = left;
+    }
+}
+
+/// Whether a prefix is a logger's: it tells a time, a date or a number set apart, or quotes.
+fn is_loggers(prefix: &str) -> bool {
+    let trimmed = prefix.trim();
+    let times = ["0:0", "0.0", "0-0", "0/0", "[0]", "(0)", "0T0"];
+    let quotes = [">", "0>", "|", "0|", "->"];
+    let letters = trimmed.chars().filter(|c| c.is_alphabetic()).count();
+    quotes.contains(&trimmed)
+        // Values of registers have such shapes, but a name and a sign of their own before them.
+        || (times.iter().any(|time| trimmed.contains(time)) && !trimmed.contains("0x") && letters < 60)
+}
+
+/// What follows `prefix` in a line; `None` if the line does not begin so. A line may end in the blanks
+/// of the prefix.
+fn after<'a>(line: &'a str, prefix: &str) -> Option<&'a str> {
+    let mut rest = line;
+    let mut wanted = prefix.chars().peekable();
+    while let Some(c) = wanted.next() {
+        let is_last = wanted.peek().is_none();
+        rest = match c {
+            '0' => {
+                let trimmed = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                (trimmed.len() < rest.len()).then_some(trimmed)?
+            }
+            ' ' if rest.is_empty() => return wanted.next().is_none().then_some(rest),
+            // The blanks behind the prefix may be the line's own.
+            ' ' if is_last => rest.strip_prefix(char::is_whitespace)?,
+            ' ' => {
+                let trimmed = rest.trim_start();
+                (trimmed.len() < rest.len()).then_some(trimmed)?
+            }
+            c => rest.strip_prefix(c)?,
+        };
+    }
+    Some(rest)
+}
