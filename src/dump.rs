@@ -229,6 +229,44 @@ pub struct Identity {
     pub firmware: Vec<FirmwareId>,
     /// Further facts: `SDK version`, `build time`, in the order found.
     pub facts: Vec<(String, String)>,
+    /// How the ELF file in use goes with the dump.
+    pub fit: Option<Fit>,
+}
+
+/// How an ELF file goes with a dump, and by what one knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// What it rests on: `31 of 33 return addresses follow a call`.
+    pub evidence: Vec<String>,
+}
+
+/// What a [`Fit`] comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The dump names this build.
+    Matches,
+    /// What the dump holds is what this build would have left.
+    Fits,
+    /// Nothing tells.
+    Unknown,
+    /// It is hardly of this build.
+    Doubtful,
+    /// It is of another build.
+    DoesNotFit,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Matches => "matches",
+            Verdict::Fits => "fits",
+            Verdict::Unknown => "unknown",
+            Verdict::Doubtful => "doubtful",
+            Verdict::DoesNotFit => "does not fit",
+        })
+    }
 }
 
 /// Something that tells one build of a firmware from all others.

@@ -383,7 +383,10 @@ impl Firmware {
                 .is_some_and(|m| matches!(m.kind, MemoryKind::Flash | MemoryKind::Rom))
         };
         for section in self.sections.iter().filter(|s| s.alloc && s.has_bytes) {
-            if !section.write || fixed(section.addr) {
+            // Chips of Espressif map flash and RAM into one window; the linker's name tells.
+            let mapped = chip.is_some_and(|chip| chip.esp_idf.is_some());
+            let mapped = mapped && section.name.starts_with(".flash.");
+            if !section.write || mapped || fixed(section.addr) {
                 let mut region = self.region(section, origin);
                 region.access.write = false;
                 memory.insert(region);

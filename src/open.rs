@@ -12,6 +12,7 @@ mod elf_cache;
 mod elf_hint;
 mod elf_index;
 mod firmware;
+mod fit;
 mod inputs;
 mod not_a_dump;
 mod slide;
@@ -203,7 +204,8 @@ fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<O
     dump.notes.extend(budget.shortage().map(Note::warning));
     dump.notes.extend(dump.memory.untold_conflicts().map(Note::warning));
 
-    let beside = firmware::find(&mut dump, options)?;
+    let beside = firmware::find(&mut dump, options)
+        .map_err(|error| with_the_dump_meant(error, whole, picked, options, &context))?;
     let doubles = beside.firmware.as_ref().and_then(|elf| elf.float_register_len()) == Some(8);
     if doubles && options.target.is_none() {
         // Many formats do not say how wide the FPU is; the firmware's float ABI does.
@@ -319,6 +321,30 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
         }
         Some(error) => Err(error),
         None => Err(Error::Usage("no input was given".into())),
+    }
+}
+
+/// Adds to the `error` of an ELF file that is not the picked dump's which dump it is of.
+fn with_the_dump_meant(
+    error: Error,
+    found: &[Candidate],
+    picked: usize,
+    options: &Options,
+    context: &Context<'_>,
+) -> Error {
+    let goes = |index: &usize| {
+        let Candidate { piece, format, .. } = &found[*index];
+        let dump = format.read(piece, context);
+        dump.is_ok_and(|dump| firmware::goes_with(&dump, options))
+    };
+    let Some(index) = (0..found.len()).rev().filter(|index| *index != picked).find(goes) else {
+        return error;
+    };
+    let hint = format!("it is of dump {0} of {1}: --pick {0} takes that", index + 1, found.len());
+    match error {
+        Error::WrongElf { elf, why } => Error::WrongElf { elf, why: format!("{why}; {hint}") },
+        Error::Usage(words) => Error::Usage(format!("{words}; {hint}")),
+        other => other,
     }
 }
 

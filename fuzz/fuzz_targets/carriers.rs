@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let bytes = Bytes::copy_from_slice(data);
-    let _ = coroner::archive::contents(&bytes);
+    let _ = coroner::archive::contents(&bytes, 64, &coroner::budget::Budget::default());
     peel(&Piece::outermost(bytes), 3);
 });
 

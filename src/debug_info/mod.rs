@@ -152,6 +152,11 @@ impl<'a> Module<'a> {
         self.elf.keep_of_addresses(|| Symbols::of(self.elf))
     }
 
+    /// Remembers that something was left out.
+    pub(crate) fn cut(&self, words: &'static str) {
+        self.known().cut(words);
+    }
+
     /// What was left out of the file's debugging information because it is beyond all measure.
     pub fn notes(&self) -> Vec<Note> {
         let cuts = self.known().cuts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,8 +15,10 @@ use std::io::Read;
 
 const ELFCOMPRESS_ZLIB: u32 = 1;
 const ELFCOMPRESS_ZSTD: u32 = 2;
-/// More than this a firmware's compressed sections do not come to, all of them together.
-const MOST_DECOMPRESSED: u64 = 512 << 20;
+/// More than this, and so many times the file's length, a firmware's compressed sections do not come
+/// to, all of them together.
+const MOST_DECOMPRESSED: u64 = 64 << 20;
+const MOST_TIMES: u64 = 8;
 /// No compiler's output shrinks further than to this part.
 const MOST_GROWTH: u64 = 40;
 /// Nor does it matter below this.
@@ -56,7 +58,8 @@ impl Sections {
     pub(super) fn load(elf: &Firmware) -> Sections {
         let is_low = |addr: u64| elf.link_addr(addr) < CODE_NEAR_0;
         let code_at_0 = elf.sections.iter().any(|s| s.alloc && s.execute && is_low(s.addr));
-        let mut room = MOST_DECOMPRESSED;
+        let len = elf.bytes.len() as u64;
+        let mut room = MOST_DECOMPRESSED.saturating_add(len.saturating_mul(MOST_TIMES));
         let mut cut = false;
         let mut by_name = HashMap::new();
         for id in WANTED {
@@ -139,7 +142,8 @@ fn decompress(bytes: &Bytes, elf: &Firmware, room: &mut u64) -> Option<Bytes> {
         return None;
     }
     *room = room.saturating_sub(size);
-    let mut out = Vec::new();
+    // Only what is written to takes memory.
+    let mut out = Vec::with_capacity(usize::try_from(size).ok()?);
     match kind {
         ELFCOMPRESS_ZLIB => {
             let zlib = flate2::read::ZlibDecoder::new(&*packed);

@@ -15,6 +15,8 @@ use std::collections::HashMap;
 const MOST_STEPS: usize = 32;
 /// Arrays of arrays, structures in structures without a name: more than this is a circle.
 const DEEPEST: usize = 16;
+/// As many structures without a name are looked into for one member.
+const MOST_ANONYMOUS: usize = 1024;
 /// More dimensions no array has.
 const MOST_DIMENSIONS: usize = 32;
 
@@ -229,14 +231,17 @@ impl<'t> Type<'t> {
     pub(crate) fn member(&self, path: &str) -> Option<Place<'t>> {
         let mut at = Place { offset: 0, kind: self.clone() };
         for part in path.split('.') {
-            let next = at.kind.direct_member(part, DEEPEST)?;
+            let mut left = MOST_ANONYMOUS;
+            let next = at.kind.direct_member(part, DEEPEST, &mut left)?;
             at = Place { offset: at.offset.checked_add(next.offset)?, kind: next.kind };
         }
         Some(at)
     }
 
-    fn direct_member(&self, wanted: &str, depth: usize) -> Option<Place<'t>> {
+    /// `left` counts the structures without a name that may still be looked into.
+    fn direct_member(&self, wanted: &str, depth: usize, left: &mut usize) -> Option<Place<'t>> {
         let depth = depth.checked_sub(1)?;
+        *left = left.checked_sub(1)?;
         for entry in self.children(&[dw::DW_TAG_member]) {
             let name = self.unit.string(&entry, dw::DW_AT_name);
             if name.as_ref().is_some_and(|name| name != wanted) {
@@ -249,7 +254,7 @@ impl<'t> Type<'t> {
             if name.is_some() {
                 return Some(Place { offset, kind });
             }
-            if let Some(inner) = kind.direct_member(wanted, depth) {
+            if let Some(inner) = kind.direct_member(wanted, depth, left) {
                 return Some(Place { offset: offset.checked_add(inner.offset)?, kind: inner.kind });
             }
         }

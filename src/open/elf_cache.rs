@@ -33,8 +33,8 @@ pub struct ElfCache {
 pub(super) enum Found {
     /// The ELF file that was looked for.
     This(Arc<Firmware>),
-    /// None; so many of that machine were looked at.
-    NoneOf(usize),
+    /// None.
+    Nothing,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -114,11 +114,9 @@ impl ElfCache {
         let with_hash = kinds.contains(&Kind::Sha256);
         let files = self.list(folder)?;
         let walked = is_remembered && kinds.iter().all(|kind| index.walked_for.contains(kind));
-        let mut looked_at = 0;
         for path in files.iter() {
             let entry = index.entry(folder, path).filter(|_| is_remembered);
             if let Some(entry) = entry {
-                looked_at += usize::from(entry.machine == Some(machine));
                 let other = |id| entry.may_be(id) == Some(false);
                 if walked || entry.machine != Some(machine) || ids.iter().any(other) {
                     continue;
@@ -126,11 +124,9 @@ impl ElfCache {
             } else if walked {
                 continue;
             }
-            let known = entry.is_some();
             // Not every file down there is an ELF file, and not every one is ours to read.
             let elf = self.try_open(path, map);
             index.learn(folder, path, elf.as_deref(), with_hash);
-            looked_at += usize::from(!known && elf.as_ref().is_some_and(|e| e.machine == machine));
             if let Some(elf) = elf.filter(fits) {
                 index.save();
                 return Ok(Found::This(elf));
@@ -141,7 +137,7 @@ impl ElfCache {
             index.walked_for.extend(kinds);
             index.save();
         }
-        Ok(Found::NoneOf(looked_at))
+        Ok(Found::Nothing)
     }
 
     /// All files below `folder`, in the order of their names.

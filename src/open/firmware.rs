@@ -1,13 +1,16 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
 use super::elf_cache::Found;
-use super::{Options, build_id, slide};
-use crate::dump::{Dump, FirmwareId, Note};
+use super::{Options, build_id, fit, slide};
+use crate::dump::{Dump, FirmwareId, Fit, Note, Verdict};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::memory::Origin;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Of more files in a folder it is not told why they were not taken.
+const MOST_TOLD: usize = 8;
 
 /// The ELF files that belong to a dump.
 pub(super) struct Beside {
@@ -105,13 +108,10 @@ fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
     let Some(first) = all.first() else { return Ok(None) };
     let ids = dump.identity.firmware.clone();
     if ids.is_empty() {
-        dump.notes.push(Note::info(format!(
-            "the dump does not say which build it is of: {} is taken on trust",
-            first.path
-        )));
-        return Ok(Some(all.swap_remove(0)));
+        return by_fit(dump, options, all).map(Some);
     }
     if let Some(index) = all.iter().position(|elf| matches(elf, &ids)) {
+        dump.identity.fit = Some(matching(&ids));
         return Ok(Some(all.swap_remove(index)));
     }
     let why = ids
@@ -121,11 +121,78 @@ fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
     if !options.any_elf {
         return Err(Error::WrongElf { elf: first.path.clone(), why });
     }
-    dump.notes.push(Note::doubt(format!(
-        "wrong ELF: {}: {why}: names, lines and variables may be wrong (--any-elf)",
-        first.path
-    )));
+    dump.identity.fit = Some(Fit { verdict: Verdict::DoesNotFit, evidence: vec![why.clone()] });
+    dump.notes.push(wrong_elf(&first.path, &why));
     Ok(Some(all.swap_remove(0)))
+}
+
+/// The one of the user's ELF files that goes best with a dump that does not name its build.
+fn by_fit(
+    dump: &mut Dump,
+    options: &Options,
+    mut all: Vec<Arc<Firmware>>,
+) -> Result<Arc<Firmware>> {
+    let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
+    let of = |verdict| judged.iter().position(|fit| fit.verdict == verdict);
+    // Of several that fit alike the user's first one is taken, as ever.
+    let order = [Verdict::Fits, Verdict::Unknown, Verdict::Doubtful, Verdict::DoesNotFit];
+    let index = order.into_iter().find_map(of).unwrap_or_default();
+    let elf = all.swap_remove(index);
+    let Some(fit) = judged.into_iter().nth(index) else { return Ok(elf) };
+    let why = fit::evidence(&fit);
+    match fit.verdict {
+        Verdict::Matches | Verdict::Fits => dump.notes.push(
+            Note::info(format!(
+                "the dump does not say which build it is of: {} fits: {why}",
+                elf.path
+            ))
+            .code("elf-fits"),
+        ),
+        Verdict::Unknown => dump.notes.push(
+            Note::info(format!(
+                "the dump does not say which build it is of: {} is taken on trust",
+                elf.path
+            ))
+            .code("elf-on-trust"),
+        ),
+        Verdict::Doubtful => dump.notes.push(
+            Note::doubt(format!(
+                "{} is hardly of this build: {why}: names, lines and variables may be wrong",
+                elf.path
+            ))
+            .code("doubtful-elf"),
+        ),
+        Verdict::DoesNotFit if options.any_elf => dump.notes.push(wrong_elf(&elf.path, &why)),
+        Verdict::DoesNotFit => {
+            let why = format!("is of another build: {why}");
+            return Err(Error::WrongElf { elf: elf.path.clone(), why });
+        }
+    }
+    dump.identity.fit = Some(fit);
+    Ok(elf)
+}
+
+fn wrong_elf(elf: &str, why: &str) -> Note {
+    let words =
+        format!("wrong ELF: {elf}: {why}: names, lines and variables may be wrong (--any-elf)");
+    Note::doubt(words).code("wrong-elf")
+}
+
+fn matching(ids: &[FirmwareId]) -> Fit {
+    let evidence = ids.iter().map(ToString::to_string).collect();
+    Fit { verdict: Verdict::Matches, evidence }
+}
+
+/// Whether one of the user's ELF files goes with `dump`: whether another dump of the input is the
+/// one that was meant.
+pub(super) fn goes_with(dump: &Dump, options: &Options) -> bool {
+    let map = !options.no_mmap;
+    let files = options.elf.iter().filter_map(|path| options.elf_cache.open(path, map).ok());
+    let ids = &dump.identity.firmware;
+    files.filter(|elf| elf.machine == dump.arch.elf_machine).any(|elf| match ids.is_empty() {
+        true => fit::judge(dump, &elf).verdict == Verdict::Fits,
+        false => matches(&elf, ids),
+    })
 }
 
 /// The one of the ELF files beside the dump that is the dump's.
@@ -141,6 +208,7 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     let (first, more) = (all.first()?.path.clone(), all.len() > 1);
     let ids = dump.identity.firmware.clone();
     if let Some(index) = all.iter().position(|elf| !ids.is_empty() && matches(elf, &ids)) {
+        dump.identity.fit = Some(matching(&ids));
         return Some(all.swap_remove(index));
     }
     if ids.is_empty() && !dump.embedded.is_empty() {
@@ -148,16 +216,43 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
         return None;
     }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
-    dump.notes.push(Note::info(match ids.first() {
-        Some(id) => format!("{names}: beside the dump, but not its {id}: not taken"),
-        None if more => format!(
-            "{names} lie beside the dump, which does not say which build it is of: --elf names one"
-        ),
-        None => format!(
+    if let Some(id) = ids.first() {
+        let words = format!("{names}: beside the dump, but not its {id}: not taken");
+        dump.notes.push(Note::info(words));
+        return None;
+    }
+    let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
+    let mut fitting = (0..all.len()).filter(|n| judged[*n].verdict == Verdict::Fits);
+    let index = match (fitting.next(), fitting.next()) {
+        (Some(one), None) => one,
+        (None, None) if !more => 0,
+        _ => {
+            dump.notes.push(Note::info(format!(
+                "{names} lie beside the dump, which does not say which build it is of: --elf names \
+                 one"
+            )));
+            return None;
+        }
+    };
+    let why = fit::evidence(&judged[index]);
+    let words = match judged[index].verdict {
+        Verdict::Matches | Verdict::Fits => {
+            let name = &all[index].path;
+            format!("the dump does not say which build it is of: {name}, beside it, fits: {why}")
+        }
+        Verdict::Unknown => format!(
             "the dump does not say which build it is of: {first}, beside it, is taken on trust"
         ),
-    }));
-    (ids.is_empty() && !more).then(|| all.swap_remove(0))
+        Verdict::Doubtful | Verdict::DoesNotFit => {
+            let words =
+                format!("{first}: beside the dump, but hardly of its build: {why}: not taken");
+            dump.notes.push(Note::warning(words));
+            return None;
+        }
+    };
+    dump.notes.push(Note::info(words));
+    dump.identity.fit = judged.into_iter().nth(index);
+    Some(all.swap_remove(index))
 }
 
 fn matches(elf: &Firmware, ids: &[FirmwareId]) -> bool {
@@ -174,37 +269,125 @@ fn other_machine(elf: &Firmware, dump: &Dump) -> Error {
     ))
 }
 
-/// The ELF file below the user's folders that is the dump's.
+/// The ELF file below the user's folders that is the dump's: by its id, or where the dump has none
+/// by what it holds.
 fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
     let folders = &options.elf_dir;
     if folders.is_empty() {
         return Ok(None);
     }
-    let named = folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ");
     let ids = dump.identity.firmware.clone();
     if ids.is_empty() {
-        dump.warn(format!(
-            "the dump does not say which build it is of: nothing in {named} is taken"
-        ));
-        return Ok(None);
+        return fitting_in_folders(dump, options);
     }
     let map = !options.no_mmap;
     for path in folders.iter().flat_map(|folder| build_id::paths(folder, &ids)) {
         if let Some(elf) = options.elf_cache.try_open(&path, map).filter(|elf| matches(elf, &ids)) {
+            dump.identity.fit = Some(matching(&ids));
             return Ok(Some(elf));
         }
     }
-    let mut looked_at = 0;
     for folder in folders {
         let (machine, cache) = (dump.arch.elf_machine, options.cache_dir.as_deref());
-        match options.elf_cache.search(folder, machine, &ids, map, cache)? {
-            Found::This(elf) => return Ok(Some(elf)),
-            Found::NoneOf(others) => looked_at += others,
+        if let Found::This(elf) = options.elf_cache.search(folder, machine, &ids, map, cache)? {
+            dump.identity.fit = Some(matching(&ids));
+            return Ok(Some(elf));
         }
     }
     let id = ids.first().map(ToString::to_string).unwrap_or_default();
-    dump.warn(format!("no ELF file in {named} is the dump's ({id}); {looked_at} were looked at"));
+    let files = looked_at(dump, options, |elf| match ids.first() {
+        Some(id) => elf.own_id(id),
+        None => String::new(),
+    })?;
+    let words = format!("no ELF file in {} is the dump's ({id}): {files}", named(folders));
+    dump.notes.push(Note::warning(words).code("no-elf"));
     Ok(None)
+}
+
+/// The one ELF file below the user's folders that fits a dump without an id.
+fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
+    let mut fitting: Vec<(Arc<Firmware>, Fit)> = Vec::new();
+    for folder in &options.elf_dir {
+        for path in options.elf_cache.list(folder)?.iter() {
+            let elf = options.elf_cache.try_open(path, !options.no_mmap);
+            let Some(elf) = elf.filter(|elf| elf.machine == dump.arch.elf_machine) else {
+                continue;
+            };
+            let fit = fit::judge(dump, &elf);
+            if fit.verdict == Verdict::Fits {
+                fitting.push((elf, fit));
+            }
+        }
+    }
+    let named = named(&options.elf_dir);
+    let words = match fitting.len() {
+        1 => {
+            let (elf, fit) = fitting.swap_remove(0);
+            let (path, why) = (&elf.path, fit::evidence(&fit));
+            dump.notes.push(
+                Note::info(format!(
+                    "the dump does not say which build it is of: of the files in {named} {path} \
+                     fits: {why}"
+                ))
+                .code("elf-fits"),
+            );
+            dump.identity.fit = Some(fit);
+            return Ok(Some(elf));
+        }
+        0 => {
+            let files = looked_at(dump, options, |elf| fit::evidence(&fit::judge(dump, elf)))?;
+            format!(
+                "the dump does not say which build it is of, and nothing in {named} fits it for \
+                 certain: {files}"
+            )
+        }
+        _ => {
+            let names = fitting.iter().map(|(elf, _)| elf.path.as_str()).collect::<Vec<_>>();
+            format!(
+                "the dump does not say which build it is of, and several files in {named} fit it \
+                 ({}): --elf names one",
+                names.join(", ")
+            )
+        }
+    };
+    dump.notes.push(Note::warning(words).code("no-elf"));
+    Ok(None)
+}
+
+fn named(folders: &[PathBuf]) -> String {
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Which ELF files below the user's folders were looked at, and what keeps each from being taken.
+fn looked_at(dump: &Dump, options: &Options, why: impl Fn(&Firmware) -> String) -> Result<String> {
+    let (mut told, mut more, mut others) = (Vec::new(), 0, 0);
+    for folder in &options.elf_dir {
+        for path in options.elf_cache.list(folder)?.iter() {
+            let Some(elf) = options.elf_cache.try_open(path, !options.no_mmap) else {
+                others += 1;
+                continue;
+            };
+            if told.len() >= MOST_TOLD {
+                more += 1;
+            } else if elf.machine == dump.arch.elf_machine {
+                told.push(format!("{} is {}", path.display(), why(&elf)));
+            } else {
+                let machine = goblin::elf::header::machine_to_str(elf.machine);
+                told.push(format!("{} is for {machine}", path.display()));
+            }
+        }
+    }
+    let mut words = match told.is_empty() {
+        true => "there is no ELF file of a program in it".to_string(),
+        false => told.join("; "),
+    };
+    if more > 0 {
+        words.push_str(&format!("; and {more} more"));
+    }
+    if others > 0 {
+        words.push_str(&format!("; {others} files are no programs"));
+    }
+    Ok(words)
 }
 
 /// The ELF file that a debuginfod server has for the dump's build id.

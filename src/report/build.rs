@@ -116,9 +116,14 @@ fn identity(opened: &Opened) -> Identity {
         firmware_ids: ids.firmware.iter().map(ToString::to_string).collect(),
         firmware: opened.firmware.as_ref().map(|elf| elf.path.clone()),
         firmware_matches: matches.map(|elf| ids.firmware.iter().all(|id| elf.is(id))),
+        firmware_fit: opened.firmware.as_ref().and(ids.fit.as_ref()).map(fit),
         rom: opened.rom.iter().map(|elf| elf.path.clone()).collect(),
         facts: ids.facts.clone(),
     }
+}
+
+fn fit(fit: &crate::dump::Fit) -> super::Fit {
+    super::Fit { verdict: fit.verdict.to_string(), evidence: fit.evidence.clone() }
 }
 
 fn log(log: logs::Log) -> Log {

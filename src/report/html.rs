@@ -76,7 +76,11 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
     let checked = match identity.firmware_matches {
         Some(true) => " (the dump's own)",
         Some(false) => " (NOT the dump's: what follows may be wrong)",
-        None => "",
+        None => match identity.firmware_fit.as_ref().map(|fit| &*fit.verdict) {
+            Some("fits") => " (fits what the dump holds)",
+            Some("doubtful" | "does not fit") => " (DOUBTFUL: what follows may be wrong)",
+            _ => "",
+        },
     };
     match &identity.firmware {
         Some(elf) => fact("firmware", &format!("{elf}{checked}"))?,

@@ -85,10 +85,21 @@ pub struct Identity {
     pub firmware: Option<String>,
     /// Whether that file is the dump's; `None` if the dump does not say or there is no file.
     pub firmware_matches: Option<bool>,
+    /// How that file goes with the dump, and by what one knows; `None` without one.
+    pub firmware_fit: Option<Fit>,
     /// ELF files of the ROM.
     pub rom: Vec<String>,
     /// Further facts, by name.
     pub facts: Vec<(String, String)>,
+}
+
+/// How the ELF file in use goes with the dump.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fit {
+    /// `matches` (an id), `fits`, `unknown`, `doubtful`, `does not fit`.
+    pub verdict: String,
+    /// What it rests on, in words.
+    pub evidence: Vec<String>,
 }
 
 /// Some lines of a source file.

@@ -78,7 +78,13 @@ impl Page {
                 let text = format!("{elf} (NOT the dump's: what follows may be wrong)");
                 self.doubt("firmware", text);
             }
-            (Some(elf), None) => self.fact("firmware", format!("{elf} (can't be checked)")),
+            (Some(elf), None) => match identity.firmware_fit.as_ref().map(|fit| &*fit.verdict) {
+                Some("fits") => self.fact("firmware", format!("{elf} (fits what the dump holds)")),
+                Some(verdict @ ("doubtful" | "does not fit")) => {
+                    self.doubt("firmware", format!("{elf} ({verdict}: what follows may be wrong)"));
+                }
+                _ => self.fact("firmware", format!("{elf} (can't be checked)")),
+            },
             (None, _) => {
                 let ids = identity.firmware_ids.join(", ");
                 let ids = if ids.is_empty() { String::new() } else { format!(": {ids}") };

@@ -21,11 +21,13 @@ mod exception;
 mod extended;
 mod fallback;
 mod printed;
+mod returns;
 mod window;
 
 pub use culprit::{fault_pc, may_be_handler};
 pub use extended::{has_extended_frame, reconstruct_control};
 pub use printed::reconstruct;
+pub(crate) use returns::{follows_call, return_address};
 
 use crate::debug_info::Modules;
 use crate::dump::{Dump, Stack, Thread};

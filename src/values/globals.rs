@@ -18,6 +18,8 @@ use gimli::constants as dw;
 
 /// Base classes and anonymous members are searched this deep.
 const DEEPEST: usize = 8;
+/// A list of members that are there is no help if it is longer; nor is more searched.
+const MOST_NAMES: usize = 1000;
 
 /// What is wrong with an expression, or with the dump.
 enum Trouble {
@@ -249,6 +251,9 @@ impl<'g, 'a> Globals<'g, 'a> {
         depth: usize,
         names: &mut Vec<String>,
     ) -> Option<Member<'g>> {
+        if names.len() > MOST_NAMES {
+            return None;
+        }
         let printer = self.printer();
         if let Some(Ok(variant)) = printer.variant(kind, store) {
             if variant.name == name {
@@ -261,6 +266,10 @@ impl<'g, 'a> Globals<'g, 'a> {
         }
         for member in printer.members(kind, store) {
             let is_transparent = member.part == Part::Base || member.name.is_none();
+            if is_transparent {
+                // They count as well: there may be nothing but them.
+                names.extend(member.name.is_none().then(|| "(anonymous)".to_string()));
+            }
             if !is_transparent {
                 if member.name.as_deref() == Some(name) {
                     return Some(member);

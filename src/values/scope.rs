@@ -85,7 +85,10 @@ impl<'a> Scopes<'_, 'a> {
             at_entry: Some(&at_entry),
         };
         env.frame_base = frame_base(unit, outermost, &env, pc);
-        let found = collect(unit, function, pc);
+        let (found, whole) = collect(unit, function, pc);
+        if !whole {
+            module.cut("functions have more variables or deeper blocks than are shown");
+        }
         let printer = super::Printer::new(self.dump, self.modules);
         let variable = |(unit, entry): &(Unit<'_>, Entry)| {
             let unit = *unit;
@@ -143,20 +146,27 @@ pub(super) fn frame_base(unit: Unit<'_>, offset: Offset, env: &Env<'_>, pc: u64)
     env.compute(expression, unit.encoding(), None).ok()
 }
 
-/// The variables of the function at `offset`, and of the blocks in it that hold `pc`.
-fn collect<'t>(unit: Unit<'t>, offset: Offset, pc: u64) -> Vec<(Unit<'t>, Entry)> {
+/// The variables of the function at `offset`, and of the blocks in it that hold `pc`; and whether
+/// those are all.
+fn collect<'t>(unit: Unit<'t>, offset: Offset, pc: u64) -> (Vec<(Unit<'t>, Entry)>, bool) {
     let mut found = Vec::new();
     // What each block completes, the function first, with what of it was met: what the compiler
     // has thrown away is told by the abstract form alone.
     let mut blocks = vec![offset];
     let mut completed: HashSet<(usize, usize)> = HashSet::new();
-    unit.walk(offset, |entry, depth| {
+    let mut cut = false;
+    let whole = unit.walk(offset, |entry, depth| {
         completed.extend(unit.reference(entry, dw::DW_AT_abstract_origin).map(place_of));
         if found.len() >= MOST_VARIABLES {
+            cut = true;
             return Next::Stop;
         }
         match entry.tag() {
-            dw::DW_TAG_lexical_block if depth <= DEEPEST_BLOCK && unit.covers(entry, pc) => {
+            dw::DW_TAG_lexical_block if unit.covers(entry, pc) => {
+                if depth > DEEPEST_BLOCK {
+                    cut = true;
+                    return Next::Stop;
+                }
                 blocks.push(entry.offset());
                 return Next::Into;
             }
@@ -178,7 +188,7 @@ fn collect<'t>(unit: Unit<'t>, offset: Offset, pc: u64) -> Vec<(Unit<'t>, Entry)
             }
         }
     }
-    found
+    (found, whole && !cut)
 }
 
 fn is_declared(entry: &Entry) -> bool {

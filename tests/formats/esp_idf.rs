@@ -230,14 +230,68 @@ fn a_damaged_line_is_told_by_its_number_and_its_bytes_are_missing() {
     let index = lines.iter().enumerate().find_map(full).unwrap();
     lines[index].truncate(51);
     let log = lines.join("\n");
-    assert!(refused(log.clone()).contains("SHA-256"));
+    let words = refused(log.clone());
+    assert!(words.contains(&format!("line {}", index + 1)), "{words}");
     let opened = open_bytes(log, &Options { force: true, ..Options::default() }).unwrap();
-    note_with(&opened, &format!("line {} has lost characters", index + 1));
+    note_with(&opened, &format!("line {} has damaged or lost characters", index + 1));
     assert!(opened.dump.threads.iter().all(|thread| thread.id > 0));
     let missing: u64 = opened.dump.memory.missing().map(|(range, _)| range.len()).sum();
     assert_eq!(missing, 48, "{:?}", opened.dump.memory.missing().collect::<Vec<_>>());
     let (range, _) = opened.dump.memory.missing().next().unwrap();
     assert!(opened.dump.memory.region_at(range.start).is_none());
+}
+
+/// Each line is lost in turn: what is still told of registers and memory is right.
+#[test]
+fn a_lost_line_moves_nothing() {
+    for name in ["esp32/coredump_bin", "esp32/coredump", "esp32c3/coredump", "esp32c6/coredump"] {
+        let Some(raw) = fixture(&format!("espressif/{name}.raw")) else { return };
+        let whole = opened(raw.clone());
+        let log = esp::console_log(&raw, |_| String::new(), &[]);
+        let lines: Vec<&str> = log.lines().collect();
+        let digits = (3..lines.len() - 1).filter(|n| !lines[*n].contains(' ')).skip(1).step_by(5);
+        for lost in digits {
+            let rest = [&lines[..lost], &lines[lost + 1..]].concat().join("\n");
+            let words = refused(rest.clone());
+            assert!(words.contains("line"), "{name}: {words}");
+            let options = Options { force: true, ..Options::default() };
+            let Ok(forced) = open_bytes(rest, &options) else {
+                // Without the ELF core's own header nothing can be read.
+                assert!(lost < 12, "{name} without line {lost}");
+                continue;
+            };
+            for thread in &forced.dump.threads {
+                let right = whole.dump.threads.iter().find(|right| right.id == thread.id);
+                let right = right.unwrap_or_else(|| panic!("{name}: no thread {:#x}", thread.id));
+                assert!(thread.name.is_none() || thread.name == right.name, "{name} {lost}");
+                for (index, value) in thread.registers.known() {
+                    let wanted = right.registers.get(index);
+                    assert_eq!(
+                        Some(value),
+                        wanted,
+                        "{name} without line {lost}: {}",
+                        thread.label()
+                    );
+                }
+            }
+            for region in forced.dump.memory.regions() {
+                let right = whole.dump.memory.bytes(region.start, region.bytes.len());
+                assert_eq!(right.as_ref(), Some(&region.bytes), "{name} without line {lost}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_behind_foreign_bytes_is_found_with_its_header() {
+    for name in ["esp32/coredump_bin", "esp32/coredump", "esp32c3/coredump"] {
+        let Some(raw) = fixture(&format!("espressif/{name}.raw")) else { return };
+        let plain = opened(raw.clone());
+        let behind = opened([&[0x5a; 100][..], &raw].concat());
+        assert_eq!(behind.dump.format, plain.dump.format);
+        assert!(plain.dump.format.contains(" ok"), "{}", plain.dump.format);
+        assert_eq!(behind.dump.identity.chip, plain.dump.identity.chip);
+    }
 }
 
 #[test]

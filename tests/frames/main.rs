@@ -6,5 +6,6 @@ mod support;
 mod backtraces;
 mod machines;
 mod moved;
+mod strange_dwarf;
 mod unwind;
 mod values;

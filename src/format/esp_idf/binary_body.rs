@@ -22,30 +22,59 @@
 use super::NAME;
 use super::body::{Body, Extent, TaskRecord};
 use super::image::{Header, Image};
+use crate::carrier::Piece;
 use crate::cursor::Cursor;
 use crate::dump::Note;
 use crate::error::Fault;
 use bytes::Bytes;
 
+/// What stands in front of a task's control block.
+const TASK_WORDS_LEN: u64 = 12;
+/// What stands in front of a segment's bytes.
+const SEGMENT_WORDS_LEN: u64 = 8;
+
 /// Reads the body. What is cut off is told in [`Body::notes`].
-pub(super) fn read(image: &Image) -> Body {
+pub(super) fn read(image: &Image, piece: &Piece) -> Body {
+    read_parts(&image.header, image.body.clone(), image.body_offset, piece)
+}
+
+/// The same of a body whose frame nobody has checked.
+pub(super) fn read_parts(header: &Header, bytes: Bytes, offset: u64, piece: &Piece) -> Body {
     let mut body = Body::default();
-    let mut cursor = Cursor::new(NAME, image.body.clone(), image.body_offset);
-    let Header { tasks, segments, .. } = image.header;
+    let mut cursor = Cursor::new(NAME, bytes, offset);
+    let Header { tasks, segments, .. } = *header;
     for index in 0..tasks {
-        if let Err(fault) = read_task(&mut cursor, &image.header, index, &mut body) {
+        let lost = lost_words(&cursor, piece, TASK_WORDS_LEN, index, "task");
+        let mut read = |cursor| read_task(cursor, header, index, &mut body);
+        if let Err(fault) = lost.and_then(|()| read(&mut cursor)) {
             body.notes.push(Note::warning(format!("{fault}: {} of {tasks} tasks read", index)));
             return body;
         }
     }
     for index in 0..segments {
-        if let Err(fault) = read_segment(&mut cursor, index, &mut body) {
+        let lost = lost_words(&cursor, piece, SEGMENT_WORDS_LEN, index, "memory segment");
+        let mut read = |cursor| read_segment(cursor, index, &mut body);
+        if let Err(fault) = lost.and_then(|()| read(&mut cursor)) {
             let words = format!("{fault}: {index} of {segments} memory segments read");
             body.notes.push(Note::warning(words));
             return body;
         }
     }
     body
+}
+
+/// A record whose addresses were lost ends the reading: it is not known how long it is.
+fn lost_words(
+    cursor: &Cursor,
+    piece: &Piece,
+    len: u64,
+    index: u32,
+    what: &str,
+) -> Result<(), Fault> {
+    match piece.is_lost(cursor.offset(), len) {
+        true => Err(cursor.fault(format!("{what} {index}"), "its addresses", "a damaged line")),
+        false => Ok(()),
+    }
 }
 
 /// The offset at which the tasks and segments that `header` counts come to their end; `None` if

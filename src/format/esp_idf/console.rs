@@ -7,7 +7,7 @@
 //!
 //! Source: ESP-IDF v3.3 to v6.0, `components/espcoredump/src/core_dump_uart.c`; real captures.
 
-use super::image;
+use super::{image, lost_lines};
 use crate::carrier::text::{Line, Prefix, decode_base64, is_base64, lines, looks_like_text};
 use crate::carrier::{Carrier, CarrierOptions, Piece, esp_flash};
 use crate::dump::Note;
@@ -22,6 +22,8 @@ const END: &str = "CORE DUMP END";
 /// What the device puts on one line: 48 bytes.
 const LINE_BYTES: usize = 48;
 const LINE_DIGITS: usize = 64;
+/// A line with more characters that are not of the alphabet is no damaged one.
+const MOST_ODD: usize = 4;
 /// How many ways of leaving lines out are tried before giving up.
 const MOST_TRIES: usize = 5_000;
 
@@ -60,7 +62,7 @@ impl Carrier for EspConsole {
         if !looks_like_text(&piece.bytes) {
             // A firmware has the START line among its strings. A log that begins with a burst of
             // garbage has a header behind it.
-            blocks.retain(|block| image::declared_len(&assemble(block).0).is_some());
+            blocks.retain(|block| image::declared_len(&assemble(block).bytes).is_some());
             if blocks.is_empty() {
                 return None;
             }
@@ -74,9 +76,9 @@ impl Carrier for EspConsole {
                 (true, 1) => format!("{NAME}, {place}"),
                 (true, _) => format!("{NAME}, dump {} of {count}, {place}", index + 1),
             };
-            let (bytes, lost, notes) = assemble(&block);
+            let Assembled { bytes, lost, notes, fault } = assemble(&block);
             let mut inner = piece.inner(layer, bytes.into()).hinted(esp_flash::COREDUMP_FORMAT);
-            inner.lost = lost;
+            (inner.lost, inner.fault) = (lost, fault);
             inner.notes.extend(notes);
             if !block.complete && marked {
                 let words = format!("{NAME}: {place}: the log has no {END} line for this dump");
@@ -143,7 +145,7 @@ fn bare_block(piece: &Piece) -> Option<Block> {
     }
     let last = all.last().map_or(0, |line| line.number);
     let first = all.first().map_or(0, |line| line.number);
-    Some(Block { prefix: None, lines: all, first, last, complete: true })
+    Some(Block { prefix: None, lines: all, first, last, complete: false })
 }
 
 fn chunks(block: &Block) -> Vec<Chunk> {
@@ -170,7 +172,10 @@ fn chunks(block: &Block) -> Vec<Chunk> {
 }
 
 fn chunk(line: usize, text: &str) -> Option<Chunk> {
-    if !is_base64(text) || text.len() > LINE_DIGITS {
+    if !is_base64(text) {
+        return damaged_chunk(line, text);
+    }
+    if text.len() > LINE_DIGITS {
         return None;
     }
     if let Some(bytes) = decode_base64(text) {
@@ -184,9 +189,43 @@ fn chunk(line: usize, text: &str) -> Option<Chunk> {
     })
 }
 
+/// A line that was base64 but for a few characters: it is known how much it held, not what.
+fn damaged_chunk(line: usize, text: &str) -> Option<Chunk> {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len().checked_sub(digits.len()).filter(|padding| *padding <= 2)?;
+    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let odd = digits.bytes().filter(|byte| !alphabet(byte)).count();
+    let is_one = (LINE_DIGITS / 2..=LINE_DIGITS).contains(&text.len())
+        && text.len().is_multiple_of(4)
+        && text.is_ascii()
+        && odd <= MOST_ODD;
+    let len = (text.len() / 4 * 3).saturating_sub(padding);
+    is_one.then(|| Chunk { line, bytes: vec![0; len], damaged: true })
+}
+
+/// The bytes of a block.
+struct Assembled {
+    bytes: Vec<u8>,
+    /// What of them was lost.
+    lost: Vec<Range<u64>>,
+    notes: Vec<Note>,
+    /// Why they are not to be served unless the user insists.
+    fault: Option<Fault>,
+}
+
+impl Assembled {
+    fn whole(bytes: Vec<u8>, notes: Vec<Note>) -> Assembled {
+        Assembled { bytes, lost: Vec::new(), notes, fault: None }
+    }
+}
+
 /// Puts the lines of a block together, leaving out those that only look like base64.
-fn assemble(block: &Block) -> (Vec<u8>, Vec<Range<u64>>, Vec<Note>) {
-    let all = chunks(block);
+fn assemble(block: &Block) -> Assembled {
+    let mut all = chunks(block);
+    if !block.complete && all.last().is_some_and(|chunk| chunk.damaged) {
+        // The log was cut in the middle of it.
+        all.pop();
+    }
     let mut notes = Vec::new();
     let joined = |chunks: &[Chunk], without: &[usize]| -> Vec<u8> {
         let kept = chunks.iter().enumerate().filter(|(i, _)| !without.contains(i));
@@ -195,20 +234,7 @@ fn assemble(block: &Block) -> (Vec<u8>, Vec<Range<u64>>, Vec<Note>) {
     let bytes = joined(&all, &[]);
     let declared = image::declared_len(&bytes).unwrap_or(bytes.len());
     if all.iter().any(|chunk| chunk.damaged) {
-        let mut lost = Vec::new();
-        let mut at = 0u64;
-        for chunk in &all {
-            let end = at + chunk.bytes.len() as u64;
-            if chunk.damaged {
-                notes.push(Note::warning(format!(
-                    "{NAME}: line {} has lost characters: what it held is missing",
-                    chunk.line
-                )));
-                lost.push(at..end);
-            }
-            at = end;
-        }
-        return (bytes, lost, notes);
+        return with_holes(&all, bytes, declared);
     }
     if bytes.len() > declared && image::verify(&bytes) != Some(true) {
         let excess = bytes.len() - declared;
@@ -219,18 +245,79 @@ fn assemble(block: &Block) -> (Vec<u8>, Vec<Range<u64>>, Vec<Note>) {
                     all[*index].line
                 )));
             }
-            return (joined(&all, &without), Vec::new(), notes);
+            return Assembled::whole(joined(&all, &without), notes);
         }
     }
-    if bytes.len() < declared && block.complete {
+    if bytes.len() < declared
+        && let Some(gapped) = with_gap(&all, bytes.len(), declared, block.complete)
+    {
+        return gapped;
+    }
+    Assembled::whole(bytes, notes)
+}
+
+/// Of each damaged line it is known how much it held: what is behind keeps its place.
+fn with_holes(all: &[Chunk], bytes: Vec<u8>, declared: usize) -> Assembled {
+    let (mut lost, mut notes) = (Vec::new(), Vec::new());
+    let mut at = 0u64;
+    for chunk in all {
+        let end = at + chunk.bytes.len() as u64;
+        if chunk.damaged {
+            notes.push(Note::warning(format!(
+                "{NAME}: line {} has damaged or lost characters: the {} bytes that it held are \
+                 missing",
+                chunk.line,
+                end - at
+            )));
+            lost.push(at..end);
+        }
+        at = end;
+    }
+    let mut damaged = all.iter().filter(|chunk| chunk.damaged);
+    let first = damaged.next().map_or(0, |chunk| chunk.line);
+    let field = match damaged.count() {
+        0 => format!("line {first}"),
+        more => format!("line {first} and {more} more"),
+    };
+    let offset = lost.first().map_or(0, |lost| lost.start);
+    if bytes.len() != declared {
+        // A hole of another length than its line's, or lines were lost as well.
+        lost = std::iter::once(offset..bytes.len() as u64).collect();
         notes.push(Note::warning(format!(
-            "{NAME}: lines {}-{}: {} of {declared} bytes are there: lines were lost",
-            block.first,
-            block.last,
+            "{NAME}: {} bytes are there, the header says {declared}: nothing behind line {first} is \
+             known to be in its place",
             bytes.len()
         )));
     }
-    (bytes, Vec::new(), notes)
+    let found = "characters that are none, or too few";
+    let fault = Fault::new(NAME, field, offset, "whole lines of base64", found).forceable();
+    Assembled { bytes, lost, notes, fault: Some(fault) }
+}
+
+/// Lines were lost: what is left is put where it was, as far as that can be told. `None` if the
+/// log may just have been cut off: if it was not `complete`, and nothing speaks against that.
+fn with_gap(all: &[Chunk], have: usize, declared: usize, complete: bool) -> Option<Assembled> {
+    let lines: Vec<&[u8]> = all.iter().map(|chunk| chunk.bytes.as_slice()).collect();
+    let missing = declared.checked_sub(have)?;
+    let number = |index: usize| all.get(index).map_or(0, |chunk| chunk.line);
+    let Some(mended) = lost_lines::mend(&lines, declared) else {
+        let field = format!("lines {}-{}", number(0), number(all.len().saturating_sub(1)));
+        let found = format!("{have}: lines were lost, and nothing tells where");
+        let fault = Fault::new(NAME, field, 0, format!("{declared} bytes"), found).forceable();
+        let lost = std::iter::once(image::FIRST_WORDS..have as u64).collect();
+        let (bytes, notes) = (lines.concat(), Vec::new());
+        return complete.then_some(Assembled { bytes, lost, notes, fault: Some(fault) });
+    };
+    if !complete && mended.lost.end >= declared as u64 {
+        return None;
+    }
+    let (before, behind) = mended.between;
+    let field = format!("between line {} and line {}", number(before), number(behind));
+    let expected = format!("{declared} bytes in all");
+    let found = format!("{missing} fewer: lines were lost there");
+    let fault = Fault::new(NAME, field, mended.lost.start, expected, found).forceable();
+    let (bytes, lost) = (mended.bytes, vec![mended.lost]);
+    Some(Assembled { bytes, lost, notes: Vec::new(), fault: Some(fault) })
 }
 
 /// The lines to leave out so that `excess` bytes go and the checksum becomes right: short ones, as

@@ -100,6 +100,13 @@ fn extents(core: &CoreFile, base: u64) -> Vec<Extent> {
 fn read_note(note: &ElfNote, base: u64, piece: &Piece, body: &mut Body) {
     let desc = &note.desc;
     let offset = base.saturating_add(note.offset);
+    if note.kind != NT_PRSTATUS && piece.is_lost(offset, desc.len() as u64) {
+        body.notes.push(Note::warning(format!(
+            "{NAME}: note {} at offset {offset:#x} is damaged: it is left out",
+            note.name
+        )));
+        return;
+    }
     match (note.kind, note.name.as_str()) {
         (NT_PRSTATUS, _) => match u32_at(desc, PRSTATUS_PID_OFF) {
             Some(tcb_addr) if !piece.is_lost(offset.saturating_add(PRSTATUS_PID_OFF as u64), 4) => {

@@ -24,14 +24,23 @@ use crate::cursor::{Cursor, bytes_word, u32_at};
 use crate::dump::Note;
 use crate::error::Fault;
 use bytes::Bytes;
+use memchr::memmem;
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 
 /// In front of and behind an image in flash, before ESP-IDF 3.3.
 const OLD_MAGIC: u32 = 0xe32c_04ed;
 /// What an erased flash cell reads as.
 const ERASED: u32 = 0xffff_ffff;
+/// Length and version: without them nothing is known of an image.
+pub(super) const FIRST_WORDS: u64 = 8;
 /// 64 tasks unless configured otherwise, and nobody has ever seen thousands.
 const MOST_TASKS: u32 = 4096;
+
+/// How long the headers in front of ELF bodies are.
+const ELF_HEADER_LENS: [usize; 3] = [12, 20, 24];
+/// The versions of binary bodies.
+const BINARY_VERSIONS: [u16; 3] = [1, 2, 3];
 
 /// How the body is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +222,47 @@ pub(super) fn is_image(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> bool 
         }
         Layout::Binary => known_chip(header.chip_id()) && is_plausible(&header),
     }
+}
+
+/// Where images lie in bytes that begin with something else. What makes one certain: an ELF core
+/// right behind a header, or a checksum that fits.
+pub(super) fn find(bytes: &Bytes, known_chip: impl Fn(u16) -> bool) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let range = |start: usize| {
+        let len = declared_len(bytes.get(start..)?)?;
+        Some(start..start.saturating_add(len).min(bytes.len()))
+    };
+    for elf in memmem::find_iter(bytes, b"\x7fELF") {
+        let starts = ELF_HEADER_LENS.iter().filter_map(|len| elf.checked_sub(*len));
+        let is_head = |start: &usize| {
+            let header = bytes.get(*start..).and_then(header);
+            header.is_some_and(|header| {
+                header.layout == Layout::Elf && start.checked_add(header.byte_len) == Some(elf)
+            }) && is_image(&bytes.slice(*start..), &known_chip)
+        };
+        found.extend(starts.into_iter().find(is_head).and_then(range));
+    }
+    for version in BINARY_VERSIONS {
+        // The version's lower half is the second word's; an image is hardly ever unaligned, but
+        // what it lies in may be.
+        for at in memmem::find_iter(bytes, &version.to_le_bytes()) {
+            let Some(start) = at.checked_sub(4) else { continue };
+            let head = bytes.get(start..).and_then(header);
+            let head = head.filter(|head| is_plausible(head) && known_chip(head.chip_id()));
+            if head.is_some() && bytes.get(start..).and_then(verify) == Some(true) {
+                found.extend(range(start));
+            }
+        }
+    }
+    found
+}
+
+/// The header, the body and where it starts, of an image that nobody has checked.
+pub(super) fn parts(bytes: &Bytes) -> Option<(Header, Bytes, u64)> {
+    let header = any_header(bytes)?;
+    let end = bytes.len().checked_sub(header.guard.byte_len())?;
+    let start = header.byte_len;
+    (start <= end).then(|| (header, bytes.slice(start..end), start as u64))
 }
 
 /// The length that the header of `bytes` claims, if it is one.

@@ -3,7 +3,7 @@
 //! `image.rs` checks the frame, `elf_body.rs` and `binary_body.rs` take the two kinds of body
 //! apart, `frame.rs` and `tcb.rs` know FreeRTOS' saved registers and task control blocks,
 //! `assemble.rs` makes a [`Dump`] of it all. `console.rs` is the carrier for images printed as
-//! base64 on a console.
+//! base64 on a console, `lost_lines.rs` finds where lines belong that a log lost.
 
 pub mod abort;
 mod assemble;
@@ -13,6 +13,7 @@ pub mod console;
 mod elf_body;
 pub(crate) mod frame;
 mod image;
+mod lost_lines;
 mod tcb;
 
 use super::{Context, Format, elf};
@@ -20,6 +21,7 @@ use crate::carrier::{Piece, esp_flash};
 use crate::dump::Dump;
 use crate::error::{Error, Fault, Result};
 use crate::targets::Chip;
+use std::ops::Range;
 use std::sync::Arc;
 
 const NAME: &str = "esp-idf";
@@ -42,6 +44,10 @@ impl Format for EspIdf {
             || (elf::is_core(&piece.bytes) && elf_body::is_esp_core(&piece.bytes))
     }
 
+    fn find(&self, piece: &Piece) -> Vec<Range<usize>> {
+        image::find(&piece.bytes, is_known_chip)
+    }
+
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
         let bare = elf::is_core(&piece.bytes);
         if bare {
@@ -55,7 +61,7 @@ impl Format for EspIdf {
         }
         let image = image::open(piece, context.force).map_err(in_input)?;
         let mut body = match image.header.layout {
-            image::Layout::Binary => binary_body::read(&image),
+            image::Layout::Binary => binary_body::read(&image, piece),
             image::Layout::Elf => {
                 elf_body::read(&image.body, image.body_offset, piece).map_err(in_input)?
             }

@@ -26,6 +26,8 @@ const NAME_OFF: usize = 52;
 const USUAL_NAME_LEN: usize = 16;
 /// Names longer than this have not been seen; the search for the stack's end stops there.
 const LONGEST_NAME: usize = 64;
+/// `pvOwner` of xStateListItem: the control block's own address.
+pub(super) const OWNER_OFF: usize = 16;
 /// `tskNO_AFFINITY`.
 const NO_AFFINITY: u32 = 0x7fff_ffff;
 /// Larger stacks are not believed.
