@@ -4,7 +4,7 @@ use super::{OpenArgs, print, print_json};
 use crate::display;
 use crate::error::{Error, Result};
 use crate::output;
-use crate::report::{self, ReportOptions, Style};
+use crate::report::{self, AppRules, ReportOptions, Style};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,14 @@ pub struct ReportArgs {
     /// Where source files are, beside where the compiler had them
     #[arg(long, value_name = "DIR")]
     pub source_dir: Vec<PathBuf>,
+
+    /// Functions that are not your own code: not to blame, but who called them. `*` is any text
+    #[arg(long, value_name = "PATTERN")]
+    pub skip: Vec<String>,
+
+    /// A file of such rules (docs/report.md), beside the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub app_rules: Vec<PathBuf>,
 
     /// Only the thread that crashed
     #[arg(long)]
@@ -69,6 +77,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         logs: true,
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
+        rules: AppRules::with(&args.app_rules, &args.skip)?,
     };
     let report = report::build(&opened, &options)?;
     if let Some(path) = &args.html {

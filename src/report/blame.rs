@@ -1,8 +1,10 @@
 //! Which frame of a crash is to blame, and the crash's signature.
 //!
 //! The innermost frames of an abort are the machinery of aborting: the same for every assert of
-//! a firmware. They are passed over.
+//! a firmware. They are passed over; and a crash in a library, a kernel or a hardware layer is
+//! blamed on the user's code that called it (`app_rules.rs`).
 
+use super::app_rules::{AppRules, is_machinery};
 use super::{Frame, Signature};
 use crate::reason::{Reason, Signal};
 use sha2::{Digest, Sha256};
@@ -11,86 +13,24 @@ use sha2::{Digest, Sha256};
 /// way; fewer would mix what is different.
 const SIGNATURE_FRAMES: usize = 5;
 
-/// Functions that are called because something went wrong: libc, ESP-IDF, Zephyr, NuttX, RT-Thread,
-/// Mynewt, Arduino, Rust's core and the usual panic crates.
-const MACHINERY: [&str; 46] = [
-    "__aeabi_idiv0",
-    "__assert",
-    "__assert_fail",
-    "__assert_func",
-    "__assert_no_args",
-    "__cxa_throw",
-    "__gnu_cxx::__verbose_terminate_handler",
-    "__rust_start_panic",
-    "__stack_chk_fail",
-    "__ubsan_handle_builtin_unreachable",
-    "_assert",
-    "_esp_error_check_failed",
-    "_exit",
-    "abort",
-    "assert_post_action",
-    "assert_print",
-    "cortex_m_rt::HardFaultTrampoline",
-    "defmt::export::panic",
-    "esp_error_check_failed",
-    "esp_restart_noos",
-    "esp_system_abort",
-    "exit",
-    "hal_system_reset",
-    "k_panic",
-    "k_sys_fatal_error_handler",
-    "kernel_assert",
-    "os_default_irq",
-    "panic",
-    "panic_abort",
-    "panic_impl",
-    "panic_print_char",
-    "raise",
-    "rt_assert_handler",
-    "rust_begin_unwind",
-    "rust_panic",
-    "std::terminate",
-    "terminate",
-    "up_assert",
-    "vApplicationMallocFailedHook",
-    "vApplicationStackOverflowHook",
-    "vAssertCalled",
-    "xt_unhandled_exception",
-    "z_arm_fault",
-    "z_except_reason",
-    "z_fatal_error",
-    "z_sys_fatal_error_handler",
-];
-
-/// Families of such functions.
-const MACHINERY_PREFIXES: [&str; 11] = [
-    "core::panicking::",
-    "core::result::unwrap_failed",
-    "core::option::unwrap_failed",
-    "core::option::expect_failed",
-    "core::slice::index::slice_",
-    "alloc::alloc::handle_alloc_error",
-    "std::panicking::",
-    "panic_probe::",
-    "panic_halt::",
-    "esp_backtrace::",
-    "abort()",
-];
-
-/// Whether a function is called only because something went wrong.
-fn is_machinery(function: &str) -> bool {
-    MACHINERY.binary_search(&function).is_ok()
-        || MACHINERY_PREFIXES.iter().any(|prefix| function.starts_with(prefix))
+/// The frame that is to blame: the innermost one of the user's own code that has a known name; or,
+/// where there is none, the innermost one that is not the machinery of aborting; or the innermost.
+pub(super) fn blamed<'f>(frames: &'f [Frame], rules: &AppRules) -> Option<&'f Frame> {
+    let is_known = |frame: &&Frame| frame.near.is_none() && frame.function.is_some();
+    let own = frames.iter().filter(|frame| !frame.guess).filter(is_known);
+    let own = own.into_iter().find(|frame| !is_machine(frame) && !rules.is_foreign(frame));
+    own.or_else(|| innermost(frames))
 }
 
-/// The frame that is to blame: the innermost one that is not machinery and has a known name; or
-/// the innermost one.
-pub(super) fn blamed(frames: &[Frame]) -> Option<&Frame> {
-    let known = |frame: &&Frame| {
-        let name = frame.function.as_deref().map(normal);
-        name.is_some_and(|name| frame.near.is_none() && !is_machinery(&name))
-    };
+/// The innermost frame that is not the machinery of aborting and has a known name; or the innermost.
+pub(super) fn innermost(frames: &[Frame]) -> Option<&Frame> {
+    let known =
+        |frame: &&Frame| frame.near.is_none() && frame.function.is_some() && !is_machine(frame);
     frames.iter().find(known).or_else(|| frames.first())
+}
+
+fn is_machine(frame: &Frame) -> bool {
+    frame.function.as_deref().is_some_and(|name| is_machinery(&normal(name)) || is_machinery(name))
 }
 
 /// The kind of a reason, without what differs from crash to crash and from one producer's words to
@@ -160,41 +100,57 @@ fn normal(name: &str) -> String {
 }
 
 #[cfg(test)]
+pub(super) fn test_frame(function: &str, guess: bool) -> Frame {
+    Frame {
+        index: 0,
+        pc: super::Hex(0x100),
+        found: "cfi",
+        guess,
+        exception: None,
+        inlined: false,
+        function: Some(function.into()),
+        near: None,
+        file: None,
+        line: None,
+        column: None,
+        arguments: Vec::new(),
+        locals: Vec::new(),
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::Hex;
 
-    fn frame(function: &str, guess: bool) -> Frame {
-        Frame {
-            index: 0,
-            pc: Hex(0x100),
-            found: "cfi",
-            guess,
-            exception: None,
-            inlined: false,
-            function: Some(function.into()),
-            near: None,
-            file: None,
-            line: None,
-            column: None,
-            arguments: Vec::new(),
-            locals: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn the_list_of_machinery_is_sorted() {
-        assert!(MACHINERY.is_sorted());
-    }
+    use super::test_frame as frame;
 
     #[test]
     fn the_machinery_of_aborting_is_not_to_blame() {
         let frames = ["panic_abort", "esp_system_abort", "abort", "fail_once", "app_main"]
             .map(|name| frame(name, false));
-        assert_eq!(blamed(&frames).and_then(|f| f.function.as_deref()), Some("fail_once"));
+        let rules = AppRules::default();
+        assert_eq!(blamed(&frames, &rules).and_then(|f| f.function.as_deref()), Some("fail_once"));
         let signature = signature_of(Some(Signal::Abrt), "abort", &frames);
         assert_eq!(signature.parts, ["SIGABRT abort", "fail_once", "app_main"]);
         assert_eq!(signature.id.len(), 10);
+    }
+
+    #[test]
+    fn a_library_is_not_to_blame_but_who_called_it() {
+        let rules = AppRules::default();
+        let of = |names: &[&str]| {
+            let frames: Vec<Frame> = names.iter().map(|name| frame(name, false)).collect();
+            blamed(&frames, &rules).and_then(|frame| frame.function.clone())
+        };
+        let rust = ["core::ptr::read_volatile", "app::poke", "app::main"];
+        assert_eq!(of(&rust).as_deref(), Some("app::poke"));
+        assert_eq!(of(&["memcpy", "xQueueReceive", "sensor_task"]).as_deref(), Some("sensor_task"));
+        assert_eq!(of(&["memcpy", "vPortTaskWrapper"]).as_deref(), Some("memcpy"), "no own code");
+        assert_eq!(
+            of(&["panic_abort", "abort", "z_thread_entry"]).as_deref(),
+            Some("z_thread_entry")
+        );
     }
 
     #[test]

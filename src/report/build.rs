@@ -1,6 +1,7 @@
 //! Makes a [`Report`] of an opened dump.
 
-use super::blame::{blamed, kind_of, signature_of};
+use super::app_rules::AppRules;
+use super::blame::{blamed, innermost, kind_of, signature_of};
 use super::{
     Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread, Value,
     source,
@@ -31,6 +32,8 @@ pub struct ReportOptions {
     pub print: Vec<String>,
     /// Where source files are, beside where the compiler had them.
     pub source_dirs: Vec<PathBuf>,
+    /// Which functions are not the user's own code.
+    pub rules: AppRules,
 }
 
 impl Default for ReportOptions {
@@ -41,6 +44,7 @@ impl Default for ReportOptions {
             logs: true,
             print: Vec::new(),
             source_dirs: Vec::new(),
+            rules: AppRules::default(),
         }
     }
 }
@@ -60,7 +64,11 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
     let crashed = threads.iter().find(|thread| thread.first);
     let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
-    let blamed = blamed(frames);
+    let blamed = blamed(frames, &options.rules);
+    let named = |frame: &&Frame| frame.near.is_none() && frame.function.is_some();
+    let within = innermost(frames)
+        .filter(named)
+        .filter(|inner| blamed.is_some_and(|blamed| blamed.function != inner.function));
     let source = blamed.and_then(|frame| {
         source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
@@ -70,7 +78,8 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
 
     Ok(Report {
         schema: SCHEMA,
-        headline: headline(dump, blamed),
+        headline: headline(dump, blamed, within),
+        within: within.and_then(|frame| frame.function.clone()),
         blamed: blamed.filter(|frame| frame.near.is_none()).and_then(|f| f.function.clone()),
         signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames),
         file: opened.file.clone(),
@@ -91,7 +100,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
     })
 }
 
-fn headline(dump: &dump::Dump, blamed: Option<&Frame>) -> String {
+fn headline(dump: &dump::Dump, blamed: Option<&Frame>, within: Option<&Frame>) -> String {
     let name = dump.crashed().and_then(|thread| thread.name.as_deref());
     let who = name.map_or(String::new(), |name| format!("{name}: "));
     let place = blamed.map_or(String::new(), |frame| {
@@ -103,7 +112,9 @@ fn headline(dump: &dump::Dump, blamed: Option<&Frame>) -> String {
             _ => String::new(),
         }
     });
-    format!("{who}{}{place}", dump.reason.words)
+    let within = within.and_then(|frame| frame.function.as_deref());
+    let within = within.map_or(String::new(), |name| format!(", within {name}"));
+    format!("{who}{}{place}{within}", dump.reason.words)
 }
 
 fn identity(opened: &Opened) -> Identity {

@@ -4,6 +4,7 @@
 //! JSON and HTML are three ways of writing it down. The JSON form is documented in
 //! `docs/report.md`; its `schema` number rises when a field changes its meaning or goes.
 
+mod app_rules;
 mod blame;
 mod build;
 mod html;
@@ -12,6 +13,7 @@ mod source;
 mod style;
 mod text;
 
+pub use app_rules::AppRules;
 pub use blame::signature_of;
 pub use build::{ReportOptions, build};
 pub use html::to_html;
@@ -31,8 +33,10 @@ pub struct Report {
     pub schema: u32,
     /// What happened, in one sentence.
     pub headline: String,
-    /// The function to blame: the innermost one that is not the machinery of aborting.
+    /// The function to blame: the innermost one of the user's own code.
     pub blamed: Option<String>,
+    /// The library function that it happened in, where that is another one.
+    pub within: Option<String>,
     /// What tells this crash from others, and is the same for each repetition of it.
     pub signature: Signature,
     /// The input, as the user named it.

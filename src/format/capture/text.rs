@@ -102,7 +102,20 @@ impl Block {
             self.known.push(start as u64..end as u64);
         }
     }
+
+    /// The mark is as the writer leaves it: erased.
+    fn leave_mark(&mut self) {
+        let (start, end) = (MARK.start as u64, MARK.end as u64);
+        let sent = self.known.iter().any(|known| known.start < end && start < known.end);
+        if let Some(mark) = self.bytes.get_mut(MARK).filter(|_| !sent) {
+            mark.fill(0xff);
+            self.known.push(start..end);
+        }
+    }
 }
+
+/// Where the mark is that says whether a dump was uploaded. It is never sent: FORMAT.md, "Text".
+const MARK: Range<usize> = 0x40..0x60;
 
 /// Finds out what no line holds.
 fn finish(mut block: Block, piece: &Piece, layer: String) -> Piece {
@@ -112,6 +125,7 @@ fn finish(mut block: Block, piece: &Piece, layer: String) -> Piece {
         block.notes.push(Note::warning(words));
     }
     block.bytes.resize((end as usize).max(block.bytes.len()), 0);
+    block.leave_mark();
     block.known.sort_by_key(|range| range.start);
     let mut lost = Vec::new();
     let mut at = 0;

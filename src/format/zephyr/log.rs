@@ -67,7 +67,7 @@ impl Carrier for ZephyrLog {
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARKER.as_bytes())?;
-        let (sections, stray) = sections(piece);
+        let Found { sections, stray, location } = sections(piece);
         let count = sections.len();
         let mut pieces = Vec::new();
         for (index, section) in sections.into_iter().enumerate() {
@@ -79,6 +79,14 @@ impl Carrier for ZephyrLog {
                 }
             };
             pieces.push(piece_of(piece, section, layer, &place));
+        }
+        if let Some((line, place)) = location.filter(|_| pieces.is_empty()) {
+            let expected = "lines with the digits of a dump";
+            let found = format!(
+                "none: the device kept the dump in its memory, at {place} (LOCATION): read that \
+                 memory and open it"
+            );
+            return Some(Err(Fault::new(CARRIER, "dump", line as u64, expected, found)));
         }
         if pieces.is_empty() {
             // A log that only mentions the marker is not ours.
@@ -109,9 +117,18 @@ fn piece_of(piece: &Piece, section: Section, layer: String, place: &str) -> Piec
     inner
 }
 
-/// The dumps of a log, and the first line with a marker that belongs to none.
-fn sections(piece: &Piece) -> (Vec<Section>, Option<usize>) {
+/// The dumps of a log.
+struct Found {
+    sections: Vec<Section>,
+    /// The first line with a marker that belongs to none.
+    stray: Option<usize>,
+    /// The last line that says where in memory a dump lies, and what it says.
+    location: Option<(usize, String)>,
+}
+
+fn sections(piece: &Piece) -> Found {
     let mut sections = Vec::new();
+    let mut location = None;
     let mut open: Option<Section> = None;
     let mut stray = None;
     let mut gap = false;
@@ -132,7 +149,10 @@ fn sections(piece: &Piece) -> (Vec<Section>, Option<usize>) {
                 if let Some(section) = &mut open {
                     (section.failed, section.last) = (true, line.number);
                 }
-            } else if !rest.starts_with(LOCATION) && !rest.is_empty() {
+            } else if let Some(place) = rest.strip_prefix(LOCATION) {
+                let place = place.split_whitespace().next().unwrap_or_default();
+                location = Some((line.number, place.to_string()));
+            } else if !rest.is_empty() {
                 if open.is_none() && begins_dump(rest) {
                     // The BEGIN line was lost.
                     open = Some(Section::at(&line));
@@ -154,7 +174,7 @@ fn sections(piece: &Piece) -> (Vec<Section>, Option<usize>) {
         }
         ours
     });
-    (sections, stray)
+    Found { sections, stray, location }
 }
 
 fn begins_dump(digits: &str) -> bool {
@@ -182,8 +202,9 @@ impl Section {
 fn hex_part(rest: &str) -> (Vec<u8>, bool) {
     let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
     let (digits, tail) = rest.split_at(end);
-    // What follows the digits at once, and is no message of its own, is a digit gone bad.
-    let garbled = tail.chars().next().is_some_and(|c| !c.is_whitespace() && !"[<#".contains(c));
+    // What follows the digits at once, and is no message of its own or the end of a string in an
+    // exported log, is a digit gone bad.
+    let garbled = tail.chars().next().is_some_and(|c| !c.is_whitespace() && !"[<#\"\\".contains(c));
     match decode_hex(digits).filter(|_| !garbled) {
         Some(bytes) => (bytes, false),
         None => (Vec::new(), true),
@@ -208,6 +229,7 @@ mod tests {
         assert_eq!(hex_part("4D01ff"), (vec![0x4d, 1, 0xff], false));
         assert_eq!(hex_part("4d01 [00:00:01] <err> os: x"), (vec![0x4d, 1], false));
         assert_eq!(hex_part("4d01[00:00:01] <err> os: x"), (vec![0x4d, 1], false));
+        assert_eq!(hex_part("4d01\"}"), (vec![0x4d, 1], false), "a log exported as JSON");
         assert_eq!(hex_part("4d0"), (vec![], true), "an odd digit");
         assert_eq!(hex_part("4d0?1f"), (vec![], true), "a digit gone bad");
     }

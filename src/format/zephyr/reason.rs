@@ -74,6 +74,12 @@ pub(super) fn explain(code: u16, family: Option<Family>) -> (String, Option<Sign
     (words.to_string(), Some(signal))
 }
 
+/// Whether the CPU itself raised what `code` tells of: an exception, or an overflow that a guard
+/// of the stack's end made one.
+fn is_of_cpu(code: u16) -> bool {
+    matches!(code, 0 | 2) || code >= ARCH_START
+}
+
 /// The reason of a dump, joined from the kernel's code and what the registers of the exception
 /// say (`told`, with its signal).
 pub(super) fn reason(
@@ -85,12 +91,17 @@ pub(super) fn reason(
     let (mut words, mut signal) = explain(code, family);
     evidence
         .insert(0, FaultWord { name: "reason".into(), value: code.into(), words: words.clone() });
-    if let Some((more, its_signal)) = told {
-        words = format!("{words}: {more}");
-        // An oops or a panic is raised through an exception of its own, which tells nothing.
-        if code == 0 {
-            signal = Some(its_signal);
+    // An oops or a panic is raised through an exception of its own, or through none at all: what
+    // the registers of the exception say then is left over from another one.
+    match told {
+        Some((more, its_signal)) if is_of_cpu(code) => {
+            words = format!("{words}: {more}");
+            if code == 0 {
+                signal = Some(its_signal);
+            }
         }
+        Some(_) => evidence.truncate(1),
+        None => {}
     }
     Reason::new(signal, words, evidence)
 }
@@ -111,6 +122,18 @@ mod tests {
         assert_eq!(words(56, Family::Arm), "reason 56, which is not known");
         assert_eq!(words(36, Family::RiscV), "reason 36, which is not known");
         assert_eq!(words(5, Family::CortexM), "reason 5, which is not known");
+    }
+
+    /// A vector word of 0 reads as a divide error.
+    #[test]
+    fn an_oops_has_no_exception_whatever_its_registers_say() {
+        let told = || Some(("#DE divide error".to_string(), Signal::Fpe));
+        let vector = FaultWord { name: "vector".into(), value: 0, words: "#DE".into() };
+        let oops = reason(3, Some(Family::X86), told(), vec![vector.clone()]);
+        assert_eq!(oops.words, "kernel oops");
+        assert!(oops.evidence.iter().all(|word| word.name != "vector"));
+        let exception = reason(0, Some(Family::X86), told(), vec![vector]);
+        assert_eq!(exception.words, "CPU exception: #DE divide error");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | 4      | see riscv.rs | RISC-V                                                          |
 //! | 5      | see xtensa.rs| Xtensa                                                          |
 //! | 6      | 176, 192     | AArch64: x0-x18 x30 spsr elr; 192 with x29 and sp               |
+//! | 6      | 272          | AArch64: x0-x28 x30 spsr elr x29 sp                             |
 //! | 7      | 68           | AArch32: as Cortex-M, with cpsr                                 |
 //! | 7      | 152          | Hexagon: r0-r31 pc event g0-g3                                  |
 //! | 7      | 88           | SPARC, big-endian: o0-o7 g0-g7 psr pc npc wim tbr y             |
@@ -53,7 +54,7 @@ impl Family {
             (3, _) => Some(Family::CortexM),
             (4, _) => Some(Family::RiscV),
             (5, _) => Some(Family::Xtensa),
-            (6, None | Some(176 | 192)) => Some(Family::Aarch64),
+            (6, None | Some(0 | 176 | 192 | 272)) => Some(Family::Aarch64),
             (7.., Some(68)) => Some(Family::Arm),
             (7.., Some(152)) => Some(Family::Hexagon),
             (7.., Some(88)) => Some(Family::Sparc),
@@ -160,6 +161,12 @@ const AARCH64: [&str; 24] = [
     "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
     "x15", "x16", "x17", "x18", "x30", "cpsr", "pc", "x29", "sp",
 ];
+/// Since its third version.
+const AARCH64_ALL: [&str; 34] = [
+    "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+    "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27",
+    "x28", "x30", "cpsr", "pc", "x29", "sp",
+];
 const SPARC: [&str; 22] = [
     "o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7",
     "psr", "pc", "npc", "wim", "tbr", "y",
@@ -180,7 +187,7 @@ pub(super) fn decode(
         Family::X86 => &[13],
         Family::X86_64 => &[17, 22],
         Family::CortexM => &[9, 17, 19],
-        Family::Aarch64 => &[22, 24],
+        Family::Aarch64 => &[22, 24, 34],
         Family::Arm => &[17],
         Family::Hexagon => &[38],
         Family::Sparc => &[22],
@@ -203,7 +210,8 @@ pub(super) fn decode(
         Family::X86 => x86(&mut decoded, &X86, &words),
         Family::X86_64 => x86(&mut decoded, &X86_64, &words),
         Family::Aarch64 => {
-            decoded.set_all(&AARCH64, &words);
+            let names = if words.len() > AARCH64.len() { &AARCH64_ALL[..] } else { &AARCH64 };
+            decoded.set_all(names, &words);
             if decoded.registers.by_name("x29") == Some(0) {
                 // Firmware without frame pointers leaves the slot at zero.
                 decoded.registers.forget("x29");
