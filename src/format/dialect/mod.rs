@@ -420,7 +420,7 @@ impl Format for Dialect {
             Some(Family::Xtensa) => {
                 let addrs: Vec<u64> =
                     ["pc", "sp", "a1"].iter().filter_map(|n| crash.word(n)).collect();
-                xtensa_by_addresses(self.name, &addrs, context, &mut notes)?
+                xtensa_by_addresses(self.name, &addrs, 1, context, &mut notes)?
             }
             Some(family) => machine_of(context, family)?,
             None => machine_told(context)?.ok_or_else(|| {

@@ -45,7 +45,9 @@ impl Carrier for EspPanicBlocks {
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();
         let mut pieces = Vec::new();
-        for block in blocks(&all) {
+        // An image of memory holds the words of a panic as well, and says more.
+        let is_text = memchr::memchr(0, &piece.bytes).is_none();
+        for block in blocks(&all).into_iter().filter(|block| is_text || block.has_body) {
             let Some(of_block) = all.get(block.first..block.end) else { continue };
             let (Some(head), Some(tail)) = (of_block.first(), of_block.last()) else { continue };
             let layer = format!("log, lines {}-{}", head.number, tail.number);
