@@ -270,7 +270,7 @@ impl<'a> Crash<'a> {
             Rule::Stack(pattern) => {
                 let Some(found) = one(pattern) else { return false };
                 let addr = found.text("hexaddr").and_then(number);
-                let row = found.text("words").map(|words| row_words(words));
+                let row = found.text("words").map(row_words);
                 let (Some(addr), Some((unknown, row))) = (addr, row) else { return false };
                 if row.is_empty() {
                     return false;
