@@ -73,6 +73,7 @@ fn is_described(dump: &Dump, index: usize) -> bool {
     let held = |index: usize| dump.threads.iter().any(|thread| holds(thread, index));
     match feature.describe {
         Describe::Always => true,
+        Describe::Never => false,
         Describe::Chip => chip_has(dump, &feature.name),
         Describe::Known => chip_has(dump, &feature.name) || feature.registers.clone().any(held),
         Describe::EachKnown => held(index),

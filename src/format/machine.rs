@@ -99,13 +99,15 @@ pub fn machine_of(context: &Context<'_>, family: Family) -> Result<Machine> {
 }
 
 /// The machine of an Xtensa dump that does not name its chip. GDB's register numbers differ by
-/// chip; the memory maps do as well, and `addrs` (program counters, stacks) must lie in them.
+/// chip; the memory maps do as well, and `addrs` (program counters, stacks) must lie in them. It has
+/// `cores` cores at least.
 ///
 /// # Errors
 /// As [`machine_of`].
 pub fn xtensa_by_addresses(
     format: &str,
     addrs: &[u64],
+    cores: u32,
     context: &Context<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Machine> {
@@ -119,6 +121,7 @@ pub fn xtensa_by_addresses(
         // The ESP8266 lies in the same places, but its texts are others'.
         let windowed = arch.register("windowbase").is_some();
         let holds_all = addrs.iter().all(|addr| chip.memory_at(*addr).is_some());
+        let holds_all = holds_all && chip.cores >= cores;
         if arch.family == Family::Xtensa && windowed && holds_all {
             fitting.push(Machine { arch, chip: Some(chip) });
         }
@@ -132,12 +135,23 @@ pub fn xtensa_by_addresses(
             )));
             Ok(only.clone())
         }
-        _ => {
+        // The elements of a backtrace that a broken stack gave may lie anywhere.
+        [] if addrs.len() > 2 => {
+            xtensa_by_addresses(format, addrs.get(..2).unwrap_or_default(), cores, context, notes)
+        }
+        several => {
+            // Never one that the addresses rule out; of the others the richest set.
+            let richest = several.iter().max_by_key(|machine| machine.arch.registers.len());
+            let machine = match richest {
+                Some(first) => Machine { arch: first.arch.clone(), chip: None },
+                None => machine_of(context, Family::Xtensa)?,
+            };
             notes.push(Note::doubt(format!(
                 "{format}: the chip is not named and the addresses don't tell it: registers are \
-                 numbered as on the first ESP32, --target names the chip"
+                 numbered as {} has them, --target names the chip",
+                machine.arch.name
             )));
-            machine_of(context, Family::Xtensa)
+            Ok(machine)
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod cm_backtrace;
 pub mod crash_catcher;
+pub mod dialect;
 pub mod duet;
 pub mod elf;
 pub mod elf_core;
@@ -117,6 +118,28 @@ pub static FORMATS: &[&dyn Format] = &[
     &stackdump::Stackdump,
     &probe_rs::ProbeRs,
     &mongoose::Mongoose,
+    &dialect::ZEPHYR_FATAL,
+    &dialect::LINUX,
+    &dialect::U_BOOT,
+    &dialect::OP_TEE,
+    &dialect::TF_A,
+    &dialect::RT_THREAD,
+    &dialect::RIOT,
+    &dialect::MYNEWT_TEXT,
+    &dialect::TOCK,
+    &dialect::RUSEFI,
+    &dialect::MICROPYTHON,
+    &dialect::TEENSY,
+    &dialect::FLIPPER,
+    &dialect::MARLIN,
+    &dialect::ARDUPILOT_WDOG,
+    &dialect::TIZENRT,
+    &dialect::PLAYDATE,
+    &dialect::YIU,
+    &dialect::STACKED,
+    &dialect::CH32,
+    &dialect::JLINK,
+    &dialect::ARM9,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

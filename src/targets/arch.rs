@@ -75,6 +75,8 @@ pub enum Describe {
     EachKnown,
     /// Only if every thread holds all of them.
     AllThreads,
+    /// Never: texts name them, but debuggers do not know them.
+    Never,
 }
 
 /// A group of registers, as target descriptions name them.
@@ -132,6 +134,12 @@ impl Arch {
     /// The index of the register called `name`, by its name or another name of it.
     pub fn register(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// Whether only texts name the register at `index`, and no debugger knows it.
+    pub fn is_only_printed(&self, index: usize) -> bool {
+        let feature = self.registers.get(index).and_then(|r| self.features.get(r.feature));
+        feature.is_some_and(|feature| feature.describe == Describe::Never)
     }
 
     /// The index of the register with the number `regnum` in the remote protocol.

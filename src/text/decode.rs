@@ -20,6 +20,10 @@ pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<Strin
             char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         return Some(text);
     }
+    // A binary dump may have been appended to a log: that is no text, and nothing may touch it.
+    if memchr::memchr(0, bytes).is_some() {
+        return None;
+    }
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
     let odd = sample.iter().filter(|b| b.is_ascii_control() && !b"\n\r\t\x1b".contains(b)).count();
     if odd > sample.len() / 64 {

@@ -98,6 +98,8 @@ mod tests {
             each(|i| format!("09:41:07.{} -> ", 311 + 11 * i), ""),
             each(|i| format!("Mar 14 09:41:{:02} bench7 serlog[391]: ", 7 + i), ""),
             each(|i| format!("[09:41:{:02}]", 7 + i), ""),
+            each(|i| format!("11-02 09:12:33.{}", 100 + 7 * i), ""),
+            each(|i| format!("09:12:{:02}", 11 + i), ""),
             each(|_| "00> ".into(), ""),
             each(|_| "> ".into(), ""),
             each(|i| format!("> [{}.{:03}] ttyUSB0 | ", 17 + i, 7 * i), ""),

@@ -33,15 +33,21 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
     // `#CD:` and its like are the producers' own marks, which readers look for.
     let marks = common.iter().position(|c| matches!(c, '#' | '=')).unwrap_or(common.len());
     let common = common.get(..marks)?;
-    let end = common.iter().rposition(|c| ENDS.contains(c))?;
-    let prefix: String = common.iter().take(end.saturating_add(1)).collect();
+    let end = common.iter().rposition(|c| ENDS.contains(c))?.saturating_add(1);
+    let end = end_of_time(common, end);
+    let prefix: String = common.iter().take(end).collect();
+    // A time may be glued to the line, which may begin with a digit.
+    let width = match prefix.ends_with('0') {
+        true => filled().step_by(step).filter_map(|line| last_run(line, &prefix)).min(),
+        false => None,
+    };
     if !is_loggers(&prefix) {
         return None;
     }
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
     for line in text.lines() {
-        let rest = after(line, &prefix);
+        let rest = after(line, &prefix, width);
         if let Some(rest) = rest
             && example.is_none()
             && !rest.is_empty()
@@ -52,6 +58,26 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         stripped.push('\n');
     }
     Some(Stripped { text: stripped, example: example? })
+}
+
+/// Where the time ends whose beginning ends at `end`: behind its seconds, and their fraction.
+fn end_of_time(common: &[char], end: usize) -> usize {
+    let is = |at: usize, wanted: &[char]| common.get(at).is_some_and(|c| wanted.contains(c));
+    if !end.checked_sub(1).is_some_and(|at| is(at, &[':', '.', ','])) || !is(end, &['0']) {
+        return end;
+    }
+    let seconds = end.saturating_add(1);
+    match is(seconds, &['.']) && is(seconds.saturating_add(1), &['0']) {
+        true => seconds.saturating_add(2),
+        false => seconds,
+    }
+}
+
+/// How many digits the last run of digits of the prefix has in `line`.
+fn last_run(line: &str, prefix: &str) -> Option<usize> {
+    let rest = after(line, prefix.get(..prefix.len().saturating_sub(1))?, None)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    (end > 0).then_some(end)
 }
 
 /// The beginning of a line, runs of digits as `0` and runs of blanks as one.
@@ -107,13 +133,17 @@ fn is_loggers(prefix: &str) -> bool {
 }
 
 /// What follows `prefix` in a line; `None` if the line does not begin so. A line may end in the blanks
-/// of the prefix.
-fn after<'a>(line: &'a str, prefix: &str) -> Option<&'a str> {
+/// of the prefix. `width`: digits of the run that the prefix ends with.
+fn after<'a>(line: &'a str, prefix: &str, width: Option<usize>) -> Option<&'a str> {
     let mut rest = line;
     let mut wanted = prefix.chars().peekable();
     while let Some(c) = wanted.next() {
         let is_last = wanted.peek().is_none();
         rest = match c {
+            '0' if is_last && width.is_some() => {
+                let (digits, rest) = rest.split_at_checked(width?)?;
+                digits.bytes().all(|b| b.is_ascii_digit()).then_some(rest)?
+            }
             '0' => {
                 let trimmed = rest.trim_start_matches(|c: char| c.is_ascii_digit());
                 (trimmed.len() < rest.len()).then_some(trimmed)?

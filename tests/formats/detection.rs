@@ -79,7 +79,7 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let esp8266_text = esp8266_text.concat();
     let px4_context = px4::context(px4::BUILDS[0], false, 64, 64);
     let ram: Vec<u8> = (0..0x2000u32).flat_map(|n| (n / 4 * 7).to_le_bytes()).collect();
-    vec![
+    let mut all = vec![
         ("zephyr stream", stream.bytes(), "zephyr"),
         ("zephyr log", zephyr::console(&stream.log()), "zephyr"),
         ("zephyr flash", stream.flash(16), "zephyr"),
@@ -104,7 +104,10 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("ti-txt image", made::ti_txt(&ram).into(), "TI-TXT"),
         ("gdb text", made::GDB_TEXT.into(), "text with"),
         ("j-link text", made::J_LINK_REGISTERS.into(), "text with"),
-    ]
+    ];
+    let dialects = coroner::format::dialect::ALL.iter();
+    all.extend(dialects.map(|dialect| (dialect.name, dialect.sample.into(), dialect.name)));
+    all
 }
 
 /// All samples: name, bytes, and what they are.

@@ -120,10 +120,17 @@ fn the_rom_tells_the_backtrace_of_a_riscv_chip() {
     assert_eq!(register(&opened, 0, "sp"), Some(0x3fc9_2e60));
 }
 
+/// Such a line is what people post most. It does not say what happened.
 #[test]
-fn a_backtrace_without_a_title_is_no_panic() {
-    let text = "** FATAL EXCEPTION\r\nBacktrace:0x400d1234:0x3ffb1f90 0x400d1300:0x3ffb1fb0\r\n";
-    assert!(open_bytes("other.log", text.into(), &Options::default()).is_err());
+fn a_backtrace_alone_has_frames_and_no_reason() {
+    let text = "somewhere in a log\r\nBacktrace:0x400d1234:0x3ffb1f90 0x400d1300:0x3ffb1fb0\r\n";
+    let opened = open_bytes("other.log", text.into(), &Options::default()).unwrap();
+    assert!(opened.dump.reason.is_unknown());
+    let printed = &opened.dump.threads[0].printed;
+    assert_eq!(
+        printed.iter().map(|frame| frame.pc).collect::<Vec<_>>(),
+        [0x400d_1234, 0x400d_1300]
+    );
 }
 
 #[test]

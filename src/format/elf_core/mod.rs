@@ -157,7 +157,7 @@ fn machine(
     if core.machine == EM_XTENSA && context.target.is_none() {
         let pc = core.notes.iter().find_map(|note| prstatus::xtensa_pc(note, core.endian));
         let addrs: Vec<u64> = core.segments.iter().map(|s| s.addr).chain(pc).collect();
-        return xtensa_by_addresses(NAME, &addrs, context, notes);
+        return xtensa_by_addresses(NAME, &addrs, 1, context, notes);
     }
     machine_of(context, family)
 }

@@ -109,7 +109,11 @@ fn xtensa(words: &[u32], registers: &mut Registers) {
     let last = if all { ["windowbase", "windowstart"] } else { ["exccause", "excvaddr"] };
     names.extend(last.map(String::from));
     for (name, word) in names.iter().zip(words.iter().skip(1)) {
-        registers.set_by_name(name, *word);
+        // Of a core without loops these words were never theirs.
+        let arch = registers.arch().clone();
+        if arch.register(name).is_some_and(|index| !arch.is_only_printed(index)) {
+            registers.set_by_name(name, *word);
+        }
     }
     if layout == LX106 {
         registers.forget("excvaddr");

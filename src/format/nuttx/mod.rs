@@ -151,7 +151,7 @@ impl Format for NuttxLog {
             Some(Family::Xtensa) => {
                 let pc = crash.named.iter().find(|(name, _)| name == "PC").map(|(_, value)| *value);
                 let addrs: Vec<u64> = memory.iter().map(|(addr, _)| *addr).chain(pc).collect();
-                xtensa_by_addresses(NAME, &addrs, context, &mut notes)?
+                xtensa_by_addresses(NAME, &addrs, 1, context, &mut notes)?
             }
             Some(family) => machine_of(context, family)?,
             None if backtraces => machine_of_backtrace(context, &mut notes)?,

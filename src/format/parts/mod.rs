@@ -9,7 +9,7 @@ mod debugger_text;
 mod intel_hex;
 mod memory_lines;
 mod raw_image;
-mod register_lines;
+pub(in crate::format) mod register_lines;
 mod s_record;
 mod ti_txt;
 mod uf2;

@@ -80,7 +80,7 @@ fn number(text: &str) -> Option<u64> {
 
 /// The register that a text means, in lower case: `SP(R13)` is `sp`, `R14(LR)` is `lr`, `FPS0`
 /// is `s0`. `None` if no machine that is known here has such a one.
-fn register_name(text: &str) -> Option<String> {
+pub(in crate::format) fn register_name(text: &str) -> Option<String> {
     let lower = text.trim().to_ascii_lowercase();
     let (outer, inner) = match lower.strip_suffix(')').and_then(|text| text.split_once('(')) {
         Some((outer, inner)) => (outer.to_string(), Some(inner.to_string())),

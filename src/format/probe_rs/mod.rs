@@ -116,7 +116,7 @@ impl Format for ProbeRs {
         let Machine { arch, chip } = match family {
             Family::Xtensa => {
                 let addrs: Vec<u64> = core.memory.iter().map(|range| range.start).collect();
-                xtensa_by_addresses(NAME, &addrs, context, &mut notes)?
+                xtensa_by_addresses(NAME, &addrs, 1, context, &mut notes)?
             }
             family => machine_of(context, family)?,
         };

@@ -93,3 +93,11 @@ pub(crate) fn join(inputs: &[Input]) -> Vec<Input> {
     joined.extend(others.cloned());
     joined
 }
+
+/// What a fatal error's number means, and the signal for it; of Arm, or of another architecture.
+pub(in crate::format) fn fatal_code(
+    code: u16,
+    arm: bool,
+) -> (String, Option<crate::reason::Signal>) {
+    reason::explain(code, arm.then_some(registers::Family::CortexM))
+}

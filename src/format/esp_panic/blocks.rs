@@ -1,0 +1,110 @@
+//! Where the panics are in a log: from what says what went wrong to the restart.
+
+use super::words::{chip_named, core_number, is_end, is_title};
+use super::{NAME, words};
+use crate::carrier::text::{Line, lines};
+use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::error::Fault;
+use memchr::memmem;
+
+/// What is in every such text; one of them is enough.
+const MARKS: [&str; 7] = [
+    "egister dump:",
+    "Backtrace:",
+    "panic'ed",
+    "Guru Meditation",
+    "abort() was called",
+    "Brownout detector was triggered",
+    "stack overflow in task",
+];
+
+/// The panic texts in a log.
+pub struct EspPanicBlocks;
+
+/// Lines of the log that belong to one panic.
+struct Block {
+    first: usize,
+    /// Behind the last line.
+    end: usize,
+    /// Registers or a backtrace were seen.
+    has_body: bool,
+    /// What follows is the next start of the chip.
+    ended: bool,
+    cores: Vec<u32>,
+}
+
+impl Carrier for EspPanicBlocks {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
+        let marked = |mark: &&str| memmem::find(&piece.bytes, mark.as_bytes()).is_some();
+        if piece.hint.is_some() || !MARKS.iter().any(marked) {
+            return None;
+        }
+        let all: Vec<Line> = lines(&piece.bytes).collect();
+        let mut pieces = Vec::new();
+        // An image of memory holds the words of a panic as well, and says more.
+        let is_text = memchr::memchr(0, &piece.bytes).is_none();
+        for block in blocks(&all).into_iter().filter(|block| is_text || block.has_body) {
+            let Some(of_block) = all.get(block.first..block.end) else { continue };
+            let (Some(head), Some(tail)) = (of_block.first(), of_block.last()) else { continue };
+            let layer = format!("log, lines {}-{}", head.number, tail.number);
+            // What the chip calls itself stands where it starts: before the panic, or after it.
+            let before = all.get(..block.first).unwrap_or_default().iter().rev();
+            let after = all.get(block.end..).unwrap_or_default().iter();
+            let banner = before.chain(after).find(|line| chip_named(&line.text).is_some());
+            let mut texts: Vec<&str> = of_block.iter().map(|line| line.text.as_str()).collect();
+            texts.extend(banner.map(|line| line.text.as_str()));
+            pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(NAME));
+        }
+        (!pieces.is_empty()).then_some(Ok(pieces))
+    }
+}
+
+fn blocks(all: &[Line]) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for (index, line) in all.iter().enumerate() {
+        let text = line.text.as_str();
+        let core = core_number(text);
+        let has_backtrace = !words::backtrace(text).is_empty();
+        let title = is_title(text);
+        let open = blocks.last_mut().filter(|block| !block.ended);
+        let starts = match &open {
+            None => title || core.is_some() || has_backtrace,
+            // A second panic in the first, or the next one of a loop.
+            Some(block) => match core {
+                Some(core) => block.cores.contains(&core),
+                None => title && block.has_body && !words::is_detail(text),
+            },
+        };
+        if starts {
+            if let Some(block) = open {
+                block.ended = true;
+            }
+            blocks.push(Block {
+                first: index,
+                end: index,
+                has_body: false,
+                ended: false,
+                cores: Vec::new(),
+            });
+        }
+        let Some(block) = blocks.last_mut().filter(|block| !block.ended) else { continue };
+        if is_end(text) {
+            block.ended = true;
+            continue;
+        }
+        block.end = index.saturating_add(1);
+        block.has_body |= core.is_some() || has_backtrace;
+        block.cores.extend(core);
+    }
+    // Words alone may be anybody's, but for those that only a panic handler says.
+    let says = |block: &Block| {
+        let lines = all.get(block.first..block.end).unwrap_or_default();
+        block.has_body || lines.iter().any(|line| words::is_panic(&line.text))
+    };
+    blocks.retain(says);
+    blocks
+}
