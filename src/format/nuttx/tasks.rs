@@ -205,6 +205,7 @@ pub(super) fn frames(addrs: &[u64], family: Family, pc: Option<u64>) -> Vec<Prin
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "test data is ours")]
 mod tests {
     use super::*;
 
