@@ -36,17 +36,19 @@
 mod arm64;
 pub mod console;
 pub mod lzf;
+mod tasks;
 
 use super::fault_text::{add_stack, hex, memory_words, pairs, registers, trap_reason};
-use super::machine::{machine_of, xtensa_by_addresses};
+use super::machine::{Machine, machine_of, machine_told, xtensa_by_addresses};
 use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
 use crate::carrier::text::{Line, lines};
-use crate::dump::{Dump, Stack, Thread};
+use crate::dump::{Dump, Note, Stack, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::Signal;
 use crate::targets::Family;
+use tasks::{BACKTRACE_MARKS, Backtrace, Task, Tasks};
 
 const NAME: &str = "nuttx-log";
 /// In front of a line of registers.
@@ -81,7 +83,13 @@ const STATUS: [(&str, &str); 13] = [
 /// The crash texts in a log.
 pub static NUTTX_BLOCKS: LogBlocks = LogBlocks {
     format: NAME,
-    marks: &[REGISTER_MARKS[0], REGISTER_MARKS[1], OLD_REGISTERS],
+    marks: &[
+        REGISTER_MARKS[0],
+        REGISTER_MARKS[1],
+        OLD_REGISTERS,
+        BACKTRACE_MARKS[0],
+        BACKTRACE_MARKS[1],
+    ],
     starts: block_starts,
     is_title,
 };
@@ -100,7 +108,7 @@ impl Format for NuttxLog {
     }
 
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
-        let mut named: Vec<(String, u64)> = Vec::new();
+        let mut tasks = Tasks::new();
         let mut memory = Vec::new();
         let mut texts = Vec::new();
         let mut stack = StackInfo::default();
@@ -108,9 +116,10 @@ impl Format for NuttxLog {
         let mut status = Vec::new();
         for line in lines(&piece.bytes) {
             let text = line.text.as_str();
-            if let Some(row) = register_row(text) {
+            if tasks.take(text) {
+            } else if let Some(row) = register_row(text) {
                 wide |= has_wide_pc(text);
-                named.extend(row);
+                tasks.add_registers(row);
             } else if let Some(row) = stack_row(text) {
                 memory.push(row);
             } else if let Some(value) = stack_value(text) {
@@ -118,37 +127,58 @@ impl Format for NuttxLog {
             } else if is_title(text) {
                 let told = pairs(text, ':').into_iter().filter_map(|(name, value)| {
                     let known = STATUS.iter().find(|(printed, _)| *printed == name);
-                    let trap = matches!(name.as_str(), "MCAUSE" | "MTVAL").then_some(name);
+                    let trap = matches!(name.as_str(), "MCAUSE" | "MTVAL" | "EPC").then_some(name);
                     Some((known.map(|(_, name)| (*name).to_string()).or(trap)?, value))
                 });
+                wide |= has_wide_pc(text);
                 status.extend(told);
                 texts.push(text.to_string());
             }
         }
-        let family = family(&named, wide).ok_or_else(|| {
-            let expected = "registers with PC or EPC";
-            in_input(Fault::new(NAME, "registers", 0, expected, format!("{} others", named.len())))
-        })?;
-        named.extend(status);
-        rename(&mut named, family);
+        let name = texts.iter().find_map(|text| task_name(text));
+        tasks.merge_crashed(name.as_deref());
+        let Some((crash, others)) = tasks.all.split_first_mut() else {
+            return Err(in_input(Fault::new(NAME, "text", 0, "a crash", "none")));
+        };
+        // What a title says of registers counts where the text prints none.
+        let printed_pc = crash.named.iter().any(|(name, _)| name == "EPC");
+        crash.named.extend(status.into_iter().filter(|(name, _)| name != "EPC" || !printed_pc));
         let mut notes = piece.notes.clone();
+        let sets = std::iter::once(&*crash).chain(others.iter()).map(|task| &task.named);
+        let family = sets.map(|named| family(named, wide)).find(Option::is_some).flatten();
+        let backtraces = !crash.printed.is_empty() || others.iter().any(|t| !t.printed.is_empty());
         let machine = match family {
-            Family::Xtensa => {
-                let pc = named.iter().find(|(name, _)| name == "PC").map(|(_, value)| *value);
+            Some(Family::Xtensa) => {
+                let pc = crash.named.iter().find(|(name, _)| name == "PC").map(|(_, value)| *value);
                 let addrs: Vec<u64> = memory.iter().map(|(addr, _)| *addr).chain(pc).collect();
                 xtensa_by_addresses(NAME, &addrs, 1, context, &mut notes)?
             }
-            family => machine_of(context, family)?,
+            Some(family) => machine_of(context, family)?,
+            None if backtraces => machine_of_backtrace(context, &mut notes)?,
+            None => {
+                let found = format!("{} others", crash.named.len());
+                let expected = "registers with PC or EPC";
+                return Err(in_input(Fault::new(NAME, "registers", 0, expected, found)));
+            }
         };
         let mut dump = Dump::new("NuttX crash log", machine.arch);
         dump.chip = machine.chip;
         dump.notes = notes;
         add_stack(&mut dump, NAME, memory);
-        let mut thread = Thread::new(1, registers(&dump.arch, &named));
-        thread.crashed = true;
-        thread.stack = stack.bounds();
-        thread.name = texts.iter().find_map(|text| task_name(text));
-        dump.threads.push(thread);
+        let highest = others.iter().filter_map(|task| task.pid).max().unwrap_or(0);
+        let mut unnumbered = highest.max(crash.pid.unwrap_or(0));
+        for task in std::iter::once(&mut *crash).chain(others.iter_mut()) {
+            let id = task.pid.filter(|pid| *pid != 0).unwrap_or_else(|| {
+                unnumbered = unnumbered.saturating_add(1);
+                unnumbered
+            });
+            add_thread(&mut dump, task, id);
+        }
+        if let Some(thread) = dump.threads.first_mut() {
+            thread.crashed = true;
+            thread.stack = stack.bounds();
+            thread.name = name.or(thread.name.take());
+        }
         if let Some(reason) = trap_reason(&dump) {
             dump.reason = reason;
         } else if let Some(text) = texts.first() {
@@ -159,37 +189,108 @@ impl Format for NuttxLog {
             }
         }
         dump.texts = texts;
-        dump.notes.push(crate::dump::Note::info(
+        dump.notes.push(Note::info(
             "a crash log holds registers and some of the stack: variables are not in it",
         ));
         Ok(dump)
     }
 }
 
+fn add_thread(dump: &mut Dump, task: &mut Task, id: u64) {
+    let family = dump.arch.family;
+    rename(&mut task.named, family);
+    let registers = registers(&dump.arch, &task.named);
+    let mut thread = Thread::new(dump.free_thread_id(id), registers);
+    thread.name = task.name.take();
+    thread.printed = tasks::frames(&task.printed, family, thread.registers.pc());
+    let used = task.stack_used.take();
+    thread.remarks.extend(used.map(|used| format!("stack used: {used} bytes")));
+    dump.threads.push(thread);
+}
+
+/// The machine of a text that has addresses alone.
+fn machine_of_backtrace(context: &Context<'_>, notes: &mut Vec<Note>) -> Result<Machine> {
+    if let Some(told) = machine_told(context)? {
+        return Ok(told);
+    }
+    notes.push(
+        Note::doubt(
+            "the text has a backtrace and no registers, and does not name the machine: it is taken \
+             for a Cortex-M, --target names another",
+        )
+        .by(NAME),
+    );
+    machine_of(context, Family::CortexM)
+}
+
 /// A block starts at a register line that follows anything but register lines, once a stack or
-/// other lines have been seen; or at the line that says what failed, if the stacks come first.
+/// other lines have been seen; or at the line that says what failed, if stacks or a backtrace come
+/// first, or no registers at all. Registers and backtraces of tasks start none.
 fn block_starts(all: &[Line]) -> Vec<usize> {
     let mut starts: Vec<usize> = Vec::new();
     let mut in_registers = false;
-    let mut stacks_since = None;
+    let mut in_tasks = false;
+    let mut failed_at: Option<usize> = None;
+    let mut backtrace: Option<(usize, u64)> = None;
     for (index, line) in all.iter().enumerate() {
-        let is_register = register_row(&line.text).is_some_and(|row| !row.is_empty());
-        let is_stack = stack_row(&line.text).is_some() || stack_value(&line.text).is_some();
-        if is_register && !in_registers {
-            let near = |first: &usize| index.saturating_sub(*first) <= MOST_STACK_LINES;
-            starts.push(stacks_since.filter(near).unwrap_or(index));
+        let text = line.text.as_str();
+        let near = |first: &usize| index.saturating_sub(*first) <= MOST_STACK_LINES;
+        if tasks::is_task(text) {
+            // The crash before it printed no registers.
+            let first = backtrace.take().map(|(first, _)| first);
+            starts.extend(failed_at.take().filter(near).or(first));
+            in_tasks = true;
+            in_registers = false;
+            continue;
+        }
+        if let Some(row) = Backtrace::of_line(text) {
+            let again = backtrace.is_some_and(|(_, pid)| pid == row.pid && row.line == Some(0));
+            if let (true, Some((first, _))) = (again, backtrace) {
+                starts.push(failed_at.take().filter(near).unwrap_or(first));
+                backtrace = Some((index, row.pid));
+            }
+            let is_new = failed_at.is_some() || starts.is_empty();
+            if is_new && !in_tasks && backtrace.is_none() {
+                backtrace = Some((index, row.pid));
+            }
+            continue;
+        }
+        let is_register = register_row(text).is_some_and(|row| !row.is_empty());
+        let is_stack = stack_row(text).is_some() || stack_value(text).is_some();
+        if is_register && !in_registers && !in_tasks && !is_status_alone(text) {
+            let first = backtrace.map_or(index, |(first, _)| first);
+            starts.push(failed_at.filter(near).unwrap_or(first));
+            (failed_at, backtrace) = (None, None);
         }
         // Lines of other tasks may come between those of a block.
-        let ends = is_stack || line.text.contains("dump_task");
-        in_registers = is_register || (in_registers && !ends);
-        if is_register {
-            // The stacks of this crash come behind its registers.
-            stacks_since = None;
-        } else if line.text.contains("Assertion failed") {
-            stacks_since = Some(index);
+        let ends = is_stack || text.contains("dump_task");
+        let continues = is_register && (in_registers || !is_status_alone(text));
+        in_registers = !in_tasks && (continues || (in_registers && !ends));
+        if text.contains("Assertion failed") {
+            // The stacks of this crash come before its registers, or it has none.
+            if let Some((first, _)) = backtrace.take() {
+                starts.push(failed_at.filter(near).unwrap_or(first));
+            }
+            failed_at = Some(index);
+            in_tasks = false;
+        } else if is_register && !in_tasks && !is_status_alone(text) {
+            failed_at = None;
         }
     }
+    if let Some((first, _)) = backtrace {
+        starts.push(failed_at.unwrap_or(first));
+    }
     starts
+}
+
+/// Whether it is a row that others print as well: one register, without the name of a function.
+fn is_status_alone(text: &str) -> bool {
+    behind(text, &REGISTER_MARKS).is_none() && !is_row(text)
+}
+
+/// Whether it is a row of eight registers behind the name of the first.
+fn is_row(text: &str) -> bool {
+    text.split_once(": ").is_some_and(|(_, words)| eight_words(words).is_some())
 }
 
 fn is_title(text: &str) -> bool {
@@ -275,7 +376,9 @@ fn family(named: &[(String, u64)], wide: bool) -> Option<Family> {
         () if has("EPC") => Family::RiscV32,
         () if has("PS") && has("PC") => Family::Xtensa,
         () if has("CPSR") => Family::Arm,
-        () if has("PC") || has("R15") => Family::CortexM,
+        () if has("PC") || has("R15") || has("CFSR") => Family::CortexM,
+        () if has("MCAUSE") && wide => Family::RiscV64,
+        () if has("MCAUSE") => Family::RiscV32,
         () => return None,
     })
 }
@@ -342,5 +445,48 @@ impl StackInfo {
         let down = Stack { low: base.checked_sub(size)?, high: base };
         let holds = |stack: &Stack| stack.low <= sp && sp <= stack.high;
         [up, down].into_iter().find(holds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(text: &str) -> Vec<usize> {
+        let all: Vec<Line> = lines(text.as_bytes()).collect();
+        block_starts(&all)
+    }
+
+    const ROW: &str = "up_registerdump: R0: 00000001 00000002 00000003 00000004 00000005 00000006 \
+                       00000007 00000008\n";
+
+    #[test]
+    fn registers_of_tasks_begin_no_crash_but_those_of_the_next_crash_do() {
+        let crash = format!(
+            "up_assert: Assertion failed at file:a.c line: 1 task: a\n{ROW}\
+             up_stackdump: 20000000: 00000000\nup_taskdump: a: PID=1 Stack Used=1 of 2\n{ROW}"
+        );
+        assert_eq!(starts(&crash), [0]);
+        assert_eq!(starts(&crash.repeat(2)), [0, 5]);
+    }
+
+    #[test]
+    fn a_crash_may_have_a_backtrace_and_no_registers() {
+        let crash = "up_assert: Assertion failed at file:a.c line: 1 task: a\n\
+                     [BackTrace|17|0]: 0x10\n[BackTrace|17|1]: 0x20\n";
+        assert_eq!(starts(crash), [0]);
+        assert_eq!(starts(&crash.repeat(2)), [0, 3]);
+        let tasks = format!("{crash}up_taskdump: b: PID=1 Stack Used=1 of 2\n{ROW}");
+        assert_eq!(starts(&tasks), [0]);
+        assert_eq!(starts(&format!("{crash}{ROW}")), [0]);
+        let alone = "[BackTrace|17|0]: 0x10\n[BackTrace|17|1]: 0x20\n";
+        assert_eq!(starts(alone), [0]);
+        assert_eq!(starts(&alone.repeat(2)), [0, 2]);
+    }
+
+    #[test]
+    fn one_register_a_line_is_not_what_nuttx_prints() {
+        let plain = "R0: 0x1\nR1: 0x2\nLR: 0x3\nPC: 0x4\nxPSR: 0x1000000\n";
+        assert!(starts(plain).is_empty());
     }
 }
