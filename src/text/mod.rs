@@ -52,6 +52,10 @@ pub fn plain(bytes: &[u8]) -> Option<Plain> {
         undone.push(format!("prefix like \"{}\"", stripped.example));
         text = stripped.text;
     }
+    if let Some((stripped, end)) = prefix::strip_ends(&text) {
+        undone.push(format!("lines that end in \"{end}\""));
+        text = stripped;
+    }
     (!undone.is_empty()).then(|| Plain { text: text.into_bytes(), undone })
 }
 
@@ -100,6 +104,11 @@ mod tests {
             each(|i| format!("[09:41:{:02}]", 7 + i), ""),
             each(|i| format!("11-02 09:12:33.{}", 100 + 7 * i), ""),
             each(|i| format!("09:12:{:02}", 11 + i), ""),
+            each(|_| "DEBUG   - DEVICE: ".into(), ""),
+            each(|_| "# ".into(), ""),
+            each(|_| "[RX] - ".into(), ""),
+            each(|i| format!("{:4}\t", i + 8), ""),
+            each(|_| String::new(), " (uart0)"),
             each(|_| "00> ".into(), ""),
             each(|_| "> ".into(), ""),
             each(|i| format!("> [{}.{:03}] ttyUSB0 | ", 17 + i, 7 * i), ""),

@@ -33,17 +33,21 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
     // `#CD:` and its like are the producers' own marks, which readers look for.
     let marks = common.iter().position(|c| matches!(c, '#' | '=')).unwrap_or(common.len());
     let common = common.get(..marks)?;
-    let end = common.iter().rposition(|c| ENDS.contains(c))?.saturating_add(1);
-    let end = end_of_time(common, end);
-    let prefix: String = common.iter().take(end).collect();
+    let end = common.iter().rposition(|c| ENDS.contains(c)).map_or(0, |at| at.saturating_add(1));
+    let prefix: String = common.iter().take(end_of_time(common, end)).collect();
+    let sample = || filled().step_by(step);
+    if !is_loggers(&prefix) && !counts_lines(sample(), &prefix) {
+        let constant = constant(sample())?;
+        let blank = |line: &str| (line.trim_end() == constant.trim_end()).then_some("");
+        let rest = |line: &'_ str| line.strip_prefix(constant).or(blank(line)).map(str::len);
+        let after = |line: &'_ str| rest(line).map(|len| line.len().saturating_sub(len));
+        return Some(cut(text, |line| line.get(after(line)?..), constant));
+    }
     // A time may be glued to the line, which may begin with a digit.
     let width = match prefix.ends_with('0') {
         true => filled().step_by(step).filter_map(|line| last_run(line, &prefix)).min(),
         false => None,
     };
-    if !is_loggers(&prefix) {
-        return None;
-    }
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
     for line in text.lines() {
@@ -58,6 +62,80 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         stripped.push('\n');
     }
     Some(Stripped { text: stripped, example: example? })
+}
+
+/// A text of which `rest` takes the prefix of each line off.
+fn cut<'a>(text: &'a str, rest: impl Fn(&'a str) -> Option<&'a str>, example: &str) -> Stripped {
+    let mut stripped = String::with_capacity(text.len());
+    for line in text.lines() {
+        stripped.push_str(rest(line).unwrap_or(line));
+        stripped.push('\n');
+    }
+    Stripped { text: stripped, example: example.to_string() }
+}
+
+/// Whether `prefix` is the number of each line.
+fn counts_lines<'a>(lines: impl Iterator<Item = &'a str>, prefix: &str) -> bool {
+    if !["0", "0:", "0.", "0)", "0|"].contains(&prefix.trim()) {
+        return false;
+    }
+    let number = |line: &str| -> Option<u64> {
+        let digits = line.trim_start();
+        let end = digits.find(|c: char| !c.is_ascii_digit())?;
+        digits.get(..end)?.parse().ok()
+    };
+    let numbers: Vec<u64> = lines.filter_map(number).collect();
+    let rising = numbers.iter().zip(numbers.iter().skip(1)).filter(|(a, b)| a < b).count();
+    numbers.len() >= FEWEST_CONSTANT && rising.saturating_add(1) == numbers.len()
+}
+
+/// Fewer lines may begin alike by chance.
+const FEWEST_CONSTANT: usize = 5;
+
+/// What all lines begin with to the letter: the words of a test runner, marks of a quotation. Names that
+/// a producer puts before its own lines stay: `up_registerdump: `.
+fn constant<'a>(lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lines: Vec<&str> = lines.collect();
+    let first = *lines.iter().max_by_key(|line| line.len())?;
+    if lines.len() < FEWEST_CONSTANT {
+        return None;
+    }
+    // A line that is nothing but the prefix may have lost the blank at its end.
+    let common = lines.iter().fold(first, |common, line| {
+        let same = common.char_indices().zip(line.chars()).find(|((_, a), b)| a != b);
+        let end = same.map_or(common.len().min(line.len()), |((at, _), _)| at);
+        match line.len() < common.len() && common.trim_end() == line.trim_end() {
+            true => common,
+            false => common.get(..end).unwrap_or_default(),
+        }
+    });
+    let end =
+        common.rfind(|c: char| c.is_whitespace() || c == '>').map(|at| at.saturating_add(1))?;
+    let prefix = common.get(..end)?;
+    let is_name = prefix.trim_end().ends_with(':') && prefix.contains('_');
+    let is_value = prefix.contains("0x") || prefix.contains('=');
+    (!prefix.trim().is_empty() && !is_name && !is_value).then_some(prefix)
+}
+
+/// The text without what all of its lines end with, blanks and marks, and that end.
+pub(super) fn strip_ends(text: &str) -> Option<(String, String)> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let first = *lines.first()?;
+    if lines.len() < FEWEST_CONSTANT {
+        return None;
+    }
+    let common = lines.iter().fold(first, |common, line| {
+        let pairs = common.char_indices().rev().zip(line.chars().rev());
+        let same = pairs.take_while(|((_, a), b)| a == b).last().map(|((at, _), _)| at);
+        same.and_then(|at| common.get(at..)).unwrap_or_default()
+    });
+    let start = common.find(|c: char| c.is_whitespace() || c == '|' || c == '"')?;
+    let end = common.get(start..)?;
+    if end.trim().is_empty() {
+        return None;
+    }
+    let stripped = cut(text, |line| line.strip_suffix(end), end);
+    Some((stripped.text, end.trim().to_string()))
 }
 
 /// Where the time ends whose beginning ends at `end`: behind its seconds, and their fraction.
