@@ -117,10 +117,10 @@ Current thread: 0x80009898 (main)
     fn only_a_text_with_the_registers_of_the_dump_completes_it() {
         let dump = completed(0x2f);
         assert_eq!(dump.reason.signal, Some(Signal::Ill));
-        assert_eq!(dump.threads[0].name.as_deref(), Some("main"));
-        assert_eq!(dump.threads[0].registers.by_name("mcause"), Some(2));
+        assert_eq!(dump.crashed().unwrap().name.as_deref(), Some("main"));
+        assert_eq!(dump.crashed().unwrap().registers.by_name("mcause"), Some(2));
         let other = completed(0x30);
         assert_eq!(other.reason.words, "CPU exception");
-        assert_eq!(other.threads[0].registers.by_name("mcause"), None);
+        assert_eq!(other.crashed().unwrap().registers.by_name("mcause"), None);
     }
 }
