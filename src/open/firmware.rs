@@ -363,13 +363,16 @@ fn looked_at(dump: &Dump, options: &Options, why: impl Fn(&Firmware) -> String) 
     let (mut told, mut more, mut others) = (Vec::new(), 0, 0);
     for folder in &options.elf_dir {
         for path in options.elf_cache.list(folder)?.iter() {
+            // Opening hundreds of files to count them would take longer than all else.
+            if told.len() >= MOST_TOLD {
+                more += 1;
+                continue;
+            }
             let Some(elf) = options.elf_cache.try_open(path, !options.no_mmap) else {
                 others += 1;
                 continue;
             };
-            if told.len() >= MOST_TOLD {
-                more += 1;
-            } else if elf.machine == dump.arch.elf_machine {
+            if elf.machine == dump.arch.elf_machine {
                 told.push(format!("{} is {}", path.display(), why(&elf)));
             } else {
                 let machine = goblin::elf::header::machine_to_str(elf.machine);
@@ -382,7 +385,7 @@ fn looked_at(dump: &Dump, options: &Options, why: impl Fn(&Firmware) -> String) 
         false => told.join("; "),
     };
     if more > 0 {
-        words.push_str(&format!("; and {more} more"));
+        words.push_str(&format!("; and {more} more files"));
     }
     if others > 0 {
         words.push_str(&format!("; {others} files are no programs"));

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All that GDB takes a description for; Xtensa and Hexagon have their numbers compiled in.
-const ARCHS: [&str; 10] = [
-    "aarch64", "arm", "cortex-m", "i386", "riscv32", "riscv32d", "riscv32e", "riscv64", "sparc",
-    "x86-64",
+const ARCHS: [&str; 11] = [
+    "aarch64", "arc", "arm", "cortex-m", "i386", "riscv32", "riscv32d", "riscv32e", "riscv64",
+    "sparc", "x86-64",
 ];
 
 #[test]
@@ -81,6 +81,10 @@ fn gdb_takes_every_description_without_a_warning_and_shows_all_registers_by_name
             let mut registers = Registers::unknown(arch.clone());
             (0..arch.registers.len()).for_each(|index| registers.set(index, value(&arch, index)));
             let text = ask(&gdb, registers, &["info all-registers", "show architecture"]);
+            if text.contains("unknown architecture") {
+                println!("{} was built without {name}", gdb.display());
+                continue;
+            }
             assert_no_warning(name, &text);
             let shown = shown(&text);
             // Where it takes the target for Linux, GDB shows these only to who asks by name.
@@ -109,6 +113,10 @@ fn what_the_dump_does_not_hold_is_unavailable_and_optional_features_stay_away() 
             let mut registers = Registers::unknown(arch.clone());
             registers.set(arch.pc, 0x1000);
             let text = ask(&gdb, registers, &["info all-registers"]);
+            if text.contains("unknown architecture") {
+                println!("{} was built without {name}", gdb.display());
+                continue;
+            }
             assert_no_warning(name, &text);
             let shown = shown(&text);
             for (index, register) in arch.registers.iter().enumerate() {

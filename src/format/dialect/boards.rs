@@ -10,7 +10,7 @@
 //! (2.1); ArduPilot `AP_Vehicle.cpp` and the log message WDOG; TizenRT `os/arch/arm/src/armv8-m/
 //! up_assert.c` (798b78219a, and its form of 2022); Playdate's crashlog.txt of 2.x and 3.x.
 
-use super::{Address, Crash, Dialect, Rule};
+use super::{Address, Crash, Dialect, Rule, nothing};
 use crate::dump::{Dump, Note, Stack};
 use crate::format::machine::Family;
 use crate::reason::Signal;
@@ -34,8 +34,6 @@ const fn on_cortex_m(name: &'static str, title: &'static str) -> Dialect {
         finish: nothing,
     }
 }
-
-fn nothing(_: &mut Dump, _: &Crash<'_>) {}
 
 /// RT-Thread's hard faults.
 pub static RT_THREAD: Dialect = Dialect {

@@ -6,6 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod boards;
+mod espressif;
 mod handlers;
 mod linux;
 mod pattern;
@@ -13,7 +14,9 @@ mod reason;
 mod zephyr;
 
 use super::fault_text::add_stack;
-use super::machine::{Family, machine_of, machine_told, set_by_any_name, xtensa_by_addresses};
+use super::machine::{
+    Family, Machine, machine_of, machine_told, set_by_any_name, xtensa_by_addresses,
+};
 use super::parts::register_lines::register_name;
 use super::{Context, Format, in_input};
 use crate::arch;
@@ -26,6 +29,7 @@ use memchr::memmem;
 use pattern::{Captures, find, find_all, number};
 
 pub use boards::*;
+pub use espressif::*;
 pub use handlers::*;
 pub use linux::*;
 pub use zephyr::ZEPHYR_FATAL;
@@ -33,6 +37,9 @@ pub use zephyr::ZEPHYR_FATAL;
 /// All of them, for tests.
 pub static ALL: &[&Dialect] = &[
     &ZEPHYR_FATAL,
+    &ESP_HAL,
+    &ESPHOME,
+    &TASMOTA,
     &U_BOOT,
     &OP_TEE,
     &TF_A,
@@ -60,6 +67,9 @@ pub static ALL: &[&Dialect] = &[
 pub enum Rule {
     /// Registers by the names that stand there: `{name}` and `{hex}`, as often as they are there.
     Registers(&'static str),
+    /// Registers whose numbers are in hexadecimal or in decimal, all of them alike: `{name}` and
+    /// `{number}`. Rust's `{:?}` and `{:x?}` print neither `0x` nor a fixed count of digits.
+    Numbers(&'static str),
     /// The register of this name, or a word of that name that the register set lacks.
     Register(&'static str, &'static str),
     /// What happened, or more of it: `{text}`, or the line without what a logger put before it.
@@ -75,6 +85,10 @@ pub enum Rule {
     /// A frame of the printed backtrace: `{hexpc}`, `{hexsp}`, `{function}`. The address is where a
     /// call returns to, or not.
     Frame(&'static str, Address),
+    /// The same, each of them on the line behind these words.
+    FramesBehind(&'static str, &'static str, Address),
+    /// The chip, which only it prints like this.
+    Chip(&'static str, &'static str),
     /// Words of a stack: `{hexaddr}` and `{words}`.
     Stack(&'static str),
     /// Something else worth a line: `{text}`.
@@ -127,10 +141,12 @@ pub struct Dialect {
 pub struct Word {
     /// As the producer prints it, in lower case.
     pub name: String,
-    /// The value; `None` of one that lost digits.
+    /// The value; `None` of one that lost digits or whose radix is not known.
     pub value: Option<u64>,
     /// How many hexadecimal digits stand there.
     pub digits: usize,
+    /// Why there is no value.
+    why: &'static str,
 }
 
 /// What the lines of a crash said.
@@ -140,6 +156,10 @@ pub struct Crash<'a> {
     pub lines: Vec<&'a str>,
     /// Registers and other words, in the order of the text.
     pub words: Vec<Word>,
+    /// Numbers by name, the radix of which all of them together tell.
+    numbers: Vec<(&'a str, &'a str)>,
+    /// The chip, where the form tells it.
+    pub chip: Option<&'static str>,
     /// What happened.
     pub titles: Vec<&'a str>,
     /// What happened, where nothing else says it.
@@ -157,6 +177,9 @@ pub struct Crash<'a> {
     /// Other facts.
     pub facts: Vec<(&'static str, &'a str)>,
 }
+
+/// Nothing is particular.
+fn nothing(_: &mut Dump, _: &Crash<'_>) {}
 
 impl<'a> Crash<'a> {
     /// The first value of that name.
@@ -193,6 +216,7 @@ impl<'a> Crash<'a> {
         }
         all.truncate(last);
         crash.lines = all;
+        crash.decide_numbers();
         crash
     }
 
@@ -220,6 +244,13 @@ impl<'a> Crash<'a> {
                         self.add_word(&format!("{stem}{index}"), value, found);
                     }
                 }
+                return !all.is_empty();
+            }
+            Rule::Numbers(pattern) => {
+                let all = find_all(pattern, text, &|name| dialect.is_name(name));
+                let pair =
+                    |found: &Captures<'a>| Some((found.text("name")?, found.text("number")?));
+                self.numbers.extend(all.iter().filter_map(pair));
                 return !all.is_empty();
             }
             Rule::Register(pattern, name) => {
@@ -256,16 +287,20 @@ impl<'a> Crash<'a> {
             }
             Rule::Frame(pattern, address) => {
                 let all = find_all(pattern, text, &|_| true);
-                let frame = |found: &Captures<'_>| {
-                    Some(PrintedFrame {
-                        pc: number(found.text("hexpc")?)?,
-                        returns: *address == Address::Return,
-                        sp: found.text("hexsp").and_then(number),
-                        function: found.text("function").map(str::to_string),
-                    })
-                };
-                self.frames.extend(all.iter().filter_map(frame));
+                self.add_frames(&all, *address);
                 return !all.is_empty();
+            }
+            Rule::FramesBehind(before, pattern, address) => {
+                let Some((_, behind)) = text.split_once(before) else { return false };
+                let all = find_all(pattern, behind, &|_| true);
+                self.add_frames(&all, *address);
+                return !all.is_empty();
+            }
+            Rule::Chip(pattern, chip) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.chip = Some(chip);
             }
             Rule::Stack(pattern) => {
                 let Some(found) = one(pattern) else { return false };
@@ -305,13 +340,40 @@ impl<'a> Crash<'a> {
         true
     }
 
+    /// The numbers as the radix has them that all of them together show. Where nothing shows it, the
+    /// digits are known that are the same in both.
+    fn decide_numbers(&mut self) {
+        let radix = pattern::radix(self.numbers.iter().map(|(_, number)| *number));
+        for (name, text) in std::mem::take(&mut self.numbers) {
+            let digits = text.trim_start_matches("0x");
+            let value = match radix {
+                Some(radix) => u64::from_str_radix(digits, radix).ok(),
+                None => text.parse().ok().filter(|value| *value < 10),
+            };
+            let why = "nothing tells whether its digits are hexadecimal or decimal";
+            self.words.push(Word { name: name.to_ascii_lowercase(), value, digits: 0, why });
+        }
+    }
+
+    fn add_frames(&mut self, all: &[Captures<'_>], address: Address) {
+        let frame = |found: &Captures<'_>| {
+            Some(PrintedFrame {
+                pc: number(found.text("hexpc")?)?,
+                returns: address == Address::Return,
+                sp: found.text("hexsp").and_then(number),
+                function: found.text("function").map(str::to_string),
+            })
+        };
+        self.frames.extend(all.iter().filter_map(frame));
+    }
+
     fn add_word(&mut self, name: &str, (value, missing): (u64, usize), found: &Captures<'_>) {
         let name = name.to_ascii_lowercase();
         let digits = found.digits();
         // A segment has 16 bits, and no register prints 9 to 15 digits.
         let whole = (missing == 0 || name == "cs") && !(9..16).contains(&digits);
         let value = whole.then_some(value);
-        self.words.push(Word { name, value, digits });
+        self.words.push(Word { name, value, digits, why: "digits are missing at the end" });
     }
 }
 
@@ -396,7 +458,8 @@ fn longest_literal(pattern: &'static str) -> &'static str {
     even.max_by_key(|part| part.len()).unwrap_or(pattern)
 }
 
-const PLACEHOLDERS: &[&str] = &["text", "hex", "hex8", "hex16", "name", "dec", "thread", "words"];
+const PLACEHOLDERS: &[&str] =
+    &["text", "hex", "hex8", "hex16", "name", "dec", "number", "thread", "words"];
 
 impl Format for Dialect {
     fn name(&self) -> &'static str {
@@ -416,7 +479,12 @@ impl Format for Dialect {
         let crash = Crash::read(self, &all);
         let family = (self.family)(&crash);
         let mut notes = piece.notes.clone();
+        let chip = crash.chip.filter(|_| context.target.is_none());
         let machine = match family {
+            _ if let Some(chip) = chip => {
+                let chip = context.targets.chip(chip)?;
+                Machine { arch: context.targets.arch(&chip.arch)?, chip: Some(chip) }
+            }
             Some(Family::Xtensa) => {
                 let addrs: Vec<u64> =
                     ["pc", "sp", "a1"].iter().filter_map(|n| crash.word(n)).collect();
@@ -472,7 +540,7 @@ impl Dialect {
             seen.push(name);
             let Some(value) = word.value else {
                 dump.notes.push(
-                    Note::warning(format!("{name}: digits are missing at the end: it is unknown"))
+                    Note::warning(format!("{name}: {}: it is unknown", word.why))
                         .by(self.name)
                         .code("cut-value"),
                 );
@@ -526,5 +594,27 @@ mod tests {
         let crash = Crash::read(&ZEPHYR_FATAL, &all);
         assert_eq!(crash.word("r0/a1"), Some(1));
         assert!(crash.has("r1/a2") && crash.word("r1/a2").is_none());
+    }
+
+    #[test]
+    fn numbers_of_rust_are_known_where_their_radix_is() {
+        let read = |text: &str| {
+            let all: Vec<Line> = lines(text.as_bytes()).collect();
+            let crash = Crash::read(&ESP_HAL, &all);
+            (crash.word("mepc"), crash.word("ra"), crash.word("t0"), crash.word("t5"))
+        };
+        let title = "Exception 'Load access fault' mepc=420fa1c6, mtval=ffd00013\n";
+        assert_eq!(
+            read(&format!("{title}TrapFrame {{ ra: 1108290118, t0: 2, t5: 10000001 }}'")),
+            (Some(0x420f_a1c6), Some(0x420f_2a46), Some(2), Some(10_000_001))
+        );
+        assert_eq!(
+            read(&format!("{title}TrapFrame {{ ra: 420f2a46, t0: 2, t5: 10000001 }}'")),
+            (Some(0x420f_a1c6), Some(0x420f_2a46), Some(2), Some(0x1000_0001))
+        );
+        assert_eq!(
+            read(&format!("{title}TrapFrame {{ ra: 42002046, t0: 2, t5: 10000001 }}'")),
+            (Some(0x420f_a1c6), None, Some(2), None)
+        );
     }
 }

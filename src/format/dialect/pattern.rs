@@ -4,6 +4,7 @@
 //! | `{hex}`              | hexadecimal digits with or without `0x`; `(nil)` is 0              |
 //! | `{hex8}`, `{hex16}`  | the same, of which the producer always prints so many              |
 //! | `{dec}`              | decimal digits                                                     |
+//! | `{number}`           | a number whose radix other numbers tell                            |
 //! | `{name}`             | the name of a register: no blanks in it                            |
 //! | `{text}` and others  | anything up to what follows in the pattern, or the end of the line |
 //!
@@ -50,6 +51,23 @@ pub(super) fn number(text: &str) -> Option<u64> {
     }
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     u64::from_str_radix(digits, 16).ok()
+}
+
+/// The radix that `numbers` of one printer have in common: letters, `0x` and leading zeros are of
+/// hexadecimal ones, more digits than 32 bits take are of decimal ones. `None` if nothing tells it, or
+/// if they contradict each other.
+pub(super) fn radix<'a>(numbers: impl Iterator<Item = &'a str>) -> Option<u32> {
+    let (mut hex, mut dec) = (false, false);
+    for number in numbers {
+        hex |= number.bytes().any(|b| b.is_ascii_alphabetic());
+        hex |= number.len() > 1 && number.starts_with('0');
+        dec |= matches!(number.len(), 9 | 10) && number.bytes().all(|b| b.is_ascii_digit());
+    }
+    match (hex, dec) {
+        (true, false) => Some(16),
+        (false, true) => Some(10),
+        _ => None,
+    }
 }
 
 /// Where `pattern` first matches in `line`, and what is behind it.
@@ -123,6 +141,7 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
     let length = match key {
         _ if key.starts_with("hex") => hex_len(text)?,
         "dec" => run(text, |c| c.is_ascii_digit())?,
+        "number" => run(text, |c| c.is_ascii_alphanumeric())?,
         "name" => run(text, |c| c.is_ascii_alphanumeric() || "_/.[]".contains(c))?,
         _ => {
             let next = rest.split('{').next().unwrap_or_default();
@@ -159,6 +178,16 @@ fn hex_len(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_radix_is_of_all_numbers_together() {
+        let told = |text: &'static str| radix(text.split(' '));
+        assert_eq!(told("1108290118 2 10000001"), Some(10));
+        assert_eq!(told("400f4a25 2 10000001"), Some(16));
+        assert_eq!(told("00000002 10000001"), Some(16));
+        assert_eq!(told("2 10000001"), None);
+        assert_eq!(told("1108290118 400f4a25"), None);
+    }
 
     #[test]
     fn a_pattern_finds_its_values_behind_what_a_logger_wrote() {
