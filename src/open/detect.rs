@@ -70,6 +70,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::dialect::CH32,
     &format::dialect::JLINK,
     &format::dialect::ARM9,
+    &format::esp_panic::EspBacktraceAlone,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
