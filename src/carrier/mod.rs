@@ -36,6 +36,8 @@ pub struct Piece {
     pub firmware: Vec<FirmwareId>,
     /// Further facts that the carrier knows, by name.
     pub facts: Vec<(String, String)>,
+    /// What the device printed before the dump.
+    pub text_above: String,
     /// What was odd on the way.
     pub notes: Vec<Note>,
     /// What was found wrong on the way, where nothing that is inside would show it: the dump is
@@ -57,6 +59,7 @@ impl Piece {
             lost: Vec::new(),
             firmware: Vec::new(),
             facts: Vec::new(),
+            text_above: String::new(),
             notes: Vec::new(),
             fault: None,
             budget: Budget::for_inputs(bytes_len, None),

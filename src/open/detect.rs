@@ -70,6 +70,7 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::dialect::CH32,
     &format::dialect::JLINK,
     &format::dialect::ARM9,
+    &format::esp_panic::EspBacktraceAlone,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -316,10 +317,12 @@ impl Search<'_> {
     /// what comes over a port may get one appended.
     fn find_behind_text(&mut self, piece: &Piece) {
         // No binary dump is without a zero byte, and next to no log has one.
-        let Some(text) = memchr(0, &piece.bytes).and_then(|end| piece.bytes.get(..end)) else {
+        let Some(head) = memchr(0, &piece.bytes).and_then(|end| piece.bytes.get(..end)) else {
             return;
         };
-        if memchr(b'\n', text).is_some() && looks_like_text(text) {
+        // What is behind the last line may be the dump's own first bytes.
+        let text = memchr::memrchr(b'\n', head).and_then(|end| head.get(..end));
+        if text.is_some_and(looks_like_text) {
             self.find_inside(piece);
         }
     }

@@ -286,6 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn a_register_that_the_device_printed_stays() {
+        let mut dump = dump("xtensa-esp32", &PAIRS, Some(0x4008_110d));
+        let wanted = [("ps", 0x6_0b30), ("ar0", 0x8008_510d), ("windowbase", 3)];
+        for (name, value) in wanted {
+            dump.threads.iter_mut().for_each(|t| _ = t.registers.set_by_name(name, value));
+        }
+        reconstruct(&mut dump);
+        let registers = dump.crashed().map(|thread| &thread.registers).expect("it crashed");
+        for (name, value) in wanted {
+            assert_eq!(registers.by_name(name), Some(value), "{name}");
+        }
+        assert_eq!(registers.pc(), Some(0x4008_110d));
+    }
+
+    #[test]
     fn a_chain_that_stops_to_rise_is_used_only_so_far() {
         let corrupt = [PAIRS[0], PAIRS[1], (0x4008_a6ed, 0x10), PAIRS[3]];
         let mut dump = dump("xtensa-esp32", &corrupt, None);

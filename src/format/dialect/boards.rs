@@ -277,10 +277,12 @@ BFAR  50000000
     starts: &["^HardFault$", "R0 {hex8}$"],
     ends: &["FATAL ERROR:"],
     rules: &[
-        Rule::Says("HardFault", "hard fault"),
+        // Others say this as well: it is MicroPython's if its registers follow.
+        Rule::Fallback("HardFault"),
         Rule::Registers("{name} {hex8}$"),
         Rule::Stack("{hexaddr} {words}"),
     ],
+    family: |crash| crash.has("pc").then_some(Family::CortexM),
     finish: |dump, crash| {
         if crash.has("sp") {
             let words = "sp is where the exception frame lies, below the sp of the code";

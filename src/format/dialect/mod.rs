@@ -5,6 +5,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod above;
 mod boards;
 mod espressif;
 mod handlers;
@@ -28,6 +29,7 @@ use crate::registers::Registers;
 use memchr::memmem;
 use pattern::{Captures, find, find_all, number};
 
+pub(in crate::format) use above::complete;
 pub use boards::*;
 pub use espressif::*;
 pub use handlers::*;

@@ -18,8 +18,11 @@ const MARKS: [&str; 7] = [
     "stack overflow in task",
 ];
 
-/// The panic texts in a log.
+/// The panic texts in a log in which at least one says more than a backtrace.
 pub struct EspPanicBlocks;
+
+/// Backtraces alone. Other systems print the same line below their own words: it is asked last.
+pub struct EspBacktraceAlone;
 
 /// Lines of the log that belong to one panic.
 struct Block {
@@ -28,6 +31,8 @@ struct Block {
     end: usize,
     /// Registers or a backtrace were seen.
     has_body: bool,
+    /// Something but a backtrace says that this is a panic.
+    is_told: bool,
     /// What follows is the next start of the chip.
     ended: bool,
     cores: Vec<u32>,
@@ -39,28 +44,46 @@ impl Carrier for EspPanicBlocks {
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        let marked = |mark: &&str| memmem::find(&piece.bytes, mark.as_bytes()).is_some();
-        if piece.hint.is_some() || !MARKS.iter().any(marked) {
-            return None;
-        }
-        let all: Vec<Line> = lines(&piece.bytes).collect();
-        let mut pieces = Vec::new();
-        // An image of memory holds the words of a panic as well, and says more.
-        let is_text = memchr::memchr(0, &piece.bytes).is_none();
-        for block in blocks(&all).into_iter().filter(|block| is_text || block.has_body) {
-            let Some(of_block) = all.get(block.first..block.end) else { continue };
-            let (Some(head), Some(tail)) = (of_block.first(), of_block.last()) else { continue };
-            let layer = format!("log, lines {}-{}", head.number, tail.number);
-            // What the chip calls itself stands where it starts: before the panic, or after it.
-            let before = all.get(..block.first).unwrap_or_default().iter().rev();
-            let after = all.get(block.end..).unwrap_or_default().iter();
-            let banner = before.chain(after).find(|line| chip_named(&line.text).is_some());
-            let mut texts: Vec<&str> = of_block.iter().map(|line| line.text.as_str()).collect();
-            texts.extend(banner.map(|line| line.text.as_str()));
-            pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(NAME));
-        }
-        (!pieces.is_empty()).then_some(Ok(pieces))
+        peel(piece, |blocks| blocks.iter().any(|block| block.is_told))
     }
+}
+
+impl Carrier for EspBacktraceAlone {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
+        peel(piece, |_| true)
+    }
+}
+
+fn peel(piece: &Piece, wanted: impl Fn(&[Block]) -> bool) -> Option<Result<Vec<Piece>, Fault>> {
+    let marked = |mark: &&str| memmem::find(&piece.bytes, mark.as_bytes()).is_some();
+    if piece.hint.is_some() || !MARKS.iter().any(marked) {
+        return None;
+    }
+    let all: Vec<Line> = lines(&piece.bytes).collect();
+    let mut pieces = Vec::new();
+    // An image of memory holds the words of a panic as well, and says more.
+    let is_text = memchr::memchr(0, &piece.bytes).is_none();
+    let blocks = blocks(&all);
+    if !wanted(&blocks) {
+        return None;
+    }
+    for block in blocks.into_iter().filter(|block| is_text || block.has_body) {
+        let Some(of_block) = all.get(block.first..block.end) else { continue };
+        let (Some(head), Some(tail)) = (of_block.first(), of_block.last()) else { continue };
+        let layer = format!("log, lines {}-{}", head.number, tail.number);
+        // What the chip calls itself stands where it starts: before the panic, or after it.
+        let before = all.get(..block.first).unwrap_or_default().iter().rev();
+        let after = all.get(block.end..).unwrap_or_default().iter();
+        let banner = before.chain(after).find(|line| chip_named(&line.text).is_some());
+        let mut texts: Vec<&str> = of_block.iter().map(|line| line.text.as_str()).collect();
+        texts.extend(banner.map(|line| line.text.as_str()));
+        pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(NAME));
+    }
+    (!pieces.is_empty()).then_some(Ok(pieces))
 }
 
 fn blocks(all: &[Line]) -> Vec<Block> {
@@ -87,6 +110,7 @@ fn blocks(all: &[Line]) -> Vec<Block> {
                 first: index,
                 end: index,
                 has_body: false,
+                is_told: false,
                 ended: false,
                 cores: Vec::new(),
             });
@@ -98,6 +122,7 @@ fn blocks(all: &[Line]) -> Vec<Block> {
         }
         block.end = index.saturating_add(1);
         block.has_body |= core.is_some() || has_backtrace;
+        block.is_told |= title || core.is_some();
         block.cores.extend(core);
     }
     // Words alone may be anybody's, but for those that only a panic handler says.
@@ -107,4 +132,26 @@ fn blocks(all: &[Line]) -> Vec<Block> {
     };
     blocks.retain(says);
     blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(carrier: &dyn Carrier, text: &str) -> usize {
+        let piece = Piece::outermost(text.as_bytes().to_vec().into());
+        let pieces = carrier.peel(&piece, &CarrierOptions::default());
+        pieces.map_or(0, |pieces| pieces.expect("no fault").len())
+    }
+
+    #[test]
+    fn a_backtrace_alone_is_left_to_others_first() {
+        let alone = "Backtrace: 0x400d1c2e:0x3ffb2010 0x400d2f04:0x3ffb2030\n";
+        assert_eq!((count(&EspPanicBlocks, alone), count(&EspBacktraceAlone, alone)), (0, 1));
+        let told = format!(
+            "Guru Meditation Error: Core  0 panic'ed (LoadProhibited). Exception was unhandled.\n\
+             {alone}Rebooting...\n{alone}"
+        );
+        assert_eq!(count(&EspPanicBlocks, &told), 2, "the second one as well");
+    }
 }

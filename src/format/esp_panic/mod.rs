@@ -34,7 +34,7 @@ mod blocks;
 mod reason;
 mod words;
 
-pub use blocks::EspPanicBlocks;
+pub use blocks::{EspBacktraceAlone, EspPanicBlocks};
 
 use super::fault_text::{add_stack, registers};
 use super::machine::{Family, Machine, machine_of, machine_told, xtensa_by_addresses};

@@ -181,7 +181,9 @@ impl Format for NuttxLog {
         }
         if let Some(reason) = trap_reason(&dump) {
             dump.reason = reason;
-        } else if let Some(text) = texts.first() {
+        } else if let Some(text) =
+            texts.iter().find(|text| !is_status(text)).or_else(|| texts.first())
+        {
             dump.reason.words = text.trim_end_matches(':').to_string();
             // A fault, which its status words tell more of, and no assertion of the program's.
             if texts.iter().any(|text| text.contains("PANIC!!!")) {
@@ -291,6 +293,12 @@ fn is_status_alone(text: &str) -> bool {
 /// Whether it is a row of eight registers behind the name of the first.
 fn is_row(text: &str) -> bool {
     text.split_once(": ").is_some_and(|(_, words)| eight_words(words).is_some())
+}
+
+/// Whether a line holds fault status words, which are put into words elsewhere.
+fn is_status(text: &str) -> bool {
+    let is_word = |(name, _): (String, u64)| STATUS.iter().any(|(printed, _)| *printed == name);
+    pairs(text, ':').into_iter().any(is_word)
 }
 
 fn is_title(text: &str) -> bool {

@@ -31,13 +31,7 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
         None => {
             let sets = parts.iter().flat_map(|part| &part.contents.registers);
             let family = sets.map(family_of).find(Option::is_some).flatten();
-            let family = family.ok_or_else(|| {
-                Error::Usage(
-                    "a memory image does not say which machine it is of: pass the firmware with \
-                     --elf, or name the chip or register set with --target"
-                        .into(),
-                )
-            })?;
+            let family = family.ok_or_else(|| no_machine(parts))?;
             machine_of(context, family)?
         }
     };
@@ -56,6 +50,15 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
         use_frame(&mut dump, addr)?;
     }
     Ok(dump)
+}
+
+fn no_machine(parts: &[NamedPart]) -> Error {
+    let what = match parts.iter().any(|part| !part.contents.registers.is_empty()) {
+        true => "the registers of this text are those of several machines",
+        false => "a memory image does not say which machine it is of",
+    };
+    let then = "pass the firmware with --elf, or name the chip or register set with --target";
+    Error::Usage(format!("{what}: {then}"))
 }
 
 /// Takes the registers of a dump of `parts` alone from where the vendor's fault handler put them,
@@ -169,6 +172,12 @@ fn family_of(set: &NamedRegisters) -> Option<Family> {
     let has = |names: &[&str]| names.iter().any(|name| set.contains_key(*name));
     Some(match () {
         () if has(&["xpsr", "msp", "psp", "primask", "basepri", "faultmask"]) => Family::CortexM,
+        // Fault status words of the System Control Space, and the short name of xPSR.
+        () if has(&["cfsr", "hfsr", "mmfar", "bfar", "exc_return", "psr"])
+            && has(&["r0", "r12"]) =>
+        {
+            Family::CortexM
+        }
         () if has(&["rip", "rsp"]) => Family::X86_64,
         () if has(&["eip", "esp"]) => Family::X86,
         () if has(&["excvaddr", "windowbase", "exccause", "lbeg"]) => Family::Xtensa,

@@ -3,17 +3,28 @@
 //! A register set is believed if it has a program counter and some others; a second program
 //! counter starts a second set (another core, another halt). Lines of memory are believed from
 //! two on.
+//!
+//! A fault handler often prints its own `lr` as well as the one that the hardware stacked. The
+//! handler's is an EXC_RETURN; of two others the one beside r12 and pc is the stacked one.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{NamedRegisters, Part, PartContents, Runs, memory_lines, register_lines};
+use super::radix::Radix;
+use super::register_lines::{self, Printed};
+use super::{NamedRegisters, Part, PartContents, Runs, memory_lines};
+use crate::arch::cortex_m::ExcReturn;
 use crate::carrier::Piece;
 use crate::carrier::text::{lines, looks_like_text};
+use crate::dump::Note;
 use crate::error::Fault;
+use std::collections::BTreeSet;
 
 const NAME: &str = "debugger-text";
 const FEWEST_REGISTERS: usize = 4;
 const FEWEST_MEMORY_LINES: usize = 2;
+const LINK: &str = "lr";
+/// What a whole set begins with.
+const FIRST_REGISTERS: [&str; 2] = ["r0", "x0"];
 const PROGRAM_COUNTERS: [&str; 5] = ["pc", "mepc", "epc", "rip", "eip"];
 
 /// A debugger's console.
@@ -30,47 +41,214 @@ impl Part for DebuggerText {
 
     fn recognises(&self, piece: &Piece) -> bool {
         looks_like_text(&piece.bytes) && {
-            let (runs, sets, memory) = collect(piece);
-            !sets.is_empty() || (memory >= FEWEST_MEMORY_LINES && runs.byte_len() > 0)
+            let text = Collected::of(piece);
+            let memory = text.memory >= FEWEST_MEMORY_LINES && text.runs.byte_len() > 0;
+            memory || text.sets.iter().any(|set| set.is_believed())
         }
     }
 
     fn read(&self, piece: &Piece) -> Result<PartContents, Fault> {
-        let (runs, registers, memory) = collect(piece);
+        let text = Collected::of(piece);
+        let radix = text.radix();
+        let believed = text.sets.iter().filter(|set| set.is_believed());
+        let mut notes = Vec::new();
+        let registers: Vec<NamedRegisters> =
+            believed.map(|set| set.named(radix, &mut notes)).collect();
+        let memory = text.memory;
         if registers.is_empty() && memory == 0 {
             let expected = "registers with a program counter, or lines of memory";
             return Err(Fault::new(NAME, "text", 0, expected, "none"));
         }
         let count: usize = registers.iter().map(NamedRegisters::len).sum();
         let title = format!("text with {count} registers and {memory} lines of memory");
-        let extents = runs.into_extents();
-        Ok(PartContents { title, extents, registers, ..PartContents::default() })
+        let extents = text.runs.into_extents();
+        Ok(PartContents { title, extents, registers, notes })
     }
 }
 
-fn collect(piece: &Piece) -> (Runs, Vec<NamedRegisters>, usize) {
-    let mut runs = Runs::default();
-    let mut sets = vec![NamedRegisters::new()];
-    let mut memory = 0usize;
-    for line in lines(&piece.bytes) {
-        if let Some((addr, bytes)) = memory_lines::parse(&line.text) {
-            runs.add(addr, &bytes);
-            memory = memory.saturating_add(1);
-            continue;
-        }
-        for (name, value) in register_lines::parse(&line.text) {
-            let again = PROGRAM_COUNTERS.contains(&name.as_str())
-                && sets.last().is_some_and(|set| set.contains_key(&name));
-            if again {
-                sets.push(NamedRegisters::new());
+/// What the lines of a text hold.
+#[derive(Default)]
+struct Collected {
+    runs: Runs,
+    sets: Vec<PrintedSet>,
+    /// Lines of memory.
+    memory: usize,
+}
+
+impl Collected {
+    fn of(piece: &Piece) -> Self {
+        let mut text = Collected { sets: vec![PrintedSet::default()], ..Collected::default() };
+        for line in lines(&piece.bytes) {
+            if let Some((addr, bytes)) = memory_lines::parse(&line.text) {
+                text.runs.add(addr, &bytes);
+                text.memory = text.memory.saturating_add(1);
+                continue;
             }
-            if let Some(set) = sets.last_mut() {
-                set.entry(name).or_insert(value);
+            for (name, value) in register_lines::parse(&line.text) {
+                if text.sets.last().is_some_and(|set| set.ends_before(&name)) {
+                    text.sets.push(PrintedSet::default());
+                }
+                if let Some(set) = text.sets.last_mut() {
+                    set.names.insert(name.clone());
+                    set.registers.push((name, value));
+                }
             }
         }
+        text
     }
-    sets.retain(|set| {
-        set.len() >= FEWEST_REGISTERS && PROGRAM_COUNTERS.iter().any(|pc| set.contains_key(*pc))
-    });
-    (runs, sets, memory)
+
+    fn radix(&self) -> Radix {
+        let all = self.sets.iter().flat_map(|set| &set.registers);
+        Radix::of(all.filter_map(|(_, value)| match value {
+            Printed::Digits(digits) => Some(digits.as_str()),
+            Printed::Number(_) => None,
+        }))
+    }
+}
+
+/// Registers in the order of the text.
+#[derive(Default)]
+struct PrintedSet {
+    registers: Vec<(String, Printed)>,
+    names: BTreeSet<String>,
+}
+
+impl PrintedSet {
+    fn has_pc(&self) -> bool {
+        PROGRAM_COUNTERS.iter().any(|pc| self.names.contains(*pc))
+    }
+
+    fn is_believed(&self) -> bool {
+        self.names.len() >= FEWEST_REGISTERS && self.has_pc()
+    }
+
+    /// Whether this register is the first of another set.
+    fn ends_before(&self, name: &str) -> bool {
+        let again = self.names.contains(name);
+        let first = FIRST_REGISTERS.contains(&name) && self.has_pc();
+        again && (first || PROGRAM_COUNTERS.contains(&name))
+    }
+
+    /// The values, the first of each name. What cannot be told is left out and noted.
+    fn named(&self, radix: Radix, notes: &mut Vec<Note>) -> NamedRegisters {
+        let value = |printed: &Printed| match printed {
+            Printed::Number(value) => Some(*value),
+            Printed::Digits(digits) => radix.read(digits),
+        };
+        let mut named = NamedRegisters::new();
+        let mut lost = Vec::new();
+        for (name, printed) in self.registers.iter().filter(|(name, _)| name != LINK) {
+            match value(printed) {
+                Some(value) => _ = named.entry(name.clone()).or_insert(value),
+                None => lost.push(name.as_str()),
+            }
+        }
+        let mut links = Vec::new();
+        for (at, (_, printed)) in
+            self.registers.iter().enumerate().filter(|(_, (name, _))| name == LINK)
+        {
+            let name = |at: Option<usize>| Some(self.registers.get(at?)?.0.as_str());
+            let behind_r12 = matches!(name(at.checked_sub(1)), Some("r12" | "ip"));
+            let before_pc = name(at.checked_add(1)) == Some("pc");
+            match value(printed) {
+                Some(value) => links.push(Link { value, stacked: behind_r12 || before_pc }),
+                None => lost.push(LINK),
+            }
+        }
+        if !lost.contains(&LINK) {
+            add_links(&links, &mut named, notes);
+        }
+        if !lost.is_empty() {
+            lost.dedup();
+            notes.push(
+                Note::warning(format!(
+                    "numbers without 0x, and the text does not tell whether they are hexadecimal: \
+                     {} unknown",
+                    lost.join(", ")
+                ))
+                .by(NAME)
+                .code("unknown-base"),
+            );
+        }
+        named
+    }
+}
+
+/// A value of `lr`, and whether it stands as the hardware stacks it: between r12 and pc.
+struct Link {
+    value: u64,
+    stacked: bool,
+}
+
+/// Tells the stacked `lr` from the handler's own.
+fn add_links(links: &[Link], named: &mut NamedRegisters, notes: &mut Vec<Note>) {
+    let is_exc_return =
+        |link: &&Link| u32::try_from(link.value).is_ok_and(|value| ExcReturn(value).is_valid());
+    let one = |links: &[&Link]| {
+        let first = links.first()?.value;
+        links.iter().all(|link| link.value == first).then_some(first)
+    };
+    let (handlers, codes): (Vec<&Link>, Vec<&Link>) = links.iter().partition(is_exc_return);
+    if codes.is_empty() {
+        // Halted in a handler.
+        named.extend(one(&handlers).map(|value| (LINK.to_string(), value)));
+        return;
+    }
+    if let Some(value) = one(&handlers) {
+        named.entry("exc_return".into()).or_insert(value);
+    }
+    let stacked: Vec<&Link> = codes.iter().copied().filter(|link| link.stacked).collect();
+    match one(&codes).or_else(|| one(&stacked)) {
+        Some(value) => _ = named.insert(LINK.into(), value),
+        None => notes.push(
+            Note::warning("lr is printed with several values and none stands beside pc: unknown")
+                .by(NAME)
+                .code("ambiguous-register"),
+        ),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "test data is ours")]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> PartContents {
+        DebuggerText.read(&Piece::outermost(text.as_bytes().to_vec().into())).unwrap()
+    }
+
+    #[test]
+    fn a_handlers_own_lr_is_not_the_stacked_one() {
+        let stacked = "r0: 0x0\nr12: 0x5\nLR: 0x803b45d\nPC: 0x803b30e\nxPSR: 0x2100000f\n";
+        for text in [format!("LR: 0xfffffff1\n{stacked}"), format!("{stacked}LR: 0xfffffff1\n")] {
+            let set = &read(&text).registers[0];
+            assert_eq!((set["lr"], set["exc_return"]), (0x803_b45d, 0xffff_fff1), "{text}");
+        }
+        let set = &read(&format!("LR: 0x8001235\n{stacked}")).registers[0];
+        assert_eq!((set["lr"], set.get("exc_return")), (0x803_b45d, None));
+        let set = &read("r0=0x0 sp=0x20001000 pc=0x8000123 lr=0xfffffff9").registers[0];
+        assert_eq!(set["lr"], 0xffff_fff9, "halted in a handler");
+        let text = read("lr=0x8001 r0=0x0 r1=0x1 lr=0x8003 sp=0x10 pc=0x8005");
+        assert!(!text.registers[0].contains_key("lr") && text.notes.len() == 1);
+    }
+
+    #[test]
+    fn the_base_of_one_number_is_that_of_all() {
+        let text = read("r0: 20003ca0\nr3: 10\nlr: 8000b4d\npc: 8030240\n");
+        let set = &text.registers[0];
+        assert_eq!((set["r3"], set["pc"]), (0x10, 0x803_0240));
+        let text = read("r0: 536871080\nr3: 10\nlr: 134220849\npc: 134220840\n");
+        assert_eq!(text.registers[0]["r3"], 10);
+        let text = read("r0: 0\nr3: 10\nlr: 4711\npc: 4700\n");
+        assert_eq!(text.registers[0].len(), 1, "r0");
+        assert!(text.notes[0].words.contains("r3, pc, lr unknown"), "{:?}", text.notes);
+    }
+
+    #[test]
+    fn a_second_set_begins_with_its_first_register() {
+        let set = "r0=0x1 r1=0x2 lr=0x3 pc=0x4\n";
+        let text = read(&format!("{set}{}", set.replace("0x3", "0x5")));
+        let links: Vec<u64> = text.registers.iter().map(|set| set["lr"]).collect();
+        assert_eq!(links, [3, 5]);
+    }
 }

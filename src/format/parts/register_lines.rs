@@ -7,75 +7,106 @@
 //! | Trace32               | `r.s pc 0x72`                                        |
 //! | others                | `name = value`, `name: value`, also in JSON          |
 //!
-//! A number with `0x`, with a letter in it, or as wide as a register is hexadecimal.
+//! | fault handlers        | `CFSR 0x00008200 BFAR 0x40080010`                    |
+//!
+//! A number with `0x` is hexadecimal, one of JSON is decimal. Of others the whole text tells the
+//! base (`radix.rs`), not the line.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+/// A number as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Printed {
+    /// Its base is certain.
+    Number(u64),
+    /// Digits, maybe hexadecimal ones.
+    Digits(String),
+}
+
 /// The registers of a line, with their names in lower case. Words that are no registers of any
 /// machine are passed over.
-pub(super) fn parse(line: &str) -> Vec<(String, u64)> {
-    if let Some(one) = gdb(line).or_else(|| openocd(line)).or_else(|| trace32(line)) {
+pub(super) fn parse(line: &str) -> Vec<(String, Printed)> {
+    if let Some(one) = gdb_raw(line).or_else(|| openocd(line)).or_else(|| trace32(line)) {
         return vec![one];
     }
-    pairs(line)
+    let mut found = pairs(line);
+    found.extend(behind_blanks(line));
+    found.sort_by_key(|(at, ..)| *at);
+    found.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
-fn gdb(line: &str) -> Option<(String, u64)> {
-    let (name, rest) = line.split_once(' ')?;
-    let name = register_name(name)?;
-    let rest = rest.trim();
-    let value = match rest.split_once("(raw 0x") {
-        Some((_, raw)) => number(&format!("0x{}", raw.split(')').next()?))?,
-        None => number(rest.split(' ').next().filter(|word| word.starts_with("0x"))?)?,
-    };
-    Some((name, value))
+/// GDB's floating-point registers.
+fn gdb_raw(line: &str) -> Option<(String, Printed)> {
+    let name = register_name(line.split_once(' ')?.0)?;
+    let (_, raw) = line.split_once("(raw 0x")?;
+    Some((name, number(&format!("0x{}", raw.split(')').next()?))?))
 }
 
-fn openocd(line: &str) -> Option<(String, u64)> {
+fn openocd(line: &str) -> Option<(String, Printed)> {
     let (_, rest) = line.strip_prefix('(')?.split_once(") ")?;
     let (name, rest) = rest.split_once(" (/")?;
     let (_, value) = rest.split_once("):")?;
     Some((register_name(name)?, number(value.trim().split(' ').next()?)?))
 }
 
-fn trace32(line: &str) -> Option<(String, u64)> {
+fn trace32(line: &str) -> Option<(String, Printed)> {
     let lower = line.to_ascii_lowercase();
     let rest = lower.strip_prefix("r.s ").or_else(|| lower.strip_prefix("register.set "))?;
     let (name, value) = rest.trim().split_once(' ')?;
     Some((register_name(name)?, number(value.trim().split(' ').next()?)?))
 }
 
-/// `name = value` and `name: value`, as many as there are.
-fn pairs(line: &str) -> Vec<(String, u64)> {
-    let json = line.contains('"');
+/// `name = value` and `name: value`, as many as there are, and where each begins to be one.
+fn pairs(line: &str) -> Vec<(usize, String, Printed)> {
     let mut found = Vec::new();
-    let mut rest = line;
-    while let Some(at) = rest.find(['=', ':']) {
-        let (before, behind) = rest.split_at(at);
-        rest = behind.get(1..).unwrap_or_default();
+    for (at, separator) in line.match_indices(['=', ':']) {
+        let Some((before, behind)) = line.split_at_checked(at) else { continue };
+        let before = before.trim_end();
+        let json = before.ends_with('"');
         let before = before.trim_end_matches([' ', '"']);
-        let start =
-            before.rfind([' ', ',', '{', '"', '\'', '[']).map_or(0, |at| at.saturating_add(1));
-        let value = rest.trim_start_matches([' ', '"']);
+        // From one value to the next name.
+        let start = before.rfind([' ', ',', '{', '"', '\'', '[', '=', ':']);
+        let name = before.get(start.map_or(0, |at| at.saturating_add(1))..);
+        let Some(name) = name.and_then(register_name) else { continue };
+        let value = behind.get(separator.len()..).unwrap_or_default().trim_start();
+        let bare = !value.starts_with('"');
+        let value = value.trim_start_matches([' ', '"']);
         let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-        let Some(name) = before.get(start..).and_then(register_name) else { continue };
         let Some(digits) = value.get(..end) else { continue };
-        let value =
-            if json && !digits.starts_with("0x") { digits.parse().ok() } else { number(digits) };
-        if let Some(value) = value {
-            found.push((name, value));
+        let value = match number(digits) {
+            // A number of JSON.
+            Some(Printed::Digits(digits)) if json && bare => {
+                digits.parse().ok().map(Printed::Number)
+            }
+            value => value,
+        };
+        found.extend(value.map(|value| (at, name, value)));
+    }
+    found
+}
+
+/// `name 0xvalue`, as many as there are, and where each begins.
+fn behind_blanks(line: &str) -> Vec<(usize, String, Printed)> {
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("0x") {
+        let Some((before, value)) = line.split_at_checked(at) else { continue };
+        let Some(before) = before.strip_suffix([' ', '\t']).map(str::trim_end) else { continue };
+        let name = before.rsplit([' ', '\t', ',', ';', '|']).next().unwrap_or(before);
+        let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+        if let (Some(name), Some(value)) = (register_name(name), value.get(..end).and_then(number))
+        {
+            found.push((at, name, value));
         }
     }
     found
 }
 
-fn number(text: &str) -> Option<u64> {
+fn number(text: &str) -> Option<Printed> {
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return u64::from_str_radix(digits, 16).ok();
+        return u64::from_str_radix(digits, 16).ok().map(Printed::Number);
     }
-    let wide = matches!(text.len(), 2 | 8 | 16);
-    let letters = text.bytes().any(|b| b.is_ascii_alphabetic());
-    if wide || letters { u64::from_str_radix(text, 16).ok() } else { text.parse().ok() }
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    digits.then(|| Printed::Digits(text.to_string()))
 }
 
 /// The register that a text means, in lower case: `SP(R13)` is `sp`, `R14(LR)` is `lr`, `FPS0`
@@ -187,13 +218,18 @@ const NUMBERED: &[(&str, u32)] =
 mod tests {
     use super::*;
 
+    /// In hexadecimal, as all of these are.
     fn found(line: &str) -> Vec<(String, u64)> {
-        parse(line)
+        let value = |printed| match printed {
+            Printed::Number(value) => value,
+            Printed::Digits(digits) => u64::from_str_radix(&digits, 16).unwrap(),
+        };
+        parse(line).into_iter().map(|(name, printed)| (name, value(printed))).collect()
     }
 
     #[test]
     fn the_lines_of_every_tool_give_names_and_values() {
-        let cases: [(&str, &[(&str, u64)]); 10] = [
+        let cases: [(&str, &[(&str, u64)]); 12] = [
             ("pc             0x72                0x72 <poke+18>", &[("pc", 0x72)]),
             ("s16            5                  (raw 0x40a00000)", &[("s16", 0x40a0_0000)]),
             ("(13) sp (/32): 0x20001fa0", &[("sp", 0x2000_1fa0)]),
@@ -207,6 +243,8 @@ mod tests {
             ("r.s pc 0x72", &[("pc", 0x72)]),
             ("{\"pc\": 114, \"sp\": \"0x20001fa0\"}", &[("pc", 114), ("sp", 0x2000_1fa0)]),
             ("r7 = 0x20001FA0", &[("r7", 0x2000_1fa0)]),
+            ("fault type 3, CFSR 0x8200 BFAR 0x40", &[("cfsr", 0x8200), ("bfar", 0x40)]),
+            ("r12:d6 lr=8000b4d, PC 0x10", &[("r12", 0xd6), ("lr", 0x800_0b4d), ("pc", 0x10)]),
         ];
         for (line, wanted) in cases {
             let wanted: Vec<_> = wanted.iter().map(|(n, v)| ((*n).to_string(), *v)).collect();
@@ -219,5 +257,13 @@ mod tests {
         for line in ["CycleCnt = 00000010", "time: 12:34:56", "sensor ok", "x: 5", "http://a1"] {
             assert_eq!(found(line), [], "{line}");
         }
+    }
+
+    #[test]
+    fn digits_without_a_base_stay_digits() {
+        let digits = |text: &str| vec![("pc".to_string(), Printed::Digits(text.to_string()))];
+        assert_eq!(parse("pc: 8030240"), digits("8030240"));
+        assert_eq!(parse("{\"pc\": \"8030240\"}"), digits("8030240"));
+        assert_eq!(parse("{\"pc\": 114}"), [("pc".to_string(), Printed::Number(114))]);
     }
 }

@@ -29,6 +29,8 @@ const ERROR: &str = "ERROR CANNOT DUMP#";
 const LOCATION: &str = "LOCATION";
 /// What deferred logging prints when its buffer ran over.
 const DROPPED: &str = "messages dropped";
+/// How far above a dump the crash text of it may begin.
+const LINES_ABOVE: usize = 200;
 /// "ZE" in both alphabets.
 const MAGIC_HEX: &str = "5a45";
 const MAGIC_BASE64: &str = "WkU";
@@ -70,6 +72,7 @@ impl Carrier for ZephyrLog {
         let Found { sections, stray, location } = sections(piece);
         let count = sections.len();
         let mut pieces = Vec::new();
+        let mut before = 0;
         for (index, section) in sections.into_iter().enumerate() {
             let place = format!("lines {}-{}", section.first, section.last);
             let layer = match count {
@@ -78,7 +81,11 @@ impl Carrier for ZephyrLog {
                     format!("{CARRIER}, dump {} of {count}, {place}", index.saturating_add(1))
                 }
             };
-            pieces.push(piece_of(piece, section, layer, &place));
+            let (first, last) = (section.first, section.last);
+            let mut inner = piece_of(piece, section, layer, &place);
+            inner.text_above = text_between(piece, before, first);
+            before = last;
+            pieces.push(inner);
         }
         if let Some((line, place)) = location.filter(|_| pieces.is_empty()) {
             let expected = "lines with the digits of a dump";
@@ -97,6 +104,15 @@ impl Carrier for ZephyrLog {
         }
         Some(Ok(pieces))
     }
+}
+
+/// The lines behind line `after` and before line `first`, as far as a crash text may reach up.
+fn text_between(piece: &Piece, after: usize, first: usize) -> String {
+    let earliest = after.max(first.saturating_sub(LINES_ABOVE));
+    let between = lines(&piece.bytes)
+        .skip_while(|line| line.number <= earliest)
+        .take_while(|line| line.number < first);
+    between.map(|line| line.text + "\n").collect()
 }
 
 fn piece_of(piece: &Piece, section: Section, layer: String, place: &str) -> Piece {

@@ -25,7 +25,7 @@ pub use log::ZephyrLog;
 pub use spotflow::Spotflow;
 pub use udp::ZephyrUdp;
 
-use super::{Context, Format, in_input};
+use super::{Context, Format, dialect, in_input};
 use crate::carrier::Piece;
 use crate::dump::Dump;
 use crate::error::{Fault, Result};
@@ -61,7 +61,11 @@ impl Format for Zephyr {
             let fault = Fault::new(NAME, "blocks", 12, "registers or memory", "neither");
             return Err(in_input(fault.forceable()));
         }
-        assemble::dump(stream, piece, context)
+        let mut dump = assemble::dump(stream, piece, context)?;
+        if !piece.text_above.is_empty() {
+            dialect::complete(&mut dump, &dialect::ZEPHYR_FATAL, &piece.text_above, context);
+        }
+        Ok(dump)
     }
 }
 
