@@ -3,11 +3,11 @@
 //! * `up_taskdump: hpwork: PID=1 Stack Used=310 of 1000` begins a task; the stack may stand in a line
 //!   of its own, and without names of tasks it is `PID: 1 Stack Used=...`. Registers and a
 //!   backtrace behind it are that task's, not the crash's;
-//! * `[BackTrace|17|0]:  0x...`: PID, number of the line, eight addresses; since 10.3
+//! * `[BackTrace|17|0]:  0x...`: PID, number of the line, eight addresses; newer ones
 //!   `backtrace|17: 0x...`.
 //!
-//! Source: NuttX aef92e370cd, `arch/arm/src/armv7-m/arm_assert.c` (`up_taskdump`); 05b71d74fc0,
-//! `arch/risc-v/src/common/riscv_assert.c`; `libs/libc/sched/sched_dumpstack.c` of both.
+//! Source: the forms of published logs (`fixtures/field/nuttx-*`); in NuttX the lines come from `up_taskdump` and
+//! `sched_dumpstack`, whose sources were not compared release by release.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
