@@ -113,6 +113,7 @@ fn is_capturing() -> bool {
 }
 
 /// Makes the next entry the first one.
+#[cfg(cortex_m)]
 pub(crate) fn forget() {
     // SAFETY: the first word, which nobody but the entry code reads.
     unsafe { (&raw mut CORONER_SAVED).cast::<usize>().write_volatile(0) };
