@@ -64,7 +64,7 @@ ways_to_die() {
       watchdog)
         scene='early warning of the watchdog'
         cortex_m "$board" "$target" watchdog
-        opened 'bt' 'SIGTRAP' 'faults::hang \(reason=1\)' ;;
+        opened 'bt' 'SIG(TRAP|INT)' 'faults::hang \(reason=1\)' ;;
       retry)
         scene='fault inside the capture'
         cortex_m "$board" "$target" retry
