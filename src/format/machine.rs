@@ -140,9 +140,11 @@ pub fn xtensa_by_addresses(
             xtensa_by_addresses(format, addrs.get(..2).unwrap_or_default(), cores, context, notes)
         }
         several => {
-            // Never one that the addresses rule out; of the others the richest set.
+            // Never one that the addresses rule out; of the others the first ESP32, which is the most
+            // common, or the richest set.
+            let usual = several.iter().find(|m| m.arch.name == Family::Xtensa.usual_arch());
             let richest = several.iter().max_by_key(|machine| machine.arch.registers.len());
-            let machine = match richest {
+            let machine = match usual.or(richest) {
                 Some(first) => Machine { arch: first.arch.clone(), chip: None },
                 None => machine_of(context, Family::Xtensa)?,
             };

@@ -126,6 +126,7 @@ fn a_backtrace_alone_has_frames_and_no_reason() {
     let text = "somewhere in a log\r\nBacktrace:0x400d1234:0x3ffb1f90 0x400d1300:0x3ffb1fb0\r\n";
     let opened = open_bytes("other.log", text.into(), &Options::default()).unwrap();
     assert!(opened.dump.reason.is_unknown());
+    assert_eq!(opened.dump.arch.name, "xtensa-esp32", "the S2 has memory there as well");
     let printed = &opened.dump.threads[0].printed;
     assert_eq!(
         printed.iter().map(|frame| frame.pc).collect::<Vec<_>>(),
