@@ -241,6 +241,7 @@ fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<O
         }
     }
     arch::complete(&mut dump);
+    dump.number_threads();
     let mut layers = candidate.map_or_else(Vec::new, |candidate| candidate.piece.layers.clone());
     layers.push(dump.format.clone());
     let mut files: Vec<&str> = parts.iter().map(|part| part.file.as_str()).collect();

@@ -169,7 +169,7 @@ fn crashed_thread(report: &Report, dump: &mut Dump) -> Thread {
 fn other_thread(listed: &Listed, dump: &Dump) -> Thread {
     let mut registers = Registers::unknown(dump.arch.clone());
     registers.set_why_missing("the text prints only this thread's stack pointer");
-    let id = dump.free_thread_id(listed.low.unwrap_or_default());
+    let id = listed.low.unwrap_or_default();
     let context = listed.sp.and_then(|sp| saved_context(&dump.memory, sp));
     let mut thread = Thread::new(id, registers);
     if let Some((frame, floats)) = context {
