@@ -303,12 +303,12 @@ fn pick(found: &[Candidate], options: &Options, context: &Context<'_>) -> Result
                 passed_over.truncate(MOST_PASSED_OVER);
                 dump.notes.append(&mut passed_over);
                 if unsaid > 0 {
-                    dump.notes.push(Note::warning(format!("{unsaid} more were passed over")));
+                    dump.notes.push(Note::warning(format!("{unsaid} more were skipped")));
                 }
                 return Ok((index, dump));
             }
             Err(error) => {
-                let words = format!("dump {} of {} passed over: {error}", index + 1, found.len());
+                let words = format!("dump {} of {} skipped: {error}", index + 1, found.len());
                 passed_over.push(Note::warning(words));
                 first_error.get_or_insert(error);
             }

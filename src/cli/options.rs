@@ -53,15 +53,15 @@ pub struct Where {
     #[arg(long, value_name = "ADDR", value_parser = parse_number)]
     pub offset: Option<u64>,
 
-    /// The address of a raw memory image; FILE@ADDR says it of one of several files
+    /// The address of a raw memory image; for one of several files write FILE@ADDR
     #[arg(long, value_name = "ADDR", value_parser = parse_number)]
     pub base: Option<u64>,
 
-    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
+    /// Read the crashed thread's registers from the Cortex-M exception frame at this address
     #[arg(long, value_name = "ADDR", value_parser = parse_number)]
     pub frame: Option<u64>,
 
-    /// Take the input for this format
+    /// Treat the input as this format (skips detection)
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
 
@@ -104,7 +104,7 @@ pub struct ElfFiles {
     #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
     pub rom_elf_dir: Option<PathBuf>,
 
-    /// Do not remember on disk which ELF file of a folder is of which build (kept below
+    /// Do not cache build ids of the files in --elf-dir (the cache is in
     /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
     #[arg(long)]
     pub no_cache: bool,
@@ -114,7 +114,7 @@ pub struct ElfFiles {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub struct Trust {
-    /// Use the ELF file though the dump says that it is of another build
+    /// Use the ELF file even if its build id does not match
     #[arg(long)]
     pub any_elf: bool,
 
@@ -131,11 +131,11 @@ pub struct Trust {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct Talk {
-    /// Tell more of what happens, on standard error; twice for every packet
+    /// Log more to standard error (-vv: every packet)
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// The form of what is told on standard error
+    /// Log format on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
     pub log_format: LogFormat,
 

@@ -150,7 +150,7 @@ fn by_fit(
         ),
         Verdict::Unknown => dump.notes.push(
             Note::info(format!(
-                "the dump does not say which build it is of: {} is taken on trust",
+                "the dump does not say which build it is of: {} is used unverified",
                 elf.path
             ))
             .code("elf-on-trust"),
@@ -217,7 +217,7 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(id) = ids.first() {
-        let words = format!("{names}: beside the dump, but not its {id}: not taken");
+        let words = format!("{names}: next to the dump, but not its {id}: not taken");
         dump.notes.push(Note::info(words));
         return None;
     }
@@ -228,7 +228,7 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
         (None, None) if !more => 0,
         _ => {
             dump.notes.push(Note::info(format!(
-                "{names} lie beside the dump, which does not say which build it is of: --elf names \
+                "{names} lie next to the dump, which does not say which build it is of: --elf names \
                  one"
             )));
             return None;
@@ -238,14 +238,14 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     let words = match judged[index].verdict {
         Verdict::Matches | Verdict::Fits => {
             let name = &all[index].path;
-            format!("the dump does not say which build it is of: {name}, beside it, fits: {why}")
+            format!("the dump does not say which build it is of: {name}, next to it, fits: {why}")
         }
         Verdict::Unknown => format!(
-            "the dump does not say which build it is of: {first}, beside it, is taken on trust"
+            "the dump does not say which build it is of: {first}, next to it, is used unverified"
         ),
         Verdict::Doubtful | Verdict::DoesNotFit => {
             let words =
-                format!("{first}: beside the dump, but hardly of its build: {why}: not taken");
+                format!("{first}: next to the dump, but hardly of its build: {why}: not taken");
             dump.notes.push(Note::warning(words));
             return None;
         }

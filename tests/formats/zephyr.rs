@@ -202,7 +202,7 @@ fn a_log_with_several_dumps_and_an_unfinished_one_gives_the_last_whole_one() {
     let opened = open(console(&log.concat()));
     assert_eq!((opened.found.len(), opened.picked), (4, 3));
     assert_ram(&opened, &second);
-    assert_note(&opened, "dump 4 of 4 passed over");
+    assert_note(&opened, "dump 4 of 4 skipped");
 }
 
 #[test]
