@@ -38,7 +38,7 @@ impl Paired<'_> {
             }
             (_, None) => {}
         }
-        os::complete(&mut dump, elves.firmware.as_ref());
+        os::complete(&mut dump, elves.firmware.as_ref(), &elves.embedded);
         if dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some()) {
             let is_in = of_function(elves.firmware.as_deref(), "panic_abort");
             esp_idf::abort::complete(&mut dump, &is_in);
