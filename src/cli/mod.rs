@@ -20,9 +20,9 @@ mod triage;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
+use crate::open::{parse_number, parse_size};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-pub use options::{Colour, ElfFiles, LogFormat, OpenArgs, Talk, Trust, Where};
-use options::{parse_number, parse_size};
+pub use options::{Colour, LogFormat, OpenArgs, Talk};
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -385,7 +385,7 @@ fn values_of_rust_with_link_time_optimisation_equal_those_of_gdb() {
         commands.extend(["bt full", "echo VALUES\\n", "set language rust"]);
         commands.extend(print.iter().map(String::as_str));
         let text = debuggers::run(newest, 100, &commands);
-        let options = Options { elf: vec![elf.clone()], any_elf: true, ..Options::default() };
+        let options = Options::default().elf([elf.clone()]).any_elf(true);
         let opened = coroner::open::open(&[core], &options);
         let opened = opened.unwrap_or_else(|error| panic!("{error}\n{text}"));
         // The core file's own line of greeting is a frame, too.

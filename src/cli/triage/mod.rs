@@ -95,7 +95,7 @@ struct Group {
 /// `open` is what the user said of opening, for the processes that read the dumps.
 pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
     if args.worker {
-        let options = args.open.options();
+        let options = args.open.options.clone();
         return workers::work(|file| row(file, &options));
     }
     // A damaged file is a row; a name that was mistyped is a mistake.
