@@ -5,7 +5,7 @@ use bytes::Bytes;
 use coroner::archive;
 use coroner::budget::Budget;
 use coroner::open::{Options, open_inputs};
-use coroner_fuzz::{halves, input, within};
+use coroner_fuzz::{halves, input, limited, within};
 use libfuzzer_sys::fuzz_target;
 
 const MEMORY: u64 = 16 << 20;
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let (first, second) = halves(data);
         let inputs = [input(first), input(second)];
-        let options = Options { max_memory: Some(MEMORY), ..Options::default() };
+        let options = limited(Options::default(), MEMORY);
         open_inputs(&inputs, &options).map_or_else(|error| error.to_string().len(), |_| 0)
     });
 });

@@ -23,7 +23,7 @@ fn peel(piece: &Piece, depth: usize) {
     if depth == 0 || !piece.budget.look(piece.bytes.len() as u64) {
         return;
     }
-    for carrier in CARRIERS {
+    for carrier in CARRIERS.iter() {
         for inner in carrier.peel(piece, &CarrierOptions::default()).into_iter().flatten().flatten()
         {
             for lost in &inner.lost {

@@ -1,8 +1,8 @@
 //! A dump and, after a line of dashes, a file of expectations for `coroner check`.
 #![no_main]
 
-use coroner_fuzz::{halves, opened, within};
 use coroner::open::Options;
+use coroner_fuzz::{halves, opened, within};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     within(data.len(), || {
-        let options = Options { force: true, ..Options::default() };
+        let options = Options::default().force(true);
         let Ok(first) = opened(data, options) else { return 0 };
         let hex = to_intel_hex(&first.dump, Extent::All).map_or(0, |hex| hex.len());
         let Ok(core) = to_elf_core(&first.dump, Extent::All) else { return 0 };

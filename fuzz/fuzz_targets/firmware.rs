@@ -7,7 +7,7 @@ use bytes::Bytes;
 use coroner::input::Input;
 use coroner::open::{Options, open_inputs};
 use coroner::report::{self, ReportOptions};
-use coroner_fuzz::{BUDGET, input, within};
+use coroner_fuzz::{BUDGET, input, limited, within};
 use libfuzzer_sys::fuzz_target;
 
 static DEMO: &[u8] = include_bytes!("../../tests/data/demo/dump.core");
@@ -19,13 +19,9 @@ fuzz_target!(|data: &[u8]| {
     for (dump, addr) in [(DEMO, None), (RAM, Some(RAM_START))] {
         within(data.len(), || {
             let dump = Input { name: "dump".into(), bytes: Bytes::from_static(dump), addr };
-            let options = Options {
-                elf_open: vec![input(data)],
-                any_elf: true,
-                target: addr.map(|_| "cortex-m".to_string()),
-                max_memory: Some(BUDGET),
-                ..Options::default()
-            };
+            let mut options = limited(Options::default().any_elf(true), BUDGET);
+            options.elves.open = vec![input(data)];
+            options.place.target = addr.map(|_| "cortex-m".to_string());
             let Ok(opened) = open_inputs(&[dump], &options) else { return 0 };
             let print = vec!["SETTINGS".into()];
             let wanted = ReportOptions { print, ..ReportOptions::default() };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use coroner::input::Input;
 use coroner::open::{Options, open_inputs};
 use coroner::report::{self, ReportOptions};
-use coroner_fuzz::{BUDGET, input, within};
+use coroner_fuzz::{BUDGET, input, limited, within};
 use libfuzzer_sys::fuzz_target;
 
 const PROGRAMS: [&[u8]; 2] = [
@@ -25,14 +25,9 @@ fuzz_target!(|data: &[u8]| {
     let number = usize::from(choice & 1);
     let is_ram = choice & 2 != 0;
     let program = Bytes::from_static(PROGRAMS[number]);
-    let options = Options {
-        force: true,
-        any_elf: true,
-        elf_open: vec![Input { name: "firmware.elf".into(), bytes: program, addr: None }],
-        target: is_ram.then(|| "cortex-m".to_string()),
-        max_memory: Some(BUDGET),
-        ..Options::default()
-    };
+    let mut options = limited(Options::default().force(true).any_elf(true), BUDGET);
+    options.elves.open = vec![Input { name: "firmware.elf".into(), bytes: program, addr: None }];
+    options.place.target = is_ram.then(|| "cortex-m".to_string());
     within(data.len(), || {
         let dump = Input { addr: is_ram.then_some(RAM_START), ..input(rest) };
         let Ok(opened) = open_inputs(&[dump], &options) else { return 0 };

@@ -8,8 +8,18 @@ use coroner_fuzz::{halves, opened, within};
 use libfuzzer_sys::fuzz_target;
 
 const MONITOR: [&str; 12] = [
-    "help", "crash", "fault", "frame", "frame 1", "threads", "regions", "regions 0x20000000",
-    "find \"a\"", "find 0x20000000", "notes", "elf",
+    "help",
+    "crash",
+    "fault",
+    "frame",
+    "frame 1",
+    "threads",
+    "regions",
+    "regions 0x20000000",
+    "find \"a\"",
+    "find 0x20000000",
+    "notes",
+    "elf",
 ];
 const PACKETS: [&str; 12] = [
     "qSupported:multiprocess+;error-message+",
@@ -40,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
     PACKETS.iter().for_each(|packet| say(packet.as_bytes()));
     packets.split(|byte| *byte == b'\n').for_each(&mut say);
     within(data.len(), || {
-        let options = Options { force: true, ..Options::default() };
+        let options = Options::default().force(true);
         let Ok(opened) = opened(dump, options) else { return 0 };
         let answers = coroner::server::fuzzing::answers(Served::new(opened.dump, None), &sent);
         for answer in answers.split(|byte| *byte == b'$') {

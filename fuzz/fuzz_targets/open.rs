@@ -10,7 +10,7 @@ use std::collections::HashSet;
 fuzz_target!(|data: &[u8]| {
     for force in [false, true] {
         within(data.len(), || {
-            let opened = match opened(data, Options { force, ..Options::default() }) {
+            let opened = match opened(data, Options::default().force(force)) {
                 Ok(opened) => opened,
                 Err(error) => return error.to_string().len(),
             };

@@ -55,7 +55,13 @@ pub fn input(bytes: &[u8]) -> Input {
 
 /// Opens bytes within the budget.
 pub fn opened(bytes: &[u8], options: Options) -> coroner::error::Result<Opened> {
-    open_inputs(&[input(bytes)], &Options { max_memory: Some(BUDGET), ..options })
+    open_inputs(&[input(bytes)], &limited(options, BUDGET))
+}
+
+/// Options with a limit on memory.
+pub fn limited(mut options: Options, memory: u64) -> Options {
+    options.place.max_memory = Some(memory);
+    options
 }
 
 /// The first bytes up to a line of dashes, and those after it: two inputs in one.

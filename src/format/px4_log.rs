@@ -104,7 +104,7 @@ impl Format for Px4Log {
         dump.notes = piece.notes.clone();
         if decimal {
             dump.warn(format!(
-                "{NAME}: this release prints decimal numbers behind 0x: read as decimal"
+                "{NAME}: this release prints decimal numbers after 0x: read as decimal"
             ));
         }
         let memory = log.memory(number, &mut dump.notes);

@@ -173,7 +173,7 @@ impl Report {
         }
         if report.sp.is_some() && report.stack.len() < 3 {
             let found = format!("{} words", report.stack.len());
-            let fault = Fault::new(NAME, "stack", 0, "3 or more words behind Stack:", found);
+            let fault = Fault::new(NAME, "stack", 0, "3 or more words after Stack:", found);
             return Err(in_input(fault));
         }
         Ok(report)
