@@ -25,7 +25,7 @@ fn peel(piece: &Piece, depth: usize) {
     if depth == 0 {
         return;
     }
-    for carrier in CARRIERS {
+    for carrier in CARRIERS.iter() {
         for inner in carrier.peel(piece, &CarrierOptions::default()).into_iter().flatten().flatten()
         {
             for lost in &inner.lost {

@@ -3,7 +3,7 @@
 pub mod capture;
 pub mod cm_backtrace;
 pub mod crash_catcher;
-pub mod dialect;
+pub mod crash_text;
 pub mod duet;
 pub mod elf;
 pub mod elf_core;
@@ -39,6 +39,7 @@ use crate::memory::{AddrRange, Memory, Region};
 use crate::targets::Targets;
 use memchr::memmem;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// A format that dumps are written in.
 pub trait Format: Sync {
@@ -90,8 +91,13 @@ pub struct Context<'a> {
     pub frame: Option<u64>,
 }
 
-/// All formats.
-pub static FORMATS: &[&dyn Format] = &[
+/// All formats; what is a table of a crash text stands in [`crash_text::ALL`].
+pub static FORMATS: LazyLock<Vec<&dyn Format>> = LazyLock::new(|| {
+    let texts = crash_text::ALL.iter().map(|dialect| *dialect as &dyn Format);
+    READERS.iter().copied().chain(texts).collect()
+});
+
+static READERS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
     &hubris::Hubris,
@@ -118,31 +124,6 @@ pub static FORMATS: &[&dyn Format] = &[
     &stackdump::Stackdump,
     &probe_rs::ProbeRs,
     &mongoose::Mongoose,
-    &dialect::ZEPHYR_FATAL,
-    &dialect::ESP_HAL,
-    &dialect::ESPHOME,
-    &dialect::TASMOTA,
-    &dialect::LINUX,
-    &dialect::U_BOOT,
-    &dialect::OP_TEE,
-    &dialect::TF_A,
-    &dialect::RT_THREAD,
-    &dialect::RIOT,
-    &dialect::MYNEWT_TEXT,
-    &dialect::TOCK,
-    &dialect::RUSEFI,
-    &dialect::MICROPYTHON,
-    &dialect::TEENSY,
-    &dialect::FLIPPER,
-    &dialect::MARLIN,
-    &dialect::ARDUPILOT_WDOG,
-    &dialect::TIZENRT,
-    &dialect::PLAYDATE,
-    &dialect::YIU,
-    &dialect::STACKED,
-    &dialect::CH32,
-    &dialect::JLINK,
-    &dialect::ARM9,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

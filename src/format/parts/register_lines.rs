@@ -10,7 +10,7 @@
 //! | fault handlers        | `CFSR 0x00008200 BFAR 0x40080010`                    |
 //!
 //! A number with `0x` is hexadecimal, one of JSON is decimal. Of others the whole text tells the
-//! base (`radix.rs`), not the line.
+//! base (`crash_text/radix.rs`), not the line.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
