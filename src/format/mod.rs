@@ -25,7 +25,6 @@ pub mod parts;
 pub mod pebble;
 pub mod probe_rs;
 pub mod px4_context;
-pub mod px4_log;
 pub mod px4_stream;
 pub mod sifli;
 pub mod stackdump;
@@ -111,7 +110,6 @@ static READERS: &[&dyn Format] = &[
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
     &esp8266_rtos::Esp8266Rtos,
-    &px4_log::Px4Log,
     &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,
     &mbed::MbedFault,

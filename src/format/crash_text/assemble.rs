@@ -126,8 +126,13 @@ impl Dialect {
         thread.state = task.state.map(str::to_string);
         thread.priority = task.priority;
         thread.stack = task.stack;
+        thread.saved_sp = task.saved_sp;
         thread.remarks.clone_from(&task.remarks);
         thread.printed.clone_from(&task.frames);
+        if matches!(dump.arch.family, Family::CortexM | Family::Arm) {
+            // Thumb's bit.
+            thread.printed.iter_mut().for_each(|frame| frame.pc &= !1);
+        }
         thread
     }
 }
