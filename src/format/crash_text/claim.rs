@@ -39,7 +39,8 @@ impl Carrier for Dialect {
                 blocks.push((index, all.len()));
                 open = true;
             }
-            let far = blocks.last().is_some_and(|(first, _)| index.saturating_sub(*first) > self.reach);
+            let far =
+                blocks.last().is_some_and(|(first, _)| index.saturating_sub(*first) > self.reach);
             if self.is_end(&line.text) || far || BANNERS.iter().any(|b| line.text.contains(b)) {
                 open = false;
             }
@@ -55,14 +56,19 @@ impl Carrier for Dialect {
         for block in &blocks {
             let crash = Crash::read(self, block);
             let told = (self.family)(&crash).is_some() || !crash.titles.is_empty();
-            if told && !(crash.task.words.is_empty() && crash.titles.is_empty()) {
+            let empty =
+                crash.task.words.is_empty() && crash.titles.is_empty() && crash.rows.is_empty();
+            if told && !empty {
                 read.push((block, crash));
             }
         }
         // A word of it that is repeated behind a whole report is not a crash of its own.
         if read.iter().any(|(_, crash)| !crash.task.words.is_empty()) {
             let says = |c: &Crash<'_>| {
-                !c.task.words.is_empty() || c.task.id.is_some() || c.titles.len() > 1
+                !c.task.words.is_empty()
+                    || !c.rows.is_empty()
+                    || c.task.id.is_some()
+                    || c.titles.len() > 1
             };
             read.retain(|(_, crash)| says(crash));
         }

@@ -65,7 +65,8 @@ impl Task<'_> {
 
     /// Whether nothing is known of it.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.frames.is_empty() && self.id.is_none() && self.name.is_none()
+        let unknown = self.id.is_none() && self.name.is_none() && self.stack.is_none();
+        unknown && self.words.is_empty() && self.frames.is_empty()
     }
 }
 

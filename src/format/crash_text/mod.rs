@@ -11,10 +11,13 @@ mod above;
 mod assemble;
 mod boards;
 mod claim;
+mod cm_backtrace;
 mod crash;
+mod duet;
 mod espressif;
 mod handlers;
 mod linux;
+mod mbed;
 mod pattern;
 mod px4;
 mod radix;
@@ -30,10 +33,13 @@ use crate::error::Result;
 pub(in crate::format) use above::complete;
 pub use assemble::usual_machine;
 pub use boards::*;
+pub use cm_backtrace::CM_BACKTRACE;
 pub use crash::{Cell, Crash, Task, Word};
+pub use duet::DUET;
 pub use espressif::*;
 pub use handlers::*;
 pub use linux::*;
+pub use mbed::MBED;
 pub use px4::PX4_LOG;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
@@ -42,6 +48,9 @@ pub use zephyr::ZEPHYR_FATAL;
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
     &PX4_LOG,
+    &CM_BACKTRACE,
+    &MBED,
+    &DUET,
     &ZEPHYR_FATAL,
     &ESP_HAL,
     &ESPHOME,

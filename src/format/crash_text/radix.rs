@@ -48,7 +48,8 @@ impl Radix {
         let is_wide = |text: &str| WIDTHS.contains(&text.len());
         // `add` and `bad` may be words.
         if printer == Printer::Filled {
-            let decimal = numbers.clone().any(|text| text.len() > 8) && !numbers.clone().any(has_letter);
+            let decimal =
+                numbers.clone().any(|text| text.len() > 8) && !numbers.clone().any(has_letter);
             return if decimal { Radix::Decimal } else { Radix::Hexadecimal };
         }
         let no_word = |text: &str| text.bytes().any(|b| b.is_ascii_digit()) || is_wide(text);
