@@ -329,6 +329,11 @@ impl std::str::FromStr for FirmwareId {
 pub enum Kernel {
     /// Zephyr.
     Zephyr(ZephyrKernel),
+    /// Hubris.
+    Hubris {
+        /// The number of the task that the dump is of, if it is of one alone.
+        only: Option<u16>,
+    },
 }
 
 /// What a Zephyr dump holds beside memory and registers.

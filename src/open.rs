@@ -218,7 +218,7 @@ fn open_within(inputs: &[Input], options: &Options, budget: &Budget) -> Result<O
         (None, Some(firmware)) => parts::complete(&mut dump, parts, &context, &**firmware),
         (_, None) => {}
     }
-    os::complete(&mut dump, beside.firmware.as_ref());
+    os::complete(&mut dump, beside.firmware.as_ref(), &beside.embedded);
     if dump.chip.as_ref().is_some_and(|chip| chip.esp_idf.is_some()) {
         let place = beside.firmware.as_ref().and_then(|elf| elf.symbol("panic_abort"));
         let is_in = |pc: u64| {

@@ -360,7 +360,7 @@ impl<'a> Task<'a> {
     fn describe(&mut self, found: &Captures<'a>) {
         let name = found.text("thread").filter(|name| !name.is_empty() && *name != "unknown");
         let core = found.text("core").and_then(|core| core.parse().ok());
-        self.id = self.id.or_else(|| Some(found.id()?));
+        self.id = self.id.or_else(|| found.id());
         self.name = self.name.or(name);
         self.core = self.core.or(core);
         self.state = self.state.or(found.text("state"));
