@@ -45,7 +45,7 @@ impl Format for Dialect {
         }
         let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
         dump.reason = reason::of(&crash, trap);
-        dump.texts.push(crash.lines.join("\n"));
+        dump.texts.push(crash.texts.join("\n"));
         add_stack(&mut dump, self.name, crash.rows.clone());
         let facts =
             crash.facts.iter().map(|(label, text)| ((*label).to_string(), (*text).to_string()));

@@ -88,6 +88,8 @@ pub struct Cell<'a> {
 pub struct Crash<'a> {
     /// All lines, the last one the last that said something.
     pub lines: Vec<&'a str>,
+    /// Those that are not shown as memory.
+    pub texts: Vec<&'a str>,
     /// What crashed.
     pub task: Task<'a>,
     /// Other tasks and cores, in the order of the text.
@@ -140,12 +142,19 @@ impl<'a> Crash<'a> {
     /// Reads the lines of one crash.
     pub(super) fn read(dialect: &Dialect, lines: &'a [Line]) -> Self {
         let mut crash = Crash::default();
-        let (mut all, mut last) = (Vec::new(), 0);
+        let (mut all, mut texts, mut last) = (Vec::new(), Vec::new(), 0);
         for line in lines {
             let text = line.text.as_str();
             all.push(text);
+            let before = (crash.rows.len(), crash.cells.len());
             if crash.take(dialect, text) {
                 last = all.len();
+            }
+            let cell = crash.cells.get(before.1..).unwrap_or_default();
+            let is_memory =
+                crash.rows.len() > before.0 || cell.iter().any(|cell| cell.at.is_some());
+            if !is_memory {
+                texts.push((all.len(), text));
             }
             crash.before = Some(text);
             if dialect.is_end(text) {
@@ -158,6 +167,7 @@ impl<'a> Crash<'a> {
         }
         all.truncate(last);
         crash.lines = all;
+        crash.texts = texts.into_iter().filter(|(n, _)| *n <= last).map(|(_, text)| text).collect();
         crash.decide_radix(dialect);
         crash
     }

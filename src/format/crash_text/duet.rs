@@ -103,7 +103,8 @@ Stack: 00000011 00000022 00000033 00000044 000000cc 00423457 00423a1e 61000000 0
         Rule::All(&[
             Rule::Fact("Last software reset at {text}, reason:", "time of the reset"),
             Rule::Title("Last software reset {when}, reason: {text},"),
-            Rule::Fact("reason: {reason}, {text} spinning,", "spinning"),
+            Rule::Title("Last software reset {when}, reason: {text}$"),
+            Rule::Fact("reason: {reason}, {text} spinning", "spinning"),
             Rule::Fact("reason: {reason}, spinning module {text},", "spinning"),
             Rule::Fact("available RAM {text} ", "available RAM"),
         ]),
@@ -142,11 +143,16 @@ fn mend(lines: &[Line]) -> Vec<Line> {
     let (status, words) = behind.split_once(STACK).unwrap_or((behind, ""));
     let words: Vec<String> = stack(words).iter().map(|word| format!("{word:08x}")).collect();
     let mut mended = vec![title.chars().take(LONGEST_TITLE).collect()];
-    mended.extend((!head.is_empty()).then(|| format!("{HEAD}{},", head.trim_end())));
+    mended.extend((!head.is_empty()).then(|| format!("{HEAD}{head}")));
     mended.extend((!behind.is_empty()).then(|| format!("{CODE}{status}")));
     mended.extend(behind.contains(STACK).then(|| format!("{STACK} {}", words.join(" "))));
-    let number = lines.first().map_or(1, |line| line.number);
-    let line = |text: String| Line { number, text: text.trim().to_string() };
+    let first = lines.first().map_or(1, |line| line.number);
+    let number = |text: &str| {
+        let mark = [HEAD, CODE, STACK].into_iter().find(|mark| text.starts_with(mark));
+        let line = lines.iter().rfind(|line| mark.is_some_and(|mark| line.text.contains(mark)));
+        line.map_or(first, |line| line.number)
+    };
+    let line = |text: String| Line { number: number(&text), text: text.trim().to_string() };
     mended.into_iter().map(line).filter(|line| !line.text.is_empty()).collect()
 }
 
