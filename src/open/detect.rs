@@ -174,7 +174,7 @@ impl Search<'_> {
             self.found.push((at_hand, *format));
             let Some(extent) = extent else { return };
             done += extent;
-            let layer = format!("behind the dump @{done:#x}");
+            let layer = format!("after the dump @{done:#x}");
             at_hand = piece.inner(layer, piece.bytes.slice(done..));
         }
     }

@@ -296,7 +296,7 @@ fn a_viewers_prefix_and_a_banner_at_the_start_change_nothing() {
         let opened = open(log.as_bytes().to_vec());
         assert_eq!((opened.found.len(), opened.picked), (2, 2), "{prefix:?}");
         assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt), "{prefix:?}");
-        let first = Options { pick: Some(1), ..Options::default() };
+        let first = Options::default().pick(1);
         let opened = open_bytes("console.log", log.into_bytes(), &first).expect("there are two");
         assert_eq!(register(&opened, "pc"), Some(0x0800_1234), "{prefix:?}");
         assert_eq!(register(&opened, "r0"), Some(0xa0), "{prefix:?}");

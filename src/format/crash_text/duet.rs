@@ -170,7 +170,7 @@ fn check(crash: &Crash<'_>) -> Result<()> {
     }
     if report.sp.is_some() && report.stack.len() < 3 {
         let found = format!("{} words", report.stack.len());
-        return fault("stack", "3 or more words behind Stack:", found);
+        return fault("stack", "3 or more words after Stack:", found);
     }
     Ok(())
 }

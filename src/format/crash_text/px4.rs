@@ -96,9 +96,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let numbers = words.iter().flat_map(|cell| [cell.at, Some(cell.number)]).flatten();
     let radix = Radix::of(registers.chain(numbers), Printer::Filled);
     if radix == Radix::Decimal {
-        dump.warn(format!(
-            "{NAME}: this release prints decimal numbers behind 0x: read as decimal"
-        ));
+        dump.warn(format!("{NAME}: this release prints decimal numbers after 0x: read as decimal"));
     }
     for stack in STACKS {
         let of = |cell: &&Cell<'_>| {
