@@ -143,6 +143,9 @@ pub enum Address {
 /// Which machine a crash is of.
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
 
+/// The lines of a crash as they should have been printed.
+pub type Mend = fn(&[Line]) -> Vec<Line>;
+
 /// The crash text of one producer.
 pub struct Dialect {
     /// Its name, as `--format` takes it.
@@ -159,7 +162,7 @@ pub struct Dialect {
     /// end was seen or not.
     pub reach: usize,
     /// The lines of a crash as they should have been printed, where users' tools break them.
-    pub mend: Option<fn(&[Line]) -> Vec<Line>>,
+    pub mend: Option<Mend>,
     /// What its lines say; the first rule that matches takes the line.
     pub rules: &'static [Rule],
     /// Names that the producer gives registers, where they are not the usual ones.
