@@ -21,8 +21,8 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{CORTEX_M, machine_of, set_words};
-use super::super::{Context, Format, in_input};
+use super::machine::{CORTEX_M, machine_of, set_words};
+use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::dump::{Dump, Note, Stack, Thread};
