@@ -89,6 +89,33 @@ fn every_carrier_gives_the_same_dump_on_every_machine() {
 }
 
 #[test]
+fn messages_of_a_broker_may_come_in_any_order_and_twice() {
+    let machine = Machine::load("cortex-m4");
+    let mut messages = zephyr::spotflow_json(&machine.usual());
+    messages.swap(0, 2);
+    messages.insert(1, messages[3].clone());
+    let lines = |print: &dyn Fn(&serde_json::Value) -> String| {
+        messages.iter().map(print).collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    let forms = [
+        lines(&|message| message.to_string()),
+        lines(&|message| format!("ingest-json {message}")),
+        lines(&|message| serde_json::json!({"qos": 0, "payload": message}).to_string()),
+        lines(&|message| serde_json::json!({"payload": message.to_string()}).to_string()),
+        lines(&|message| serde_json::to_string_pretty(message).expect("JSON")),
+    ];
+    for form in forms {
+        assert_ram(&open(form), &machine);
+    }
+    let cbor = machine.usual().spotflow([0; 20]).join(&b'\n');
+    assert_ram(&open(cbor), &machine);
+    messages.retain(|message| message["chunkOrdinal"] != 1);
+    let text: Vec<String> = messages.iter().map(ToString::to_string).collect();
+    let opened = open(console(&text));
+    assert_note(&opened, "did not arrive");
+}
+
+#[test]
 fn what_the_shell_prints_in_words_is_the_same_dump() {
     let machine = Machine::load("riscv64");
     let mut stream = machine.usual();

@@ -349,6 +349,21 @@ impl Stream {
     }
 }
 
+/// The messages of [`Stream::spotflow`] as JSON.
+pub(crate) fn spotflow_json(stream: &Stream) -> Vec<serde_json::Value> {
+    use base64::Engine;
+    let data = stream.bytes();
+    let count = data.len().div_ceil(1024);
+    let message = |(n, chunk): (usize, &[u8])| {
+        serde_json::json!({
+            "messageType": "CORE_DUMP_CHUNK", "coreDumpId": 41, "chunkOrdinal": n,
+            "content": base64::engine::general_purpose::STANDARD.encode(chunk),
+            "isLastChunk": n + 1 == count, "os": "ZEPHYR",
+        })
+    };
+    data.chunks(1024).enumerate().map(message).collect()
+}
+
 /// A line of the logging backend.
 pub(crate) fn cd(rest: &str) -> String {
     format!("\u{1b}[1;31m[00:00:00.030,000] <err> coredump: #CD:{rest}\u{1b}[0m")
