@@ -451,15 +451,16 @@ fn restore_memory(held: &Memory, regions: &[Region]) -> Memory {
     for own in regions {
         let start = own.start.low();
         let Some(range) = AddrRange::of_len(start, own.len) else { continue };
-        let there = held.readable_len(range) as usize;
-        let Some(bytes) = held.bytes(start, there).filter(|bytes| !bytes.is_empty()) else {
-            continue;
-        };
+        let Some(there) = AddrRange::of_len(start, held.readable_len(range)) else { continue };
         let access = Access { write: own.access.contains('w'), execute: own.access.contains('x') };
         let named = |origin: &Origin| origin.to_string() == own.origin;
         let origin = Origin::ALL.into_iter().find(named).unwrap_or(Origin::Dump);
-        let name = own.name.as_deref().map(Into::into);
-        memory.insert(memory::Region { start, bytes, origin, access, name });
+        let name: Option<std::sync::Arc<str>> = own.name.as_deref().map(Into::into);
+        // Only what is not there yet is taken: thousands of regions may claim the same bytes.
+        for AddrRange { start, last } in memory.gaps(there) {
+            let bytes = held.bytes(start, (last - start) as usize + 1).unwrap_or_default();
+            memory.insert(memory::Region { start, bytes, origin, access, name: name.clone() });
+        }
     }
     for region in held.regions() {
         // A region of the same origin would be compared with what is there already.
