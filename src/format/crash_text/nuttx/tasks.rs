@@ -135,6 +135,9 @@ fn merge_crashed(crash: &mut Crash<'_>) {
     crash.task.priority = twin.priority;
     crash.task.core = crash.task.core.or(twin.core);
     crash.task.remarks.extend(twin.remarks);
+    if crash.task.frames.is_empty() {
+        crash.task.frames = twin.frames;
+    }
 }
 
 /// A line of a backtrace.
