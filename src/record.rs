@@ -2,7 +2,7 @@
 //!
 //! One form for all: `info --json`, the note in our ELF cores, and, for what it shares with them,
 //! `report --json`. `docs/info.md` documents it. A field may come to it without a new version; one
-//! that a reader does not find has its default, and unknown ones are passed over.
+//! that a reader does not find has its default, and unknown ones are skipped.
 //!
 //! Addresses, ids and register values are strings such as `0x3ffb4ec0`, as JSON's numbers lose bits
 //! above 2^53. What is not known is `null` or left out, never 0.

@@ -24,5 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let input = |bytes: Bytes| Input { name: "fuzz".into(), bytes, addr: None };
     let rest = all.slice(2..);
     let inputs = [input(rest.slice(..middle)), input(rest.slice(middle..))];
-    let _ = open_inputs(&inputs, &Options { max_memory: Some(MEMORY), ..Options::default() });
+    let mut options = Options::default();
+    options.place.max_memory = Some(MEMORY);
+    let _ = open_inputs(&inputs, &options);
 });

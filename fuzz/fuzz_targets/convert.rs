@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let open = |bytes: Bytes, force: bool| {
         let input = Input { name: "fuzz".into(), bytes, addr: None };
-        open_inputs(&[input], &Options { force, ..Options::default() })
+        open_inputs(&[input], &Options::default().force(force))
     };
     let Ok(first) = open(Bytes::copy_from_slice(data), true) else { return };
     let Ok(core) = to_elf_core(&first.dump, Extent::All) else { return };

@@ -20,7 +20,8 @@ fuzz_target!(|data: &[u8]| {
         let elf = named("firmware.elf", Bytes::copy_from_slice(data), None);
         let dump = named("dump", Bytes::from_static(dump), addr);
         let target = addr.map(|_| "cortex-m".to_string());
-        let options = Options { elf_open: vec![elf], any_elf: true, target, ..Options::default() };
+        let mut options = Options::default().any_elf(true);
+options.elves.open = vec![elf]; options.place.target = target; 
         let Ok(opened) = open_inputs(&[dump], &options) else { continue };
         let wishes = ReportOptions { print: vec!["SETTINGS".into()], ..ReportOptions::default() };
         let told =

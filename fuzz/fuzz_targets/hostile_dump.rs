@@ -14,13 +14,8 @@ const OUTPUT_PER_BYTE: usize = 64;
 
 fuzz_target!(|data: &[u8]| {
     let input = |bytes: Bytes| Input { name: "fuzz".into(), bytes, addr: None };
-    let options = Options {
-        force: true,
-        any_elf: true,
-        elf_open: vec![input(Bytes::from_static(PROGRAM))],
-        max_memory: Some(64 << 20),
-        ..Options::default()
-    };
+    let mut options = Options::default().force(true).any_elf(true);
+options.elves.open = vec![input(Bytes::from_static(PROGRAM))]; options.place.max_memory = Some(64 << 20); 
     let Ok(opened) = open_inputs(&[input(Bytes::copy_from_slice(data))], &options) else { return };
     let Ok(report) = report::build(&opened, &ReportOptions::default()) else { return };
     let most = MOST_OUTPUT + data.len() * OUTPUT_PER_BYTE;

@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let bytes = Bytes::copy_from_slice(data);
     let input = Input { name: "fuzz".into(), bytes, addr: None };
     for force in [false, true] {
-        let options = Options { force, ..Options::default() };
+        let options = Options::default().force(force);
         let Ok(opened) = open_inputs(std::slice::from_ref(&input), &options) else { continue };
         for thread in &opened.dump.threads {
             assert!(thread.id > 0);

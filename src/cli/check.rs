@@ -79,7 +79,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     if let Some(path) = &args.junit {
         output::refuse_input(path, &inputs)?;
     }
-    let options = args.open.options();
+    let options = args.open.options.clone();
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
     in_parallel(

@@ -51,7 +51,7 @@ pub struct NeedsArgs {
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = super::parse_size)]
     pub tcb: u64,
 
-    /// Letters of a panic's message and file name
+    /// Bytes for the panic message and file name
     #[arg(long, value_name = "N", default_value_t = 96)]
     pub words: u16,
 
@@ -68,7 +68,7 @@ pub struct NeedsArgs {
     #[arg(long, requires = "partition")]
     pub fits: bool,
 
-    /// For programs: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     pub json: bool,
 

@@ -1,16 +1,20 @@
-//! A dump as files that other tools open: an ELF core for plain GDB, Intel HEX, raw regions.
+//! A dump as files that other tools open: an ELF core for plain GDB, Intel HEX, raw regions, a
+//! script for TRACE32.
 //!
-//! `elf.rs` writes the container, `notes.rs` the registers, `hex.rs` Intel HEX and raw files.
+//! `elf.rs` writes the container, `notes.rs` the registers, `hex.rs` Intel HEX and raw files,
+//! `cmm.rs` the script.
 //!
 //! What an ELF core can't say: that a register is unknown (the note holds numbers: it becomes 0),
 //! names of threads, who held a region. [`crate::format::elf_core::own`] keeps these in a note of
 //! ours, so that nothing is lost when we read the core again; the user is told what plain GDB
 //! will show as 0.
 
+mod cmm;
 mod elf;
 mod hex;
 mod notes;
 
+pub use cmm::{Script, to_cmm};
 pub use elf::{Core, to_elf_core};
 pub use hex::{raw_name, to_intel_hex};
 

@@ -45,7 +45,7 @@ impl Format for Dialect {
         }
         let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
         dump.reason = reason::of(&crash, trap);
-        dump.texts.push(crash.lines.join("\n"));
+        dump.texts.push(crash.texts.join("\n"));
         add_stack(&mut dump, self.name, crash.rows.clone());
         let facts =
             crash.facts.iter().map(|(label, text)| ((*label).to_string(), (*text).to_string()));
@@ -126,8 +126,13 @@ impl Dialect {
         thread.state = task.state.map(str::to_string);
         thread.priority = task.priority;
         thread.stack = task.stack;
+        thread.saved_sp = task.saved_sp;
         thread.remarks.clone_from(&task.remarks);
         thread.printed.clone_from(&task.frames);
+        if matches!(dump.arch.family, Family::CortexM | Family::Arm) {
+            // Thumb's bit.
+            thread.printed.iter_mut().for_each(|frame| frame.pc &= !1);
+        }
         thread
     }
 }
