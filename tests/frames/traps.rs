@@ -120,6 +120,25 @@ fn cortex_m(name: &'static str, flags: &'static [&'static str]) -> Board {
     }
 }
 
+fn i386() -> Board {
+    Board {
+        machine: Machine {
+            name: "i386",
+            compiler: "gcc",
+            flags: &["-m32", "-no-pie", "-fno-pic", "-fcf-protection=none", "-mgeneral-regs-only"],
+            origin: Some(&["--defsym=ORIGIN_ADDR=0x100000", "--defsym=ram_addr=0x104000"]),
+            qemu: &["qemu-system-i386", "-M", "pc", "-display", "none"],
+            gdb: "gdb-multiarch",
+            arch: "i386",
+        },
+        ram: (0x10_4000, 0x3000),
+        nowhere: 0x7000_0000,
+        flags: &["-Wl,--build-id=none"],
+        system: &[],
+        scs: false,
+    }
+}
+
 /// What the program left at each depth, and the ELF file.
 struct Stops {
     folder: Folder,
@@ -275,6 +294,7 @@ fn faults(boards: &[Board], cases: &[&str]) {
                 "aarch64" => "data abort, read",
                 "cortex-m" if board.machine.name == "cortex-m0" => "",
                 "cortex-m" => "bus fault: precise data access",
+                "i386" => "#UD invalid opcode",
                 _ => "load access fault",
             };
             check(&name, &stops, &["poke"], true, Some(words), &[]);
@@ -290,6 +310,11 @@ fn a_fault_on_risc_v_is_of_the_function_that_trapped() {
 #[test]
 fn a_fault_on_aarch64_is_of_the_function_that_trapped() {
     faults(&[aarch64()], &["FAULT", "SWITCHED"]);
+}
+
+#[test]
+fn an_exception_on_x86_is_of_the_function_that_trapped() {
+    faults(&[i386()], &["FAULT"]);
 }
 
 #[test]

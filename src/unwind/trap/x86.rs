@@ -39,11 +39,18 @@ impl Unwinder<'_, '_> {
             let addr = sp.checked_add(n.checked_mul(word)?)?;
             self.dump.memory.word_le(addr, self.dump.arch.word_bits)
         };
-        let (n, pc) = (0..MOST_SAVED).find_map(|n| {
-            // What a call left below is nearer than any exception.
-            let pc = at(n)?;
-            self.is_pushed(sp, n, &at).then_some((n, pc))
-        })?;
+        let vector_below = |n: u64| {
+            let below = |m: u64| n.checked_sub(m).and_then(&at);
+            // Many entries push the vector below the error code, or a zero in the place of one.
+            below(2).zip(below(1)).filter(|(vector, code)| {
+                *vector < 256 && (*code == 0 || WITH_CODE.contains(vector) && *code < 0x1_0000)
+            })
+        };
+        let all = || (0..MOST_SAVED).filter(|n| self.is_pushed(sp, *n, &at));
+        let told = all().find(|n| vector_below(*n).is_some_and(|(vector, _)| vector != 0));
+        let n = told.or_else(|| all().next())?;
+        let pc = at(n)?;
+        // What a call left below is nearer than any exception.
         let called = (0..n).filter_map(&at).any(|pointer| {
             self.modules.is_code(pointer)
                 && calls::before(self.abi.family, &self.dump.memory, pointer).is_some()
@@ -70,12 +77,7 @@ impl Unwinder<'_, '_> {
         registers.set_by_name("cs", cs & 0xffff);
         registers.set_by_name("eflags", flags & 0xffff_ffff);
         let vector = live.and_then(|live| live.by_name("vector"));
-        let below = |m: u64| n.checked_sub(m).and_then(&at);
-        // Many entries push the vector below the error code, or a zero in the place of one.
-        let pushed = below(2).zip(below(1)).filter(|(vector, code)| {
-            *vector < 256 && (*code == 0 || WITH_CODE.contains(vector) && *code < 0x1_0000)
-        });
-        let told = pushed.filter(|(vector, _)| *vector != 0).map(|(vector, _)| vector);
+        let told = vector_below(n).filter(|(vector, _)| *vector != 0).map(|(vector, _)| vector);
         let cause = vector.or(told);
         let value = live.and_then(|live| live.by_name("cr2")).filter(|_| cause == Some(14));
         let is_interrupt = cause.map(|vector| vector >= 32);
@@ -85,10 +87,14 @@ impl Unwinder<'_, '_> {
     /// Whether the core can have pushed what lies from word `n` on.
     fn is_pushed(&self, sp: u64, n: u64, at: &dyn Fn(u64) -> Option<u64>) -> bool {
         let selector = |word: u64| word & 0xffff != 0 && word & 0xffff < 0x100 && word & 4 == 0;
+        // Kernels have one selector for their code; a user's has its privilege in the low bits.
+        let own = self.dump.crashed().and_then(|thread| thread.registers.by_name("cs"));
+        let is_code =
+            |cs: u64| selector(cs) && own.is_none_or(|own| cs == own & 0xffff || cs & 3 == 3);
         let good = || {
             let (pc, cs, flags) = (at(n)?, at(n + 1)?, at(n + 2)?);
             let sensible = self.modules.is_code(pc)
-                && selector(cs)
+                && is_code(cs)
                 && cs <= 0xffff
                 && flags & FLAGS_SET != 0
                 && flags & FLAGS_CLEAR == 0;

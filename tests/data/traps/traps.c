@@ -32,7 +32,12 @@ FAR int deeper(unsigned left)
 FAR void handle(void) { sink += (unsigned)deeper(depth); traps++; }
 
 typedef int (*function)(int);
+#if defined(__i386__)
+/* Every address has memory here. */
+FAR int poke(volatile int *at) { __asm__ volatile("ud2"); return (int)at; }
+#else
 FAR int poke(volatile int *at) { return *at + 3; }
+#endif
 FAR int call(function at) { return at(5) + 3; }
 void raise(void);
 int waited(int);
@@ -80,4 +85,6 @@ void run(void)
 #include "aarch64.h"
 #elif defined(__arm__)
 #include "cortex_m.h"
+#elif defined(__i386__)
+#include "x86.h"
 #endif
