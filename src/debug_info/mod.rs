@@ -16,6 +16,7 @@ mod slice;
 mod symbols;
 mod types;
 mod units;
+mod variant;
 mod walk;
 
 pub use expr::Missing;

@@ -327,7 +327,8 @@ impl Units {
     }
 
     /// Reads unit after unit and remembers where the types called `names` are, until `is_whole`.
-    /// Units behind the last one needed are not read.
+    /// Units behind the last one needed are not read. A name with `::` is that of a type within
+    /// namespaces, any other that of one outside of them.
     fn look_for(&self, names: &[&str], is_whole: impl Fn(&dyn Fn(&str) -> bool) -> bool) {
         let mut known = self.named();
         let mut missing: Vec<&str> =
@@ -337,7 +338,12 @@ impl Units {
         }
         for index in 0..self.count() {
             let Some(unit) = self.get(index) else { continue };
-            unit.walk(unit.header.root_offset(), |entry, _| {
+            unit.walk(unit.header.root_offset(), |entry, depth| {
+                if entry.tag() == dw::DW_TAG_namespace
+                    && missing.iter().any(|wanted| wanted.contains("::"))
+                {
+                    return Next::Into;
+                }
                 let is_type = matches!(
                     entry.tag(),
                     dw::DW_TAG_structure_type
@@ -349,7 +355,10 @@ impl Units {
                     && !entry.has_attr(dw::DW_AT_declaration)
                     && let Some(value) = entry.attr_value(dw::DW_AT_name)
                     && let Ok(name) = unit.attr_string(value)
-                    && let Some(at) = missing.iter().position(|own| own.as_bytes() == name.bytes())
+                    && let Some(at) = missing.iter().position(|wanted| match depth {
+                        1 => wanted.as_bytes() == name.bytes(),
+                        _ => is_path(wanted, &unit, entry, name.bytes()),
+                    })
                 {
                     known
                         .insert(missing.swap_remove(at).to_string(), Some((index, entry.offset())));
@@ -362,6 +371,13 @@ impl Units {
         }
         known.extend(missing.into_iter().map(|name| (name.to_string(), None)));
     }
+}
+
+/// Whether `wanted` is the path of the type `entry`, which is called `name` in its scopes.
+fn is_path(wanted: &str, unit: &Unit<'_>, entry: &Entry, name: &[u8]) -> bool {
+    wanted.rsplit_once("::").is_some_and(|(scopes, last)| {
+        last.as_bytes() == name && unit.scopes_of(entry.offset()).join("::") == scopes
+    })
 }
 
 /// Whether a name is of a type that the language has and no crate declares: `(u8, u8)`, `&str`.

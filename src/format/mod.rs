@@ -1,10 +1,8 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod capture;
-pub mod cm_backtrace;
 pub mod crash_catcher;
-pub mod dialect;
-pub mod duet;
+pub mod crash_text;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
@@ -15,7 +13,7 @@ pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
 pub mod machine;
-pub mod mbed;
+pub mod mbed_crash_data;
 pub mod mcoredump;
 pub mod memfault;
 pub mod mongoose;
@@ -25,7 +23,6 @@ pub mod parts;
 pub mod pebble;
 pub mod probe_rs;
 pub mod px4_context;
-pub mod px4_log;
 pub mod px4_stream;
 pub mod sifli;
 pub mod stackdump;
@@ -39,6 +36,7 @@ use crate::memory::{AddrRange, Memory, Region};
 use crate::targets::Targets;
 use memchr::memmem;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// A format that dumps are written in.
 pub trait Format: Sync {
@@ -90,8 +88,13 @@ pub struct Context<'a> {
     pub frame: Option<u64>,
 }
 
-/// All formats.
-pub static FORMATS: &[&dyn Format] = &[
+/// All formats; what is a table of a crash text stands in [`crash_text::ALL`].
+pub static FORMATS: LazyLock<Vec<&dyn Format>> = LazyLock::new(|| {
+    let texts = crash_text::ALL.iter().map(|dialect| *dialect as &dyn Format);
+    READERS.iter().copied().chain(texts).collect()
+});
+
+static READERS: &[&dyn Format] = &[
     &esp_idf::EspIdf,
     &capture::Capture,
     &hubris::Hubris,
@@ -105,12 +108,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
     &esp8266_rtos::Esp8266Rtos,
-    &px4_log::Px4Log,
     &px4_context::Px4Context,
-    &cm_backtrace::CmBacktrace,
-    &mbed::MbedFault,
-    &mbed::crash_data::MbedCrashData,
-    &duet::Duet,
+    &mbed_crash_data::MbedCrashData,
     &sifli::Sifli,
     &sifli::SifliCoreDump,
     &pebble::Pebble,
@@ -118,31 +117,6 @@ pub static FORMATS: &[&dyn Format] = &[
     &stackdump::Stackdump,
     &probe_rs::ProbeRs,
     &mongoose::Mongoose,
-    &dialect::ZEPHYR_FATAL,
-    &dialect::ESP_HAL,
-    &dialect::ESPHOME,
-    &dialect::TASMOTA,
-    &dialect::LINUX,
-    &dialect::U_BOOT,
-    &dialect::OP_TEE,
-    &dialect::TF_A,
-    &dialect::RT_THREAD,
-    &dialect::RIOT,
-    &dialect::MYNEWT_TEXT,
-    &dialect::TOCK,
-    &dialect::RUSEFI,
-    &dialect::MICROPYTHON,
-    &dialect::TEENSY,
-    &dialect::FLIPPER,
-    &dialect::MARLIN,
-    &dialect::ARDUPILOT_WDOG,
-    &dialect::TIZENRT,
-    &dialect::PLAYDATE,
-    &dialect::YIU,
-    &dialect::STACKED,
-    &dialect::CH32,
-    &dialect::JLINK,
-    &dialect::ARM9,
 ];
 
 /// The ranges of `bytes` that start with `magic` and that `is_head` believes, each up to the next

@@ -7,14 +7,22 @@ use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
 use crate::format::parts::{Extent, PARTS, Part, PartContents, vendor_names};
-use crate::format::{self, FORMATS, Format};
+use crate::format::{self, FORMATS, Format, crash_text};
 use crate::input::Input;
 use bytes::Bytes;
 use memchr::memchr;
 use std::ops::Range;
+use std::sync::LazyLock;
 
-/// All carriers; those with an unmistakable head first.
-pub static CARRIERS: &[&dyn Carrier] = &[
+/// All carriers: those with an unmistakable head first, then what a device printed beside its dump, which
+/// counts only where there is no dump, and last a backtrace alone, which other systems print as well.
+pub static CARRIERS: LazyLock<Vec<&dyn Carrier>> = LazyLock::new(|| {
+    let texts = crash_text::ALL.iter().map(|dialect| *dialect as &dyn Carrier);
+    let last: &dyn Carrier = &format::esp_panic::EspBacktraceAlone;
+    WRAPPINGS.iter().copied().chain(texts).chain([last]).collect()
+});
+
+static WRAPPINGS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
     &carrier::console::Console,
     &format::capture::packed::CapturePacked,
@@ -36,41 +44,10 @@ pub static CARRIERS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
-    // What a device printed beside its dump counts only where there is no dump.
     &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::EspPanicBlocks,
     &format::esp8266::ESP8266_BLOCKS,
     &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
-    &format::px4_log::PX4_BLOCKS,
-    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
-    &format::mbed::MBED_BLOCKS,
-    &format::duet::DUET_BLOCKS,
-    &format::dialect::ZEPHYR_FATAL,
-    &format::dialect::ESP_HAL,
-    &format::dialect::ESPHOME,
-    &format::dialect::TASMOTA,
-    &format::dialect::LINUX,
-    &format::dialect::U_BOOT,
-    &format::dialect::OP_TEE,
-    &format::dialect::TF_A,
-    &format::dialect::RT_THREAD,
-    &format::dialect::RIOT,
-    &format::dialect::MYNEWT_TEXT,
-    &format::dialect::TOCK,
-    &format::dialect::RUSEFI,
-    &format::dialect::MICROPYTHON,
-    &format::dialect::TEENSY,
-    &format::dialect::FLIPPER,
-    &format::dialect::MARLIN,
-    &format::dialect::ARDUPILOT_WDOG,
-    &format::dialect::TIZENRT,
-    &format::dialect::PLAYDATE,
-    &format::dialect::YIU,
-    &format::dialect::STACKED,
-    &format::dialect::CH32,
-    &format::dialect::JLINK,
-    &format::dialect::ARM9,
-    &format::esp_panic::EspBacktraceAlone,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -197,7 +174,7 @@ impl Search<'_> {
             self.found.push((at_hand, *format));
             let Some(extent) = extent else { return };
             done += extent;
-            let layer = format!("behind the dump @{done:#x}");
+            let layer = format!("after the dump @{done:#x}");
             at_hand = piece.inner(layer, piece.bytes.slice(done..));
         }
     }
@@ -208,7 +185,7 @@ impl Search<'_> {
             return;
         }
         // Who gives an address means an image of memory, not something wrapped.
-        let carriers = if piece.addr.is_some() { &[][..] } else { CARRIERS };
+        let carriers = if piece.addr.is_some() { &[][..] } else { &CARRIERS };
         for carrier in carriers {
             match carrier.peel(&piece, self.options) {
                 None => {}

@@ -5,6 +5,7 @@
 
 mod cortex_m_switch;
 mod freertos;
+mod hubris;
 mod kernel;
 mod list;
 mod nuttx;
@@ -23,9 +24,12 @@ const KERNELS: [&dyn kernel::Kernel; 3] =
 
 /// Adds what the kernel's own structures in memory tell and the format could not: threads, their
 /// names, states and saved registers. Repairs registers that the kernel is known to dump wrong.
-pub fn complete(dump: &mut Dump, firmware: Option<&Arc<Firmware>>) {
-    if let Some(Kernel::Zephyr(kernel)) = dump.kernel.clone() {
-        return zephyr::complete(dump, &kernel, firmware);
+/// `embedded` are the further ELF files that travel in the dump.
+pub fn complete(dump: &mut Dump, firmware: Option<&Arc<Firmware>>, embedded: &[Arc<Firmware>]) {
+    match dump.kernel.clone() {
+        Some(Kernel::Zephyr(kernel)) => return zephyr::complete(dump, &kernel, firmware),
+        Some(Kernel::Hubris { only }) => return hubris::complete(dump, only, firmware, embedded),
+        None => {}
     }
     // A format that brought threads of its own knows them better. Some of them are cores.
     let brought = dump.threads.iter().any(|thread| thread.control_block.is_some())
@@ -33,6 +37,9 @@ pub fn complete(dump: &mut Dump, firmware: Option<&Arc<Firmware>>) {
     let Some(firmware) = firmware.filter(|_| !brought) else { return };
     if zephyr::is_firmware(firmware) {
         return zephyr::complete(dump, &ZephyrKernel::default(), Some(firmware));
+    }
+    if hubris::is_kernel(firmware) {
+        return hubris::complete(dump, None, Some(firmware), embedded);
     }
     if let Some(kernel) = KERNELS.into_iter().find(|k| kernel::is_firmware(*k, firmware)) {
         kernel::complete(kernel, dump, firmware);

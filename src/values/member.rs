@@ -5,11 +5,10 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::Entry;
-use super::literal::word;
 use super::object::Store;
 use super::print::Printer;
 use crate::debug_info::Missing;
-use crate::debug_info::{Type, children, constant, member_offset, number};
+use crate::debug_info::{Type, constant, member_offset, number};
 use gimli::constants as dw;
 
 /// What a part is to its structure.
@@ -109,36 +108,17 @@ impl<'a> Printer<'_, 'a> {
         kind: &Type<'t>,
         store: &Store,
     ) -> Option<Result<Variant<'t>, Missing>> {
-        let part = kind.children(&[dw::DW_TAG_variant_part]).into_iter().next()?;
-        let discriminant = kind.unit.follow(&part, dw::DW_AT_discr);
-        let discriminant = discriminant.and_then(|(_, entry)| self.member(kind, &entry, store));
-        let wanted = match discriminant {
+        let variants = kind.variants()?;
+        let discriminant = variants.discriminant().map(|entry| {
+            let member = self.member(kind, &entry, store)?;
+            Some(member.store.and_then(|store| self.bytes_of(&member.kind, &store)))
+        });
+        let bytes = match discriminant.flatten() {
             None => None,
-            Some(member) => {
-                let bytes = member.store.and_then(|store| self.bytes_of(&member.kind, &store));
-                match bytes {
-                    Ok(bytes) => Some((word(&bytes, false), bytes.len())),
-                    Err(missing) => return Some(Err(missing)),
-                }
-            }
+            Some(Ok(bytes)) => Some(bytes),
+            Some(Err(missing)) => return Some(Err(missing)),
         };
-        let variants = children(kind.unit, part.offset(), &[dw::DW_TAG_variant]);
-        let value = |variant: &Entry| constant(variant, dw::DW_AT_discr_value);
-        // The value is signed or not, as it pleased the compiler: as wide as the discriminant it
-        // is the same.
-        let same = |variant: &&Entry| {
-            let Some((wanted, len)) = wanted else { return false };
-            value(variant).is_some_and(|value| {
-                let bytes = value.to_le_bytes();
-                word(bytes.get(..len.min(16)).unwrap_or_default(), false) == wanted
-            })
-        };
-        let chosen = variants
-            .iter()
-            .find(same)
-            .or_else(|| variants.iter().find(|variant| value(variant).is_none()))?;
-        let inner = children(kind.unit, chosen.offset(), &[dw::DW_TAG_member]);
-        let member = self.member(kind, inner.first()?, store)?;
+        let member = self.member(kind, &variants.chosen(bytes.as_deref())?, store)?;
         let name = member.name.clone().unwrap_or_default();
         Some(Ok(Variant { name, kind: member.kind, store: member.store }))
     }

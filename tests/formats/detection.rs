@@ -105,7 +105,7 @@ fn made() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("gdb text", made::GDB_TEXT.into(), "text with"),
         ("j-link text", made::J_LINK_REGISTERS.into(), "text with"),
     ];
-    let dialects = coroner::format::dialect::ALL.iter();
+    let dialects = coroner::format::crash_text::ALL.iter();
     all.extend(dialects.map(|dialect| (dialect.name, dialect.sample.into(), dialect.name)));
     all
 }
@@ -132,7 +132,11 @@ fn is_part(format: &str) -> bool {
 
 fn options(format: &str) -> Options {
     let target = is_part(format).then(|| "cortex-m".to_string());
-    Options { target, ..Options::default() }
+    {
+        let mut options = Options::default();
+        options.place.target = target;
+        options
+    }
 }
 
 /// The formats of all dumps in `bytes`, or what was said of them.

@@ -225,3 +225,128 @@ fn damaged_cores_are_refused_or_read_never_more() {
     try_all_prefixes("hubris.dry.0", &dry_task(), &Options::default());
     try_bit_flips("hubris.dry.0", &dry_task(), &Options::default());
 }
+
+/// A shipped dump of a healthy system, with bytes of a task's entry in the kernel's table changed.
+/// The offsets are those of this build's DWARF; what the kernel would have left there is known
+/// from its source.
+fn shipped(changes: &[(u64, &[u8])]) -> Option<Opened> {
+    let path = crate::support::missing::fixtures()?.join("hubris/hubris.core.v6");
+    let mut file = std::fs::read(path).expect("it is there");
+    // The segment of 0x20000288.
+    const SEGMENT: (u64, usize) = (0x2000_0288, 0x769f8);
+    for (addr, bytes) in changes {
+        let at = SEGMENT.1 + (addr - SEGMENT.0) as usize;
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    Some(open(file))
+}
+
+/// Of task `sys`: r4, `state` (FaultInfo, then SchedState, whose 6 is "healthy") and `generation`.
+const SYS_R4: u64 = 0x2000_0378;
+const SYS_FAULT: u64 = SYS_R4 + 44;
+const SYS_SCHED: u64 = SYS_R4 + 56;
+const SYS_GENERATION: u64 = SYS_R4 + 88;
+
+#[test]
+fn tasks_have_states_priorities_and_generations_as_humility_prints_them() {
+    let Some(opened) = shipped(&[]) else { return };
+    let row = |thread: &coroner::dump::Thread| {
+        let words = [thread.label(), thread.state.clone().unwrap_or_default()];
+        (words.join(": "), thread.priority)
+    };
+    let rows: Vec<_> = opened.dump.threads.iter().map(row).collect();
+    let right = [
+        ("idle: running", 5),
+        ("jefe: recv, notif: bit0 bit1", 0),
+        ("sys: recv", 1),
+        ("usart_driver: recv, notif: bit0", 2),
+    ];
+    assert_eq!(rows, right.map(|(words, priority)| (words.to_string(), Some(priority))));
+    assert!(opened.dump.reason.is_unknown(), "a healthy system is no crash");
+    assert_eq!(opened.dump.threads[2].remarks, ["task 1, generation 0"]);
+    let healthy = |note: &coroner::dump::Note| note.code.as_deref() == Some("healthy");
+    assert!(opened.dump.notes.iter().any(healthy));
+}
+
+#[test]
+fn a_task_that_faulted_is_what_the_dump_is_about() {
+    use coroner::reason::Signal;
+    let cases: [(&[u8], &str, Option<Signal>); 9] = [
+        (
+            &[0, 0, 0, 0, 1, 0, 0, 0, 0x44, 0x33, 0x22, 0x11],
+            "memory fault at 0x11223344 in task code",
+            Some(Signal::Segv),
+        ),
+        (
+            &[2, 1, 0, 0, 0, 0, 0, 0],
+            "bus fault in a system call, imprecise: the address is unknown",
+            Some(Signal::Bus),
+        ),
+        (
+            &[1, 0, 0, 0, 0x90, 0xff, 0x02, 0x24],
+            "stack overflow, sp 0x2402ff90",
+            Some(Signal::Segv),
+        ),
+        (&[3], "divide by zero", Some(Signal::Fpe)),
+        (&[6, 0, 0, 0, 0, 0, 1, 0], "usage fault: undefined instruction", Some(Signal::Ill)),
+        (&[6, 0, 0, 0, 0, 0, 0, 0], "a fault; the processor does not tell which", None),
+        (&[7, 2], "wrong use of a system call: TaskOutOfRange", Some(Signal::Abrt)),
+        (&[9, 0, 0, 4], "killed by jefe/gen1", Some(Signal::Abrt)),
+        (&[10, 1, 3, 0], "reply fault by idle/gen0: BadMessageSize", Some(Signal::Abrt)),
+    ];
+    for (fault, words, signal) in cases {
+        let Some(opened) =
+            shipped(&[(SYS_FAULT, fault), (SYS_SCHED, &[3]), (SYS_GENERATION, &[7])])
+        else {
+            return;
+        };
+        let dump = &opened.dump;
+        assert_eq!((dump.reason.words.as_str(), dump.reason.signal), (words, signal));
+        let first = &dump.threads[0];
+        assert_eq!((first.name.as_deref(), first.crashed), (Some("sys"), true));
+        assert_eq!(first.state.as_deref(), Some(format!("faulted: {words} (was: ready)").as_str()));
+        assert_eq!(first.remarks, ["task 1, generation 7"]);
+        assert_eq!(dump.threads.iter().filter(|thread| thread.crashed).count(), 1);
+    }
+}
+
+#[test]
+fn the_message_of_a_panic_is_the_reason() {
+    // The message is text that the dump holds anyway: the epitaph of a kernel that did not fail.
+    let at = [0x2000_0289u32.to_le_bytes(), 4u32.to_le_bytes()].concat();
+    let changes: [(u64, &[u8]); 4] =
+        [(0x2000_0289, b"oops"), (SYS_R4, &at), (SYS_FAULT, &[8]), (SYS_SCHED, &[3])];
+    let Some(opened) = shipped(&changes) else { return };
+    assert_eq!(opened.dump.reason.words, "oops");
+}
+
+#[test]
+fn what_is_no_state_is_no_fault() {
+    let Some(opened) = shipped(&[(SYS_SCHED, &[0xff])]) else { return };
+    assert!(opened.dump.reason.is_unknown());
+    let sys =
+        opened.dump.threads.iter().find(|thread| thread.label() == "sys").expect("it is there");
+    assert_eq!(sys.state, None);
+    assert!(sys.remarks.iter().any(|words| words.contains("damaged")), "{:?}", sys.remarks);
+}
+
+#[test]
+fn two_faults_are_both_named() {
+    let jefe = SYS_R4 - 104;
+    let Some(opened) =
+        shipped(&[(SYS_FAULT, &[3]), (SYS_SCHED, &[3]), (jefe + 44, &[5]), (jefe + 56, &[3])])
+    else {
+        return;
+    };
+    assert_eq!(opened.dump.threads[0].name.as_deref(), Some("jefe"));
+    assert!(opened.dump.notes.iter().any(|note| note.words.contains("(jefe, sys)")));
+}
+
+#[test]
+fn a_kernel_that_gave_up_says_why() {
+    let Some(opened) = shipped(&[(0x2000_0288, &[1]), (0x2000_0289, b"assertion failed\0")]) else {
+        return;
+    };
+    assert_eq!(opened.dump.reason.words, "kernel: assertion failed");
+    assert_eq!(opened.dump.reason.signal, Some(coroner::reason::Signal::Abrt));
+}

@@ -4,10 +4,11 @@
 //! are those of the function that trapped.
 
 use crate::support;
-use coroner::open::{self, Opened, Options};
+use coroner::open::Opened;
 use coroner::report::{Report, ReportOptions};
 use std::path::{Path, PathBuf};
 use support::machines::{Folder, Machine, build, is_there, stopped};
+use support::real;
 
 const DEEPEST: usize = 8;
 /// What `middle`, `outer` and `run` were called by, above the culprit.
@@ -214,8 +215,7 @@ impl Stops {
             std::fs::write(&path, kept.collect::<Vec<_>>().join("\n")).expect("room");
             files.push(path);
         }
-        let options = Options { elf: vec![self.elf.clone()], ..Options::default() };
-        let opened = open::open(&files, &options).unwrap_or_else(|error| panic!("{error}"));
+        let opened = real::open(&files, Some(self.elf.clone()));
         let options = ReportOptions { all_threads: true, ..ReportOptions::default() };
         let report = coroner::report::build(&opened, &options).expect("a report");
         (opened, report)

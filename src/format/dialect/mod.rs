@@ -352,7 +352,7 @@ impl<'a> Crash<'a> {
                 Some(radix) => u64::from_str_radix(digits, radix).ok(),
                 None => text.parse().ok().filter(|value| *value < 10),
             };
-            let why = "nothing tells whether its digits are hexadecimal or decimal";
+            let why = "whether its digits are hexadecimal or decimal is unknown";
             self.words.push(Word { name: name.to_ascii_lowercase(), value, digits: 0, why });
         }
     }

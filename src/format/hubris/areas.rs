@@ -28,7 +28,7 @@ use super::super::{Context, Format, add_region, find_heads, in_input};
 use super::OneTask;
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
-use crate::dump::{Dump, Thread};
+use crate::dump::{Dump, Kernel, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
@@ -78,6 +78,7 @@ impl Format for HubrisAreas {
         let machine = machine_of(context, Family::CortexM)?;
         let mut dump = Dump::new("Hubris dump areas", machine.arch);
         dump.chip = machine.chip;
+        dump.kernel = Some(Kernel::Hubris { only: None });
         dump.notes = piece.notes.clone();
         let mut registers = Registers::unknown(dump.arch.clone());
         registers.set_why_missing("register not in the dump");
@@ -166,6 +167,7 @@ fn read_area(
             set_register(cpu, id, ahead.u32("register value")?);
         } else if tag == TASK.as_slice() {
             let task = OneTask::read(&mut ahead)?;
+            dump.kernel = Some(Kernel::Hubris { only: task.number });
             dump.identity.facts.push(("task".into(), task.to_string()));
         } else if tag.iter().all(|byte| *byte == PAD) {
             cursor.skip("padding", 4)?;

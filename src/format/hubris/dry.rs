@@ -15,11 +15,11 @@
 
 use super::super::machine::machine_of;
 use super::super::{Context, Format, add_region, in_input};
-use super::tasks;
+use super::saved;
 use crate::arch::cortex_m::ExcReturn;
 use crate::archive::zip::Zip;
 use crate::carrier::Piece;
-use crate::dump::{Dump, Note};
+use crate::dump::{Dump, Kernel, Note};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::targets::Family;
@@ -87,6 +87,7 @@ impl Format for HubrisDry {
         if dump.memory.region_count() == 0 {
             return Err(in_input(Fault::new(NAME, "memory", 0, "files 0xADDRESS.bin", "none")));
         }
+        dump.kernel = Some(Kernel::Hubris { only: None });
         add_task(&mut dump);
         Ok(dump)
     }
@@ -136,7 +137,7 @@ fn add_task(dump: &mut Dump) {
     let mut found = entries.into_iter().filter(|addr| is_entry(dump, *addr));
     match (found.next(), found.next()) {
         (Some(addr), None) => {
-            let thread = tasks::task(dump, addr);
+            let thread = saved::task(dump, addr);
             dump.threads.extend(thread.map(|mut thread| {
                 thread.crashed = true;
                 thread

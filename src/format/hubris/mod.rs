@@ -11,8 +11,8 @@
 //! A dump of one task holds that task's memory, its entry in the kernel's table, and all that is
 //! read-only.
 //!
-//! All are owned by "Oxide Computer Company". `tasks.rs` reads the kernel's table of tasks,
-//! `areas.rs` the areas in RAM that a device without Humility leaves, `dry.rs` dumps of one task
+//! All are owned by "Oxide Computer Company". `saved.rs` reads what the kernel saved of a
+//! task (which tasks there are and how they fare tells `crate::os`), `areas.rs` the areas in RAM that a device without Humility leaves, `dry.rs` dumps of one task
 //! without the archive.
 //!
 //! Source: oxidecomputer/humility 5f097e9e, `humility-core/src/hubris.rs` (`dump`, `dump_segments`),
@@ -23,7 +23,7 @@
 
 pub mod areas;
 pub mod dry;
-mod tasks;
+pub(crate) mod saved;
 
 use super::elf::{self, CoreFile};
 use super::machine::{CORTEX_M, machine_of, set_control_word, set_single_floats};
@@ -32,12 +32,14 @@ use crate::archive::zip::Zip;
 use crate::budget::Budget;
 use crate::carrier::Piece;
 use crate::cursor::Cursor;
-use crate::dump::{Dump, Embedded, Note, Thread};
+use crate::dump::{Dump, Embedded, Kernel, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{Access, Region};
 use crate::registers::Registers;
 use crate::targets::Family;
 use bytes::Bytes;
+use goblin::elf::Elf;
+use goblin::elf::program_header::{PF_X, PT_LOAD};
 use std::fmt;
 use std::ops::Range;
 
@@ -100,7 +102,7 @@ impl Format for Hubris {
         } else {
             dump.warn(format!("{NAME}: there is no register note"));
         }
-        tasks::add_threads(&mut dump, task.and_then(|task| task.number));
+        dump.kernel = Some(Kernel::Hubris { only: task.and_then(|task| task.number) });
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let fault = Fault::new(NAME, "contents", 0, "registers or memory", "neither");
             return Err(in_input(fault));
@@ -189,6 +191,16 @@ fn registers(core: &CoreFile, dump: &Dump) -> Option<Registers> {
     Some(registers)
 }
 
+/// Whether an ELF file holds code at `addr`.
+fn holds_code_at(elf: &[u8], addr: u64) -> bool {
+    let Ok(elf) = Elf::parse(elf) else { return false };
+    elf.program_headers.iter().any(|ph| {
+        ph.p_type == PT_LOAD
+            && ph.p_flags & PF_X != 0
+            && addr.checked_sub(ph.p_vaddr).is_some_and(|offset| offset < ph.p_filesz)
+    })
+}
+
 /// Takes the ELF files out of the archive; the one that was running comes first.
 fn read_archive(zip: &Bytes, registers: Option<&Registers>, budget: &Budget, dump: &mut Dump) {
     let mut zip = match Zip::open(zip.clone()) {
@@ -220,7 +232,7 @@ fn read_archive(zip: &Bytes, registers: Option<&Registers>, budget: &Budget, dum
             dump.identity.facts.push(("git".into(), text));
             continue;
         }
-        let running = pc.is_some_and(|pc| tasks::holds_code_at(&bytes, pc));
+        let running = pc.is_some_and(|pc| holds_code_at(&bytes, pc));
         let file = Embedded { name, bytes };
         let at = if running { 0 } else { dump.embedded.len() };
         dump.embedded.insert(at, file);

@@ -9,7 +9,6 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::radix::Radix;
 use super::register_lines::{self, Printed};
 use super::{NamedRegisters, Part, PartContents, Runs, memory_lines};
 use crate::arch::cortex_m::ExcReturn;
@@ -17,6 +16,7 @@ use crate::carrier::Piece;
 use crate::carrier::text::{lines, looks_like_text};
 use crate::dump::Note;
 use crate::error::Fault;
+use crate::format::crash_text::{Printer, Radix};
 use std::collections::BTreeSet;
 
 const NAME: &str = "debugger-text";
@@ -99,10 +99,11 @@ impl Collected {
 
     fn radix(&self) -> Radix {
         let all = self.sets.iter().flat_map(|set| &set.registers);
-        Radix::of(all.filter_map(|(_, value)| match value {
+        let digits = all.filter_map(|(_, value)| match value {
             Printed::Digits(digits) => Some(digits.as_str()),
             Printed::Number(_) => None,
-        }))
+        });
+        Radix::of(digits, Printer::Usual)
     }
 }
 
@@ -201,9 +202,11 @@ fn add_links(links: &[Link], named: &mut NamedRegisters, notes: &mut Vec<Note>) 
     match one(&codes).or_else(|| one(&stacked)) {
         Some(value) => _ = named.insert(LINK.into(), value),
         None => notes.push(
-            Note::warning("lr is printed with several values and none stands beside pc: unknown")
-                .by(NAME)
-                .code("ambiguous-register"),
+            Note::warning(
+                "lr is printed with several values and none is printed next to pc: unknown",
+            )
+            .by(NAME)
+            .code("ambiguous-register"),
         ),
     }
 }

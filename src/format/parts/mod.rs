@@ -8,7 +8,6 @@ pub mod assemble;
 mod debugger_text;
 mod intel_hex;
 mod memory_lines;
-mod radix;
 mod raw_image;
 pub(in crate::format) mod register_lines;
 mod s_record;

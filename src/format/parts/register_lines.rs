@@ -10,7 +10,7 @@
 //! | fault handlers        | `CFSR 0x00008200 BFAR 0x40080010`                    |
 //!
 //! A number with `0x` is hexadecimal, one of JSON is decimal. Of others the whole text tells the
-//! base (`radix.rs`), not the line.
+//! base (`crash_text/radix.rs`), not the line.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -24,7 +24,7 @@ pub(super) enum Printed {
 }
 
 /// The registers of a line, with their names in lower case. Words that are no registers of any
-/// machine are passed over.
+/// machine are skipped.
 pub(super) fn parse(line: &str) -> Vec<(String, Printed)> {
     if let Some(one) = gdb_raw(line).or_else(|| openocd(line)).or_else(|| trace32(line)) {
         return vec![one];

@@ -25,7 +25,7 @@ pub use log::ZephyrLog;
 pub use spotflow::Spotflow;
 pub use udp::ZephyrUdp;
 
-use super::{Context, Format, dialect, in_input};
+use super::{Context, Format, crash_text, in_input};
 use crate::carrier::Piece;
 use crate::dump::Dump;
 use crate::error::{Fault, Result};
@@ -63,7 +63,7 @@ impl Format for Zephyr {
         }
         let mut dump = assemble::dump(stream, piece, context)?;
         if !piece.text_above.is_empty() {
-            dialect::complete(&mut dump, &dialect::ZEPHYR_FATAL, &piece.text_above, context);
+            crash_text::complete(&mut dump, &crash_text::ZEPHYR_FATAL, &piece.text_above, context);
         }
         Ok(dump)
     }

@@ -5,15 +5,8 @@
 //! called `stacked_pc` and `_CFSR`; HDSC's for the HC32 (`SCB->CFSR = `); WCH's posts for the CH32;
 //! the log of SEGGER's J-Link GDB server (V6 to V8); ARM9 aborts of Beken's SDK.
 
-use super::{Crash, Dialect, Rule};
-use crate::dump::Dump;
+use super::{Dialect, PLAIN, Rule, cortex_m, is_wide};
 use crate::format::machine::Family;
-
-fn nothing(_: &mut Dump, _: &Crash<'_>) {}
-
-fn cortex_m(_: &Crash<'_>) -> Option<Family> {
-    Some(Family::CortexM)
-}
 
 /// Joseph Yiu's handler.
 pub static YIU: Dialect = Dialect {
@@ -39,9 +32,8 @@ CFSR = 8200
         Rule::Registers("{name} = {hex}"),
     ],
     names: &[("scb_shcsr", "SHCSR")],
-    any_name: false,
     family: cortex_m,
-    finish: nothing,
+    ..PLAIN
 };
 
 /// Handlers whose variables are printed by their names.
@@ -57,7 +49,6 @@ stacked_psr = 0x21000000
 _CFSR = 0x00008200
 ",
     starts: &["^*** HardFault ***", "*** HARDFAULT ***", "stacked_r0 = {hex}", "stacked_r0: {hex}"],
-    ends: &[],
     rules: &[
         Rule::Says("*** HardFault ***", "hard fault"),
         Rule::Says("*** HARDFAULT ***", "hard fault"),
@@ -70,9 +61,8 @@ _CFSR = 0x00008200
         Rule::Registers("{name} : 0x{hex}"),
     ],
     names: &[("mmar", "MMFAR"), ("mmfsr", "mmfsr")],
-    any_name: false,
     family: cortex_m,
-    finish: nothing,
+    ..PLAIN
 };
 
 /// RISC-V trap registers, as handlers for the CH32 print them.
@@ -99,19 +89,13 @@ a2:0x00000040
         "MEPC:{hex8}",
         "MCAUSE:{hex8}",
     ],
-    ends: &[],
     rules: &[
         Rule::Registers("{name} : 0x{hex8}"),
         Rule::Registers("{name} = 0x{hex8}"),
         Rule::Registers("{name}:{hex8}"),
     ],
-    names: &[],
-    any_name: false,
-    family: |crash| {
-        let wide = crash.words.iter().any(|word| word.digits == 16);
-        Some(if wide { Family::RiscV64 } else { Family::RiscV32 })
-    },
-    finish: nothing,
+    family: |crash| Some(if is_wide(crash) { Family::RiscV64 } else { Family::RiscV32 }),
+    ..PLAIN
 };
 
 /// The log of SEGGER's GDB server.
@@ -128,10 +112,8 @@ Read register 'xpsr' (4 bytes) from hardware: 0x21000000
     ends: &["Starting target CPU"],
     rules: &[
         Rule::Registers("Read register '{name}' ({dec} bytes) from hardware: 0x{hex8}"),
-        Rule::Stack("Read {dec} bytes @ address 0x{hexaddr} (Data = 0x{words})"),
+        Rule::Memory("Read {dec} bytes @ address 0x{hexaddr} (Data = 0x{words})"),
     ],
-    names: &[],
-    any_name: false,
     family: |crash| {
         Some(match () {
             () if crash.has("xpsr") => Family::CortexM,
@@ -140,7 +122,7 @@ Read register 'xpsr' (4 bytes) from hardware: 0x21000000
             () => return None,
         })
     },
-    finish: nothing,
+    ..PLAIN
 };
 
 /// Aborts of ARM9 chips.
@@ -160,7 +142,6 @@ r4: 0x88ad882a
 sp: 0x00418f10
 ",
     starts: &["data abort:$", "prefetch abort:$", "undefined instruction:$", "undefine:$"],
-    ends: &[],
     rules: &[
         Rule::Says("data abort:$", "data abort"),
         Rule::Says("prefetch abort:$", "prefetch abort"),
@@ -168,8 +149,6 @@ sp: 0x00418f10
         Rule::Says("undefine:$", "undefined instruction"),
         Rule::Registers("{name} : 0x{hex8}"),
     ],
-    names: &[],
-    any_name: false,
     family: |_| Some(Family::Arm),
-    finish: nothing,
+    ..PLAIN
 };

@@ -6,7 +6,7 @@
 //! RISC-V prints `xepc` and `xstatus` since it also runs in supervisor mode; the call traces of
 //! RISC-V and AArch64 name functions where the symbol table is built in.
 
-use super::{Address, Crash, Dialect, Rule};
+use super::{Address, Crash, Dialect, PLAIN, Rule, is_wide};
 use crate::dump::Dump;
 use crate::format::machine::{Family, set_single_floats};
 use crate::format::zephyr::fatal_code;
@@ -159,13 +159,13 @@ E: Halting system
         ("y", "y"),
         ("mmfsr", "mmfsr"),
     ],
-    any_name: false,
     family,
     finish,
+    ..PLAIN
 };
 
 fn family(crash: &Crash<'_>) -> Option<Family> {
-    let wide = crash.words.iter().any(|word| word.digits == 16);
+    let wide = is_wide(crash);
     Some(if crash.has("exccause") {
         Family::Xtensa
     } else if crash.has("blink") || crash.says("Exception vector:") {

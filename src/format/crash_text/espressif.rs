@@ -5,7 +5,7 @@
 //! esp-hal#1305, #4004 and esp32-hal#77; esphome/esphome #14709 (ESP32), #15465 (ESP8266), #17825,
 //! #17881, and its handler of the RP2040; arendst/Tasmota #13108, #19603, #24515.
 
-use super::{Address, Crash, Dialect, Rule, nothing, reason};
+use super::{Address, Crash, Dialect, PLAIN, Printer, Rule, reason};
 use crate::arch;
 use crate::dump::Dump;
 use crate::format::machine::Family;
@@ -13,18 +13,7 @@ use crate::reason::Signal;
 
 /// A dialect of Espressif's chips, with what they share.
 const fn espressif(name: &'static str, title: &'static str) -> Dialect {
-    Dialect {
-        name,
-        title,
-        sample: "",
-        starts: &[],
-        ends: &[],
-        rules: &[],
-        names: &[("cause", "")],
-        any_name: false,
-        family,
-        finish: nothing,
-    }
+    Dialect { name, title, names: &[("cause", "")], family, ..PLAIN }
 }
 
 /// What RISC-V chips print as cause, and Xtensa ones do not: those have names in one word.
@@ -105,7 +94,7 @@ LBEG=0x00000000     LEND=0x00000000     LCOUNT=0x00000000
             Rule::Title("Exception '{text}' mepc"),
             Rule::Register("mepc={hex}", "mepc"),
             Rule::Register("mtval={hex}", "mtval"),
-            Rule::Numbers("{name}: {number}"),
+            Rule::Registers("{name}: {number}"),
         ]),
         Rule::Registers("{name}=0x{hex8}"),
         // Printed without 0x, behind names that have it.
@@ -119,6 +108,7 @@ LBEG=0x00000000     LEND=0x00000000     LCOUNT=0x00000000
         () if crash.has("mepc") || crash.has("ra") => Some(Family::RiscV32),
         () => None,
     },
+    printer: Printer::Either,
     ..espressif("esp-hal", "esp-hal exception text")
 };
 

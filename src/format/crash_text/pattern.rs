@@ -2,13 +2,14 @@
 //!
 //! | placeholder          | takes                                                              |
 //! | `{hex}`              | hexadecimal digits with or without `0x`; `(nil)` is 0              |
-//! | `{hex8}`, `{hex16}`  | the same, of which the producer always prints so many              |
+//! | `{hex8}`, `{hexpc8}` | the same, of which the producer always prints so many              |
 //! | `{dec}`              | decimal digits                                                     |
 //! | `{number}`           | a number whose radix other numbers tell                            |
 //! | `{name}`             | the name of a register: no blanks in it                            |
+//! | `{words}`, `{words8}`| the numbers of a row of memory, up to the end of the line          |
 //! | `{text}` and others  | anything up to what follows in the pattern, or the end of the line |
 //!
-//! One blank in a pattern stands for any number of them, also none. A pattern may match anywhere in
+//! `{{` and `}}` are braces. One blank in a pattern stands for any number of them, also none. A pattern may match anywhere in
 //! a line, but not inside of a word: loggers put things before it. `^` and `$` are the line's ends.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -26,22 +27,85 @@ impl<'a> Captures<'a> {
     /// The first hexadecimal number, whichever its placeholder is, and how many digits it lacks.
     pub(super) fn hex(&self) -> Option<(u64, usize)> {
         let (key, text) = self.0.iter().find(|(key, _)| key.starts_with("hex"))?;
-        let wanted = key.strip_prefix("hex").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let digits = text.trim_start_matches("0x").trim_start_matches("0X");
-        let missing = usize::saturating_sub(wanted, digits.len());
-        Some((number(text)?, missing))
+        Some((number(text)?, wanted_digits(key).saturating_sub(digits(text))))
+    }
+
+    /// The number for a placeholder; `None` of one that lost digits.
+    pub(super) fn whole(&self, key: &str) -> Option<u64> {
+        let same = |full: &str| full.trim_end_matches(|c: char| c.is_ascii_digit()) == key;
+        let (full, text) = self.0.iter().find(|(full, _)| *full == key || same(full))?;
+        number(text).filter(|_| digits(text) >= wanted_digits(full))
     }
 
     /// How many digits the first hexadecimal number has.
     pub(super) fn digits(&self) -> usize {
-        let hex = self.0.iter().find(|(key, _)| key.starts_with("hex"));
-        hex.map_or(0, |(_, text)| text.trim_start_matches("0x").trim_start_matches("0X").len())
+        self.0.iter().find(|(key, _)| key.starts_with("hex")).map_or(0, |(_, text)| digits(text))
+    }
+
+    /// The number of a thread or the address of its control block.
+    pub(super) fn id(&self) -> Option<u64> {
+        let hex = ["hex", "hex8", "hex16"].iter().find_map(|key| number(self.text(key)?));
+        hex.or_else(|| self.text("id")?.parse().ok())
     }
 
     /// The decimal number.
     pub(super) fn dec(&self) -> Option<u64> {
         self.text("dec")?.parse().ok()
     }
+
+    /// Address and bytes of a row of memory. Words have as many digits as the first one, or as the
+    /// pattern says; the first that has others ends the row. What is printed as `xxxxxxxx` before
+    /// them is unknown.
+    pub(super) fn row(&self) -> Option<(u64, Vec<u8>)> {
+        let mut addr = self.whole("hexaddr")?;
+        let (key, text) = self.0.iter().find(|(key, _)| key.starts_with("words"))?;
+        let mut width = Some(wanted_digits(key)).filter(|width| *width > 0);
+        let mut bytes = Vec::new();
+        for word in text.split_whitespace() {
+            let is_unknown = word.bytes().all(|b| b == b'x');
+            let len = digits(word);
+            if !matches!(len, 2 | 4 | 8 | 16) || *width.get_or_insert(len) != len {
+                break;
+            }
+            let half = len.checked_div(2)?;
+            if is_unknown && bytes.is_empty() {
+                addr = addr.wrapping_add(half as u64);
+                continue;
+            }
+            let Some(value) = number(word) else { break };
+            bytes.extend(value.to_le_bytes().get(..half)?);
+        }
+        (!bytes.is_empty()).then_some((addr, bytes))
+    }
+}
+
+/// How many digits a placeholder wants: those at the end of its name.
+fn wanted_digits(key: &str) -> usize {
+    let stem = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    key.get(stem.len()..).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// How many digits a number has.
+fn digits(text: &str) -> usize {
+    text.trim_start_matches("0x").trim_start_matches("0X").len()
+}
+
+/// The longest part of a pattern without placeholders and blanks: where it is not, nothing matches.
+pub(super) fn literal(pattern: &'static str) -> &'static str {
+    let mut longest = "";
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        let end = rest.find(['{', '}', ' ', '^', '$']).unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(end);
+        if part.len() > longest.len() {
+            longest = part;
+        }
+        let is_key = behind.starts_with('{') && !behind.starts_with("{{");
+        let skip = if is_key { behind.find('}').unwrap_or(0) } else { 0 };
+        let braces = if behind.starts_with("{{") { 2 } else { skip.saturating_add(1) };
+        rest = behind.get(braces..).unwrap_or_default();
+    }
+    longest
 }
 
 /// A hexadecimal number with or without `0x`, or `(nil)`.
@@ -51,23 +115,6 @@ pub(super) fn number(text: &str) -> Option<u64> {
     }
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     u64::from_str_radix(digits, 16).ok()
-}
-
-/// The radix that `numbers` of one printer have in common: letters, `0x` and leading zeros are of
-/// hexadecimal ones, more digits than 32 bits take are of decimal ones. `None` if nothing tells it, or
-/// if they contradict each other.
-pub(super) fn radix<'a>(numbers: impl Iterator<Item = &'a str>) -> Option<u32> {
-    let (mut hex, mut dec) = (false, false);
-    for number in numbers {
-        hex |= number.bytes().any(|b| b.is_ascii_alphabetic());
-        hex |= number.len() > 1 && number.starts_with('0');
-        dec |= matches!(number.len(), 9 | 10) && number.bytes().all(|b| b.is_ascii_digit());
-    }
-    match (hex, dec) {
-        (true, false) => Some(16),
-        (false, true) => Some(10),
-        _ => None,
-    }
 }
 
 /// Where `pattern` first matches in `line`, and what is behind it.
@@ -83,12 +130,15 @@ fn find_accepted<'a>(
 ) -> Option<(Captures<'a>, &'a str)> {
     let first = pattern.strip_prefix('^');
     let pattern = first.unwrap_or(pattern);
-    let literal = pattern.split(['{', '$', ' ']).next().unwrap_or_default();
+    let literal = pattern.split(['{', '}', '$', ' ']).next().unwrap_or_default();
     let mut before = None;
     for (at, c) in line.char_indices() {
         let inside = before.is_some_and(|b: char| b.is_ascii_alphanumeric() || b == '_')
             && (c.is_ascii_alphanumeric() || c == '_');
         before = Some(c);
+        if first.is_some() && at > 0 {
+            return None;
+        }
         let Some(rest) = line.get(at..) else { continue };
         if inside || c == ' ' || !rest.starts_with(literal) {
             continue;
@@ -98,9 +148,6 @@ fn find_accepted<'a>(
             && captures.text("name").is_none_or(accept)
         {
             return Some((captures, rest));
-        }
-        if first.is_some() {
-            return None;
         }
     }
     None
@@ -133,6 +180,9 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
         let trimmed = text.trim_start_matches([' ', '\t']);
         return take(pattern.trim_start_matches(' '), trimmed, out);
     }
+    if let Some(rest) = pattern.strip_prefix("{{").or_else(|| pattern.strip_prefix("}}")) {
+        return take(rest, text.strip_prefix(c)?, out);
+    }
     if c != '{' {
         let rest = pattern.get(c.len_utf8()..)?;
         return take(rest, text.strip_prefix(c)?, out);
@@ -144,7 +194,9 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
         "number" => run(text, |c| c.is_ascii_alphanumeric())?,
         "name" => run(text, |c| c.is_ascii_alphanumeric() || "_/.[]".contains(c))?,
         _ => {
-            let next = rest.split('{').next().unwrap_or_default();
+            let brace =
+                ["{{", "}}"].iter().find_map(|brace| rest.strip_prefix(brace).and(rest.get(..1)));
+            let next = brace.unwrap_or_else(|| rest.split(['{', '}']).next().unwrap_or_default());
             let next = if next.trim().is_empty() { next } else { next.trim() };
             match next {
                 "" | "$" => text.len(),
@@ -172,6 +224,10 @@ fn hex_len(text: &str) -> Option<usize> {
     let digits = run(text.get(prefix..)?, |c| c.is_ascii_hexdigit())?;
     let length = prefix.checked_add(digits)?;
     let next = text.get(length..)?.chars().next();
+    if digits > 1 && next == Some('x') && text.get(..length)?.ends_with('0') {
+        // The 0 of the next number's 0x: some producers set nothing between them.
+        return length.checked_sub(1);
+    }
     (!next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')).then_some(length)
 }
 
@@ -180,13 +236,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_radix_is_of_all_numbers_together() {
-        let told = |text: &'static str| radix(text.split(' '));
-        assert_eq!(told("1108290118 2 10000001"), Some(10));
-        assert_eq!(told("400f4a25 2 10000001"), Some(16));
-        assert_eq!(told("00000002 10000001"), Some(16));
-        assert_eq!(told("2 10000001"), None);
-        assert_eq!(told("1108290118 400f4a25"), None);
+    fn braces_are_doubled() {
+        let (found, _) = find("TrapFrame {{ ra: {hex} }}", "TrapFrame { ra: 42 }").unwrap();
+        assert_eq!(found.hex(), Some((0x42, 0)));
+        let (found, _) = find("{{{text}}}", "x {a b} c").unwrap();
+        assert_eq!(found.text("text"), Some("a b"));
+        assert_eq!(literal("{{\"Exception\":{dec},\"EPC\""), "\"Exception\":");
+        assert_eq!(literal("mcause: {dec},"), "mcause:");
+    }
+
+    #[test]
+    fn rows_of_memory_end_at_a_word_of_another_width() {
+        let row = |pattern, line| find(pattern, line).and_then(|(found, _)| found.row());
+        let words = "{hexaddr8}: {words8}";
+        assert_eq!(row(words, "3fff0000: 00000001 0002").unwrap(), (0x3fff_0000, vec![1, 0, 0, 0]));
+        assert_eq!(row(words, "3fff00: 00000001"), None);
+        let line = "20001fa0: xxxxxxxx 0e0062a5 up";
+        assert_eq!(
+            row("{hexaddr}: {words}", line).unwrap(),
+            (0x2000_1fa4, vec![0xa5, 0x62, 0, 0xe])
+        );
+        assert_eq!(row("@ {hexaddr} = {words}", "@ 0x10 = 0xBF00").unwrap(), (16, vec![0, 0xbf]));
+    }
+
+    #[test]
+    fn numbers_may_be_glued() {
+        let all = find_all(
+            "0x{hexpc8}:0x{hexsp8}",
+            "0x40084127:0x3ffb2a900x4008c9d1:0x3ffb2ab0",
+            &|_| true,
+        );
+        let pcs: Vec<_> = all.iter().map(|found| found.whole("hexpc")).collect();
+        assert_eq!(pcs, [Some(0x4008_4127), Some(0x4008_c9d1)]);
     }
 
     #[test]
@@ -202,6 +283,7 @@ mod tests {
         assert_eq!(captures.text("thread"), Some("net mgmt"));
         assert_eq!(captures.hex(), Some((0x2000_3200, 0)));
         assert!(find("sp: 0x{hex}", "wasp: 0x12").is_none());
+        assert!(find("^sp: 0x{hex}", "lr: 0x10 sp: 0x12").is_none());
         assert_eq!(find("pc {hex8}", "pc 801").unwrap().0.hex(), Some((0x801, 5)));
         let bare =
             find_all("{name}: {hex8}", "os: a0: 8000401c  t0: 000000f1", &|name| name != "os");

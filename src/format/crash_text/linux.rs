@@ -6,28 +6,11 @@
 //! `core/arch/arm/kernel/abort.c` (d5001fe0a, and its form of 2016); TF-A `bl31/aarch64/
 //! crash_reporting.S` (v1.5 to v2.15).
 
-use super::{Address, Crash, Dialect, Rule};
+use super::{Address, Crash, Dialect, PLAIN, Rule, is_wide};
 use crate::arch::aarch64;
 use crate::dump::{Dump, Note};
 use crate::format::machine::Family;
 use crate::reason::{FaultWord, Signal};
-
-const PLAIN: Dialect = Dialect {
-    name: "",
-    title: "",
-    sample: "",
-    starts: &[],
-    ends: &[],
-    rules: &[],
-    names: &[],
-    any_name: false,
-    family: |_| None,
-    finish: |_, _| {},
-};
-
-fn is_wide(crash: &Crash<'_>) -> bool {
-    crash.words.iter().any(|word| word.digits == 16)
-}
 
 /// U-Boot's exceptions.
 pub static U_BOOT: Dialect = Dialect {
@@ -200,7 +183,7 @@ far_el3        = 0x00000000fe2b0014
 };
 
 fn tf_a(dump: &mut Dump, crash: &Crash<'_>) {
-    let place = |name: &str| crash.words.iter().position(|word| word.name == name);
+    let place = |name: &str| crash.task.words.iter().position(|word| word.name == name);
     if let (Some(elr), Some(scr)) = (place("elr_el3"), place("scr_el3"))
         && elr < scr
     {

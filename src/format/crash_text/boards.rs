@@ -10,29 +10,14 @@
 //! (2.1); ArduPilot `AP_Vehicle.cpp` and the log message WDOG; TizenRT `os/arch/arm/src/armv8-m/
 //! up_assert.c` (798b78219a, and its form of 2022); Playdate's crashlog.txt of 2.x and 3.x.
 
-use super::{Address, Crash, Dialect, Rule, nothing};
+use super::{Address, Crash, Dialect, PLAIN, Rule, cortex_m};
 use crate::dump::{Dump, Note, Stack};
 use crate::format::machine::Family;
 use crate::reason::Signal;
 
-fn cortex_m(_: &Crash<'_>) -> Option<Family> {
-    Some(Family::CortexM)
-}
-
 /// A dialect of Cortex-M devices, with what most of them share.
 const fn on_cortex_m(name: &'static str, title: &'static str) -> Dialect {
-    Dialect {
-        name,
-        title,
-        sample: "",
-        starts: &[],
-        ends: &[],
-        rules: &[],
-        names: &[],
-        any_name: false,
-        family: cortex_m,
-        finish: nothing,
-    }
+    Dialect { name, title, family: cortex_m, ..PLAIN }
 }
 
 /// RT-Thread's hard faults.
@@ -280,7 +265,7 @@ BFAR  50000000
         // Others say this as well: it is MicroPython's if its registers follow.
         Rule::Fallback("HardFault"),
         Rule::Registers("{name} {hex8}$"),
-        Rule::Stack("{hexaddr} {words}"),
+        Rule::Memory("{hexaddr} {words}"),
     ],
     family: |crash| crash.has("pc").then_some(Family::CortexM),
     finish: |dump, crash| {
@@ -461,7 +446,7 @@ up_stackdump: 02193a20: xxxxxxxx 0e0062a5 00000002 00002bf7 0e006b03 00000000 0e
         Rule::Register("used: {hex8}", "stack used"),
         Rule::Row("R0: {words}", &["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]),
         Rule::Row("R8: {words}", &["r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc"]),
-        Rule::Stack("{hexaddr}: {words}"),
+        Rule::Memory("{hexaddr}: {words}"),
         Rule::Registers("{name}: {hex8}"),
     ],
     finish: |dump, crash| {

@@ -4,7 +4,8 @@
 //!
 //! * a letter, or a zero in front of as many digits as a register has: hexadecimal;
 //! * more digits than a 32-bit register has in hexadecimal: decimal;
-//! * neither: several numbers of exactly a register's width are hexadecimal.
+//! * neither: several numbers of exactly a register's width are hexadecimal, but not of a printer that
+//!   is known to print both ways and never fills up with zeros.
 //!
 //! Where this does not tell, or tells both, a number is known only if it is the same in either.
 
@@ -15,9 +16,20 @@ const WIDTHS: [usize; 2] = [8, 16];
 /// So many numbers of a register's width are no chance.
 const ENOUGH_WIDE: usize = 2;
 
+/// What is known of who printed the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printer {
+    /// Numbers that all have a register's width are hexadecimal.
+    Usual,
+    /// It prints either base, and never zeros in front: Rust's `{:?}` and `{:x?}`.
+    Either,
+    /// It prints either base with `0x` in front, filled up with zeros to eight digits.
+    Filled,
+}
+
 /// The base of a text's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Radix {
+pub(in crate::format) enum Radix {
     /// As `%x` prints.
     Hexadecimal,
     /// As `%u` prints.
@@ -28,10 +40,18 @@ pub(super) enum Radix {
 
 impl Radix {
     /// What the numbers of a text tell together.
-    pub(super) fn of<'a>(numbers: impl Iterator<Item = &'a str> + Clone) -> Self {
+    pub(in crate::format) fn of<'a>(
+        numbers: impl Iterator<Item = &'a str> + Clone,
+        printer: Printer,
+    ) -> Self {
         let has_letter = |text: &str| text.bytes().any(|b| b.is_ascii_alphabetic());
         let is_wide = |text: &str| WIDTHS.contains(&text.len());
         // `add` and `bad` may be words.
+        if printer == Printer::Filled {
+            let decimal =
+                numbers.clone().any(|text| text.len() > 8) && !numbers.clone().any(has_letter);
+            return if decimal { Radix::Decimal } else { Radix::Hexadecimal };
+        }
         let no_word = |text: &str| text.bytes().any(|b| b.is_ascii_digit()) || is_wide(text);
         let hexadecimal = numbers.clone().any(|text| {
             (has_letter(text) && no_word(text)) || (is_wide(text) && text.starts_with('0'))
@@ -47,14 +67,14 @@ impl Radix {
             (false, true) => Radix::Decimal,
             (true, true) => Radix::Unknown,
             (false, false) => match numbers.filter(|text| is_wide(text)).count() {
-                wide if wide >= ENOUGH_WIDE => Radix::Hexadecimal,
+                wide if wide >= ENOUGH_WIDE && printer == Printer::Usual => Radix::Hexadecimal,
                 _ => Radix::Unknown,
             },
         }
     }
 
     /// The number; `None` if it is not known.
-    pub(super) fn read(self, digits: &str) -> Option<u64> {
+    pub(in crate::format) fn read(self, digits: &str) -> Option<u64> {
         let hexadecimal = u64::from_str_radix(digits, 16).ok();
         match self {
             Radix::Hexadecimal => hexadecimal,
@@ -72,7 +92,7 @@ mod tests {
     use super::*;
 
     fn of(numbers: &[&str]) -> Radix {
-        Radix::of(numbers.iter().copied())
+        Radix::of(numbers.iter().copied(), Printer::Usual)
     }
 
     #[test]
@@ -92,6 +112,12 @@ mod tests {
         for (numbers, radix) in cases {
             assert_eq!(of(numbers), radix, "{numbers:?}");
         }
+    }
+
+    #[test]
+    fn width_tells_nothing_where_a_printer_never_fills_up() {
+        let numbers = ["42002046", "2", "10000001"];
+        assert_eq!(Radix::of(numbers.into_iter(), Printer::Either), Radix::Unknown);
     }
 
     #[test]

@@ -1,0 +1,400 @@
+//! What the lines of a crash say, taken line by line as the rules of a dialect have it.
+
+use super::pattern::{Captures, find, find_all, number};
+use super::radix::Radix;
+use super::{Address, Dialect, Rule};
+use crate::carrier::text::Line;
+use crate::dump::{PrintedFrame, Stack};
+use crate::format::parts::register_lines::register_name;
+
+/// What devices print when they start: no line after it is of the crash.
+pub(super) const BANNERS: &[&str] =
+    &["*** Booting ", "***** Booting ", "rst:0x", "ets Jun", "ets Jul", "U-Boot 20", "U-Boot SPL"];
+
+/// A value by its name.
+#[derive(Clone, Debug, Default)]
+pub struct Word<'a> {
+    /// As the producer prints it, in lower case.
+    pub name: String,
+    /// The value; `None` of one that lost digits or whose radix is not known.
+    pub value: Option<u64>,
+    /// How many hexadecimal digits stand there.
+    pub digits: usize,
+    /// Why there is no value.
+    pub(super) why: &'static str,
+    /// The number as printed, where only all of them together tell its radix.
+    pub(super) printed: Option<&'a str>,
+}
+
+/// A context that the text has registers or a backtrace of: the one that crashed, another core,
+/// another task.
+#[derive(Clone, Debug, Default)]
+pub struct Task<'a> {
+    /// Registers and other words, in the order of the text.
+    pub words: Vec<Word<'a>>,
+    /// The printed backtrace.
+    pub frames: Vec<PrintedFrame>,
+    /// Its number or the address of its control block.
+    pub id: Option<u64>,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// The core.
+    pub core: Option<u32>,
+    /// Its state, in the words of the text.
+    pub state: Option<&'a str>,
+    /// Its priority.
+    pub priority: Option<i64>,
+    /// The bounds of its stack.
+    pub stack: Option<Stack>,
+    /// The stack pointer that its kernel kept.
+    pub saved_sp: Option<u64>,
+    /// What else there is to say of it.
+    pub remarks: Vec<String>,
+}
+
+impl Task<'_> {
+    /// The first value of that name.
+    pub fn word(&self, name: &str) -> Option<u64> {
+        self.words.iter().find(|word| word.name == name)?.value
+    }
+
+    /// Whether a value of that name stands there.
+    pub fn has(&self, name: &str) -> bool {
+        self.words.iter().any(|word| word.name == name)
+    }
+
+    /// Whether nothing is known of it.
+    pub fn is_empty(&self) -> bool {
+        let unknown = self.id.is_none() && self.name.is_none() && self.stack.is_none();
+        unknown && self.words.is_empty() && self.frames.is_empty()
+    }
+}
+
+/// A number that only the dialect itself can place.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    /// The part of the text that it stands in.
+    pub section: &'static str,
+    /// What it is.
+    pub name: &'static str,
+    /// A number before it, as printed: an address.
+    pub at: Option<&'a str>,
+    /// The number, as printed.
+    pub number: &'a str,
+}
+
+/// What the lines of a crash said.
+#[derive(Default)]
+pub struct Crash<'a> {
+    /// All lines, the last one the last that said something.
+    pub lines: Vec<&'a str>,
+    /// Those that are not shown as memory.
+    pub texts: Vec<&'a str>,
+    /// What crashed.
+    pub task: Task<'a>,
+    /// Other tasks and cores, in the order of the text.
+    pub others: Vec<Task<'a>>,
+    /// The chip, where the text tells it.
+    pub chip: Option<String>,
+    /// What happened.
+    pub titles: Vec<&'a str>,
+    /// What happened, where nothing else says it.
+    pub fallback: Option<&'a str>,
+    /// The address that could not be used.
+    pub address: Option<u64>,
+    /// Memory that the text shows, mostly words of the stack.
+    pub rows: Vec<(u64, Vec<u8>)>,
+    /// Other facts, by what they are.
+    pub facts: Vec<(&'a str, &'a str)>,
+    /// Numbers that the dialect places.
+    pub cells: Vec<Cell<'a>>,
+    section: &'static str,
+    /// The line before the one that is taken.
+    before: Option<&'a str>,
+}
+
+impl<'a> Crash<'a> {
+    /// The first value of that name of what crashed.
+    pub fn word(&self, name: &str) -> Option<u64> {
+        self.task.word(name)
+    }
+
+    /// Whether a value of that name stands there, of what crashed.
+    pub fn has(&self, name: &str) -> bool {
+        self.task.has(name)
+    }
+
+    /// Whether `pattern` matches in some line.
+    pub(super) fn has_line(&self, pattern: &'static str) -> bool {
+        self.lines.iter().any(|line| find(pattern, line).is_some())
+    }
+
+    /// Whether some line has `words` in it.
+    pub fn says(&self, words: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(words))
+    }
+
+    /// What crashed, and the others.
+    pub fn all(&self) -> impl Iterator<Item = &Task<'a>> {
+        std::iter::once(&self.task).chain(&self.others)
+    }
+
+    /// Reads the lines of one crash.
+    pub(super) fn read(dialect: &Dialect, lines: &'a [Line]) -> Self {
+        let mut crash = Crash::default();
+        let (mut all, mut texts, mut last) = (Vec::new(), Vec::new(), 0);
+        for line in lines {
+            let text = line.text.as_str();
+            all.push(text);
+            let before = (crash.rows.len(), crash.cells.len());
+            if crash.take(dialect, text) {
+                last = all.len();
+            }
+            let cell = crash.cells.get(before.1..).unwrap_or_default();
+            let is_memory =
+                crash.rows.len() > before.0 || cell.iter().any(|cell| cell.at.is_some());
+            if !is_memory {
+                texts.push((all.len(), text));
+            }
+            crash.before = Some(text);
+            if dialect.is_end(text) {
+                last = all.len();
+                break;
+            }
+            if BANNERS.iter().any(|banner| text.contains(banner)) && !crash.task.words.is_empty() {
+                break;
+            }
+        }
+        all.truncate(last);
+        crash.lines = all;
+        crash.texts = texts.into_iter().filter(|(n, _)| *n <= last).map(|(_, text)| text).collect();
+        crash.decide_radix(dialect);
+        crash
+    }
+
+    /// Takes what a line says, and returns whether it said something.
+    fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
+        dialect.rules.iter().any(|rule| self.apply(dialect, rule, text))
+    }
+
+    /// The task that the lines are of.
+    fn current(&mut self) -> &mut Task<'a> {
+        self.others.last_mut().unwrap_or(&mut self.task)
+    }
+
+    fn apply(&mut self, dialect: &Dialect, rule: &Rule, text: &'a str) -> bool {
+        let one = |pattern| find(pattern, text).map(|(captures, _)| captures);
+        let words = |captures: &Captures<'a>| captures.text("text").unwrap_or(text.trim());
+        match rule {
+            Rule::Registers(pattern) => {
+                let all = find_all(pattern, text, &|name| dialect.is_name(name));
+                for found in &all {
+                    if let Some(name) = found.text("name") {
+                        self.add_word(name, found);
+                    } else if let Some(index) = found.text("index") {
+                        let stem = pattern.split(['[', ' ']).next().unwrap_or_default();
+                        self.add_word(&format!("{stem}{index}"), found);
+                    }
+                }
+                return !all.is_empty();
+            }
+            Rule::Register(pattern, name) => {
+                let Some(found) = one(pattern) else { return false };
+                if !self.add_word(name, &found) {
+                    return false;
+                }
+                self.titles.extend(found.text("text").filter(|text| !text.is_empty()));
+            }
+            Rule::Title(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                self.titles.push(match pattern.contains('{') {
+                    true => words(&found),
+                    false => text.get(text.find(pattern).unwrap_or(0)..).unwrap_or(text).trim(),
+                });
+            }
+            Rule::Fallback(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                self.fallback = self.fallback.or(Some(words(&found)));
+            }
+            Rule::Address(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                self.address = self.address.or_else(|| found.hex().map(|(value, _)| value));
+            }
+            Rule::Thread(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                self.current().describe(&found);
+            }
+            Rule::Other(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                if !self.current().is_empty() {
+                    self.others.push(Task::default());
+                }
+                self.current().describe(&found);
+            }
+            Rule::Core(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                self.current().core = found.dec().and_then(|core| u32::try_from(core).ok());
+            }
+            Rule::Frame(pattern, address) => {
+                let all = find_all(pattern, text, &|_| true);
+                self.add_frames(&all, *address);
+                return !all.is_empty();
+            }
+            Rule::FramesBehind(before, pattern, address) => {
+                let Some((_, behind)) = text.split_once(before) else { return false };
+                if !self.current().frames.is_empty() {
+                    // A second list is of another thread.
+                    return true;
+                }
+                let all = find_all(pattern, behind, &|_| true);
+                self.add_frames(&all, *address);
+                return !all.is_empty();
+            }
+            Rule::Chip(pattern, chip) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.chip = Some((*chip).to_string());
+            }
+            Rule::Memory(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                let Some(row) = found.row() else { return false };
+                self.rows.push(row);
+            }
+            Rule::Fact(pattern, label) => {
+                let Some(found) = one(pattern) else { return false };
+                self.facts.push((label, words(&found)));
+            }
+            Rule::Field(pattern) => {
+                let Some(found) = one(pattern) else { return false };
+                let Some(label) = found.text("label") else { return false };
+                self.facts.push((label, words(&found)));
+            }
+            Rule::Says(pattern, words) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.titles.push(words);
+            }
+            Rule::Remark(pattern, words) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.current().remarks.push((*words).to_string());
+            }
+            Rule::Row(pattern, names) => {
+                let Some(found) = one(pattern) else { return false };
+                let words = found.text("words").unwrap_or_default().split_whitespace();
+                for (name, word) in names.iter().zip(words) {
+                    let Some(value) = number(word) else { break };
+                    self.add_value(name, value, usize::saturating_sub(8, word.len()), 0);
+                }
+            }
+            Rule::All(rules) => {
+                // All of them, not up to the first.
+                return rules.iter().filter(|rule| self.apply(dialect, rule, text)).count() > 0;
+            }
+            Rule::After(before, rules) => {
+                let line = self.before.filter(|line| find(before, line).is_some());
+                return line.is_some() && rules.iter().any(|rule| self.apply(dialect, rule, text));
+            }
+            Rule::Section(pattern, name) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.section = name;
+            }
+            Rule::Cell(pattern, name) => {
+                let Some(found) = one(pattern) else { return false };
+                let Some(number) = found.text("number") else { return false };
+                let at = found.text("at");
+                self.cells.push(Cell { section: self.section, name, at, number });
+            }
+            Rule::Skip(pattern) => return one(pattern).is_some(),
+        }
+        true
+    }
+
+    /// The numbers in the radix that all of them together show. Where nothing shows it, those are
+    /// known that are the same in both.
+    fn decide_radix(&mut self, dialect: &Dialect) {
+        let tasks = || std::iter::once(&self.task).chain(&self.others);
+        let printed = tasks().flat_map(|task| &task.words).filter_map(|word| word.printed);
+        let radix = Radix::of(printed, dialect.printer);
+        let all = std::iter::once(&mut self.task).chain(&mut self.others);
+        for word in all.flat_map(|task| &mut task.words) {
+            if let Some(digits) = word.printed {
+                word.value = radix.read(digits);
+            }
+        }
+    }
+
+    fn add_frames(&mut self, all: &[Captures<'_>], address: Address) {
+        let frame = |found: &Captures<'_>| {
+            Some(PrintedFrame {
+                pc: found.whole("hexpc")?,
+                returns: address == Address::Return,
+                sp: found.whole("hexsp"),
+                function: found.text("function").map(str::to_string),
+            })
+        };
+        self.current().frames.extend(all.iter().filter_map(frame));
+    }
+
+    /// Adds the number that a pattern found; returns whether there is one.
+    fn add_word(&mut self, name: &str, found: &Captures<'a>) -> bool {
+        match (found.hex(), found.dec(), found.text("number")) {
+            (Some((value, missing)), ..) => self.add_value(name, value, missing, found.digits()),
+            (None, Some(value), _) => self.add_value(name, value, 0, 0),
+            (None, None, Some(digits)) => {
+                let why = "nothing tells whether its digits are hexadecimal or decimal";
+                let (name, printed) = (name.to_ascii_lowercase(), Some(digits));
+                self.current().words.push(Word { name, printed, why, ..Word::default() });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn add_value(&mut self, name: &str, value: u64, missing: usize, digits: usize) {
+        let name = name.to_ascii_lowercase();
+        // A segment has 16 bits, and no register prints 9 to 15 digits.
+        let whole = (missing == 0 || name == "cs") && !(9..16).contains(&digits);
+        let (value, why) = (whole.then_some(value), "digits are missing at the end");
+        self.current().words.push(Word { name, value, digits, why, printed: None });
+    }
+}
+
+impl<'a> Task<'a> {
+    /// Takes what a line says of a task. What an earlier line said stays.
+    fn describe(&mut self, found: &Captures<'a>) {
+        let name = found.text("thread").filter(|name| !name.is_empty() && *name != "unknown");
+        let core = found.text("core").and_then(|core| core.parse().ok());
+        self.id = self.id.or_else(|| found.id());
+        self.name = self.name.or(name);
+        self.core = self.core.or(core);
+        self.state = self.state.or(found.text("state"));
+        self.priority = self.priority.or(found.text("priority").and_then(|text| text.parse().ok()));
+        self.saved_sp = self.saved_sp.or(found.whole("hexsaved"));
+        let low = found.whole("hexlow");
+        let of_size = || low?.checked_add(found.whole("hexsize")?);
+        if let (Some(low), Some(high)) = (low, found.whole("hexhigh").or_else(of_size)) {
+            self.stack = self.stack.or(Some(Stack { low, high }).filter(|stack| low < stack.high));
+        }
+    }
+}
+
+impl Dialect {
+    /// Whether a line ends a crash.
+    pub(super) fn is_end(&self, text: &str) -> bool {
+        self.ends.iter().any(|end| find(end, text).is_some())
+    }
+
+    /// Whether the producer prints a register of that name.
+    fn is_name(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        self.any_name
+            || self.names.iter().any(|(printed, _)| *printed == name)
+            || register_name(name.split('/').next().unwrap_or_default()).is_some()
+    }
+}
