@@ -7,6 +7,8 @@ mod check;
 mod completions;
 mod convert;
 mod demo;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gdb;
 mod info;
 mod needs;

@@ -147,6 +147,19 @@ impl Session {
         }
     }
 
+    /// What it answers to `bytes`, without a connection.
+    #[cfg(fuzzing)]
+    pub(super) fn answers(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for byte in bytes {
+            let Some(event) = self.framer.push(*byte) else { continue };
+            if self.react(event) {
+                all.extend_from_slice(&self.out);
+            }
+        }
+        all
+    }
+
     /// Reacts to what arrived; returns whether there is something to send in `out`.
     fn react(&mut self, event: Event) -> bool {
         match event {

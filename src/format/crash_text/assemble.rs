@@ -119,7 +119,7 @@ impl Dialect {
         }
         let id = task.id.filter(|id| *id != 0);
         let place = (dump.threads.len() as u64).saturating_add(1);
-        let mut thread = Thread::new(dump.free_thread_id(id.unwrap_or(place)), registers);
+        let mut thread = Thread::new(id.unwrap_or(place), registers);
         thread.control_block = id;
         thread.name = task.name.map(str::to_string);
         thread.core = task.core;
