@@ -247,11 +247,11 @@ pub(super) fn complete(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Firm
     }
     let Some(shapes) = shapes(kernel, firmware, &view.variables) else {
         let words = format!(
-            "{} does not describe its structures (no DWARF): the {}s are not shown",
-            firmware.path,
+            "does not describe its structures (no DWARF): the {}s are not shown",
             kernel.of()
         );
-        dump.notes.push(Note::warning(words).by(kernel.name()));
+        dump.notes
+            .push(Note::warning(words).by(kernel.name()).at(&*firmware.path).code("no-debug-info"));
         return;
     };
     view.shapes = shapes;
