@@ -10,8 +10,8 @@ use coroner::server::{self, Address, Listener, Served};
 use libfuzzer_sys::fuzz_target;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 static STOP: AtomicBool = AtomicBool::new(false);

@@ -32,11 +32,11 @@ pub struct OpenArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct Talk {
-    /// Tell more of what happens, on standard error; twice for every packet
+    /// Log more to standard error (-vv: every packet)
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// The form of what is told on standard error
+    /// Log format on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
     pub log_format: LogFormat,
 

@@ -35,3 +35,59 @@ pub fn regions(dump: &Dump, extent: Extent) -> impl Iterator<Item = &Region> {
     let wanted = move |region: &&Region| extent == Extent::All || region.origin == Origin::Dump;
     dump.memory.regions().filter(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Input;
+    use crate::open::{Options, open_inputs};
+    use crate::reason::Reason;
+    use crate::targets::Targets;
+    use bytes::Bytes;
+
+    fn again(dump: &Dump) -> Dump {
+        let core = to_elf_core(dump, Extent::All).expect("it can be written");
+        let input = Input { name: "core".into(), bytes: core.bytes.into(), addr: None };
+        open_inputs(&[input], &Options::default()).expect("what we write, we read").dump
+    }
+
+    #[test]
+    fn a_dump_with_nothing_but_a_reason_comes_back() {
+        let arch = Targets::built_in().arch("riscv32").expect("built in");
+        let mut dump = Dump::new("made-up", arch);
+        dump.reason = Reason { words: "it was damaged".into(), ..Reason::default() };
+        let read = again(&dump);
+        assert_eq!(read.reason, dump.reason);
+        assert!(read.threads.is_empty() && read.memory.region_count() == 0);
+    }
+
+    #[test]
+    fn ids_of_threads_are_unique_whatever_the_record_says() {
+        let arch = Targets::built_in().arch("riscv32").expect("built in");
+        let mut dump = Dump::new("made-up", arch.clone());
+        for id in [7, 0, 7, 1] {
+            let registers = crate::registers::Registers::unknown(arch.clone());
+            dump.threads.push(crate::dump::Thread::new(id, registers));
+        }
+        let ids: Vec<u64> = again(&dump).threads.iter().map(|thread| thread.id).collect();
+        assert_eq!(ids, [7, 2, 3, 1]);
+    }
+
+    #[test]
+    fn regions_of_a_record_may_lie_over_one_another() {
+        let arch = Targets::built_in().arch("riscv32").expect("built in");
+        let mut dump = Dump::new("made-up", arch);
+        for start in [0x2000_0000, 0x2000_0004] {
+            dump.memory.insert(Region::dumped(start, Bytes::from_static(b"abcd")));
+        }
+        let mut record = crate::record::Record::of(&dump);
+        for (region, (start, len)) in record.memory.iter_mut().zip([(2, 3), (0, 100)]) {
+            (region.start, region.len) = (crate::record::Hex(0x2000_0000 + start), len);
+        }
+        record.restore(&mut dump);
+        let starts: Vec<_> = dump.memory.regions().map(|r| (r.start, r.bytes.clone())).collect();
+        let parts: [(u64, &'static [u8]); 3] =
+            [(0x2000_0000, b"ab"), (0x2000_0002, b"cda"), (0x2000_0005, b"bcd")];
+        assert_eq!(starts, parts.map(|(start, bytes)| (start, Bytes::from_static(bytes))));
+    }
+}

@@ -140,11 +140,11 @@ impl Format for Esp8266 {
             let end = stack.map(|stack| stack.end).or(last);
             thread.stack = Some(Stack { low: sp, high: end.filter(|end| *end > sp).unwrap_or(sp) });
             let why = match hardware {
-                true => "where that stack was never used below: nothing tells where it was",
+                true => "where that stack was never used below: where it was is unknown",
                 false => "where the printed stack begins: the device does not print it",
             };
             dump.notes.push(
-                Note::info(format!("a1 is taken to be {sp:#x}, {why}")).by(NAME).code("assumed"),
+                Note::info(format!("a1 is assumed to be {sp:#x}, {why}")).by(NAME).code("assumed"),
             );
         }
         if let Some(cause) = text.cause {

@@ -57,6 +57,7 @@ impl Paired<'_> {
             }
         }
         arch::complete(&mut dump);
+        dump.number_threads();
         let mut files: Vec<&str> = parts.iter().map(|part| part.file.as_str()).collect();
         files.dedup();
         let joined = files.join(" + ");

@@ -98,7 +98,7 @@ impl<'o> Found<'o> {
                     dump.notes.append(&mut passed_over);
                     if unsaid > 0 {
                         dump.notes.push(
-                            Note::warning(format!("{unsaid} more were passed over"))
+                            Note::warning(format!("{unsaid} more were skipped"))
                                 .code("skipped-dump"),
                         );
                     }
@@ -106,7 +106,7 @@ impl<'o> Found<'o> {
                 }
                 Err(error) => {
                     let (number, of) = (index + 1, whole.len());
-                    let words = format!("dump {number} of {of} passed over: {error}");
+                    let words = format!("dump {number} of {of} skipped: {error}");
                     passed_over.push(Note::warning(words).code("skipped-dump"));
                     first_error.get_or_insert(error);
                 }

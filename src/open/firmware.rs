@@ -146,7 +146,7 @@ fn by_fit(
                 .code("elf-fits"),
         ),
         Verdict::Unknown => dump.notes.push(
-            Note::info("the dump does not say which build it is of: taken on trust")
+            Note::info("the dump does not say which build it is of: used unverified")
                 .at(&*elf.path)
                 .code("elf-on-trust"),
         ),
@@ -236,7 +236,8 @@ fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
             Note::info(format!("{words}: {why}")).at(path).code("elf-fits")
         }
         Verdict::Unknown => {
-            let words = "next to the dump, which does not say which build it is of: taken on trust";
+            let words =
+                "next to the dump, which does not say which build it is of: used unverified";
             Note::info(words).at(path).code("elf-on-trust")
         }
         Verdict::Doubtful | Verdict::DoesNotFit => {

@@ -45,15 +45,15 @@ pub struct Where {
     #[cfg_attr(feature = "cli", arg(long, value_name = "ADDR", value_parser = parse_number))]
     pub offset: Option<u64>,
 
-    /// The address of a raw memory image; FILE@ADDR says it of one of several files
+    /// The address of a raw memory image; for one of several files write FILE@ADDR
     #[cfg_attr(feature = "cli", arg(long, value_name = "ADDR", value_parser = parse_number))]
     pub base: Option<u64>,
 
-    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
+    /// Read the crashed thread's registers from the Cortex-M exception frame at this address
     #[cfg_attr(feature = "cli", arg(long, value_name = "ADDR", value_parser = parse_number))]
     pub frame: Option<u64>,
 
-    /// Take the input for this format
+    /// Treat the input as this format (skips detection)
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub format: Option<String>,
 
@@ -96,7 +96,7 @@ pub struct ElfFiles {
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR"))]
     pub rom_elf_dir: Option<PathBuf>,
 
-    /// Do not remember on disk which ELF file of a folder is of which build (kept below
+    /// Do not cache build ids of the files in --elf-dir (the cache is in
     /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
     #[cfg_attr(feature = "cli", arg(long = "no-cache", action = ArgAction::SetFalse))]
     pub remember: bool,
@@ -114,7 +114,7 @@ pub struct ElfFiles {
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "cli", derive(Args), command(next_help_heading = "Trust"))]
 pub struct Trust {
-    /// Use the ELF file though the dump says that it is of another build
+    /// Use the ELF file even if its build id does not match
     #[cfg_attr(feature = "cli", arg(long))]
     pub any_elf: bool,
 

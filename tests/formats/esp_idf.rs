@@ -205,7 +205,7 @@ fn of_several_dumps_in_a_log_the_last_whole_one_is_taken_unless_the_user_picks()
     let opened = opened(text.clone());
     assert_eq!((opened.picked, opened.found.len()), (2, 3));
     assert_eq!(opened.dump.identity.chip.as_deref(), Some("esp32c6 v0.1"));
-    note_with(&opened, "dump 3 of 3 passed over");
+    note_with(&opened, "dump 3 of 3 skipped");
     let pick = |n| Options::default().pick(n);
     assert_eq!(open_bytes(text.clone(), &pick(1)).unwrap().dump.threads.len(), 3);
     assert!(refused_with(text.clone(), &pick(3)).contains("cut off"));
@@ -320,7 +320,7 @@ fn flash_images_lead_to_their_core_dump_partitions() {
     let image = esp::flash(2 << 20, 0x8000, &two, &[(0x110000, &raw)]);
     let both = opened(image);
     assert_eq!((both.picked, both.found.len()), (1, 2));
-    note_with(&both, "dump 2 of 2 passed over");
+    note_with(&both, "dump 2 of 2 skipped");
 
     let none = esp::flash(1 << 20, 0x8000, &table(0x110000)[..2], &[]);
     assert!(refused(none).contains("subtype coredump"));

@@ -215,7 +215,7 @@ fn arguments_and_locals_of_the_fixtures_equal_those_of_gdb() {
             count.thread(&case.name, thread, theirs);
         }
     }
-    println!("{} equal, {} passed over", count.equal, count.passed_over);
+    println!("{} equal, {} skipped", count.equal, count.passed_over);
     assert!(count.wrong.is_empty(), "{} differ:\n{}", count.wrong.len(), count.wrong.join("\n"));
     assert!(count.equal > 300, "{count:?}");
 }
@@ -242,7 +242,7 @@ fn compare(name: &str, opened: &Opened, text: &str, expressions: &[&str]) -> Cou
     for ((expression, value), theirs) in expressions.iter().zip(&report.values).zip(printed) {
         count.pair(&format!("{name} {expression}"), Some(value), theirs);
     }
-    println!("{name}: {} equal, {} passed over", count.equal, count.passed_over);
+    println!("{name}: {} equal, {} skipped", count.equal, count.passed_over);
     count
 }
 

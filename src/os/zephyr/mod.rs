@@ -116,7 +116,7 @@ fn identify_crashed(
     if let Some(first) = doubt {
         dump.notes.push(
             Note::doubt(format!(
-                "which CPU panicked is not in the dump: its thread is taken to be {first:#x}, \
+                "which CPU panicked is not in the dump: its thread is assumed to be {first:#x}, \
              that of the first"
             ))
             .by("zephyr")
