@@ -125,6 +125,10 @@ fn imports_point_down() {
         }
         assert!(order.contains(&from), "{name}: ARCHITECTURE.md lists no room '{from}'");
         for to in named(&code(&text), depth(&file)) {
+            // `super` in a module that is written out in a file leads to that file.
+            if !order.contains(&to) && !text.contains(&format!("crate::{to}")) {
+                continue;
+            }
             imports.push((name.clone(), from.clone(), to));
         }
     }
