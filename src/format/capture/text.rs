@@ -121,7 +121,7 @@ const MARK: Range<usize> = 0x40..0x60;
 fn finish(mut block: Block, piece: &Piece, layer: String) -> Piece {
     let end = block.length.unwrap_or(block.bytes.len() as u64).min(MOST.into());
     if block.length.is_none() {
-        let words = format!("the log has no end line for this dump");
+        let words = "the log has no end line for this dump";
         block.notes.push(Note::warning(words).by(CARRIER).code("cut"));
     }
     block.bytes.resize((end as usize).max(block.bytes.len()), 0);

@@ -226,7 +226,7 @@ fn find_crashed(
 ) -> Option<usize> {
     if let Some(extra) = &body.extra {
         if extra.crashed_tcb == SKIPPED {
-            let words = format!("the device could not dump the task that crashed");
+            let words = "the device could not dump the task that crashed";
             notes.push(Note::warning(words).by(NAME).code("crashed-unknown"));
             return None;
         }

@@ -159,7 +159,7 @@ fn inner(
     }
     if cuts && walk(&data).is_none_or(|walk| walk.end == End::Cut) {
         hint = INCOMPLETE;
-        let words = format!("the dump ends where the room for it ended");
+        let words = "the dump ends where the room for it ended";
         notes.push(Note::warning(words).by(name).code("cut"));
     }
     let place = if start == 0 { String::new() } else { format!(" @{start:#x}") };

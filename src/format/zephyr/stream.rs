@@ -339,7 +339,7 @@ impl Reader<'_> {
         }
         let end = offset.saturating_add(len.into());
         if self.piece.lost.iter().any(|lost| lost.start < end && offset < lost.end) {
-            let words = format!("the register block is damaged: it is left out");
+            let words = "the register block is damaged: it is left out";
             self.stream.notes.push(Note::warning(words).by(NAME).code("damaged"));
             return Ok(None);
         }
