@@ -68,7 +68,7 @@ pub fn plain(opened: &Opened, title: &str, threads: &[&str]) {
 
 /// The note with `words` in it, which must be there.
 pub fn note_with<'a>(opened: &'a Opened, words: &str) -> &'a str {
-    let note = opened.dump.notes.iter().find(|note| note.words.contains(words));
+    let note = opened.dump.notes.iter().find(|note| note.sentence().contains(words));
     &note.unwrap_or_else(|| panic!("no note with '{words}' in {:#?}", opened.dump.notes)).words
 }
 
