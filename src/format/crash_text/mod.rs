@@ -7,17 +7,41 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+// The engine.
 mod above;
 mod assemble;
-mod boards;
 mod claim;
 mod crash;
-mod espressif;
-mod handlers;
-mod linux;
 mod pattern;
 mod radix;
 mod reason;
+
+// The dialects, and what several of them share.
+mod ardupilot;
+mod arm_abort;
+mod esp_hal;
+mod esphome;
+mod espressif;
+mod flipper;
+mod jlink;
+mod linux;
+mod marlin;
+mod micropython;
+mod mynewt_fault;
+mod op_tee;
+mod playdate;
+mod riot;
+mod riscv_trap;
+mod rt_thread;
+mod rusefi;
+mod stacked;
+mod tasmota;
+mod teensy;
+mod tf_a;
+mod tizenrt;
+mod tock;
+mod u_boot;
+mod yiu;
 mod zephyr;
 
 use super::Context;
@@ -27,42 +51,38 @@ use crate::error::Result;
 
 pub(in crate::format) use above::complete;
 pub use assemble::usual_machine;
-pub use boards::*;
 pub use crash::{Crash, Task, Word};
-pub use espressif::*;
-pub use handlers::*;
-pub use linux::*;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
-    &ZEPHYR_FATAL,
-    &ESP_HAL,
-    &ESPHOME,
-    &TASMOTA,
-    &U_BOOT,
-    &OP_TEE,
-    &TF_A,
-    &LINUX,
-    &RIOT,
-    &MYNEWT_TEXT,
-    &TOCK,
-    &RUSEFI,
-    &MICROPYTHON,
-    &TEENSY,
-    &FLIPPER,
-    &MARLIN,
-    &ARDUPILOT_WDOG,
-    &TIZENRT,
-    &PLAYDATE,
-    &YIU,
-    &STACKED,
-    &CH32,
-    &JLINK,
-    &ARM9,
-    &RT_THREAD,
+    &zephyr::ZEPHYR_FATAL,
+    &esp_hal::ESP_HAL,
+    &esphome::ESPHOME,
+    &tasmota::TASMOTA,
+    &u_boot::U_BOOT,
+    &op_tee::OP_TEE,
+    &tf_a::TF_A,
+    &linux::LINUX,
+    &riot::RIOT,
+    &mynewt_fault::MYNEWT_TEXT,
+    &tock::TOCK,
+    &rusefi::RUSEFI,
+    &micropython::MICROPYTHON,
+    &teensy::TEENSY,
+    &flipper::FLIPPER,
+    &marlin::MARLIN,
+    &ardupilot::ARDUPILOT_WDOG,
+    &tizenrt::TIZENRT,
+    &playdate::PLAYDATE,
+    &yiu::YIU,
+    &stacked::STACKED,
+    &riscv_trap::CH32,
+    &jlink::JLINK,
+    &arm_abort::ARM9,
+    &rt_thread::RT_THREAD,
 ];
 
 /// What one kind of line says.
@@ -175,6 +195,11 @@ fn cortex_m(_: &Crash<'_>) -> Option<Family> {
     Some(Family::CortexM)
 }
 
+/// A dialect of Cortex-M devices, with what most of them share.
+const fn on_cortex_m(name: &'static str, title: &'static str) -> Dialect {
+    Dialect { name, title, family: cortex_m, ..PLAIN }
+}
+
 /// Whether some register has 64 bits.
 fn is_wide(crash: &Crash<'_>) -> bool {
     crash.task.words.iter().any(|word| word.digits == 16)
@@ -182,6 +207,7 @@ fn is_wide(crash: &Crash<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::esp_hal::ESP_HAL;
     use super::*;
     use crate::carrier::text::{Line, lines};
 
