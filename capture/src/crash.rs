@@ -89,6 +89,40 @@ pub struct Crash<'a> {
     pub interrupted_sp: Option<usize>,
     /// The capture itself faulted before: only the most valuable things are written.
     pub retry: bool,
+    /// Who made this value: with the public fields alone nobody can claim to be the entry code.
+    pub(crate) attempt: Attempt,
+}
+
+/// Who handed out a [`Crash`]. The number is what [`crate::arch::state::HandlerOnly`] remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Attempt {
+    /// The entry code, at the first fault.
+    #[cfg_attr(not(entry), allow(dead_code, reason = "there is no entry code here"))]
+    First = 1,
+    /// The entry code, after the capture itself had faulted: the first attempt is over.
+    #[cfg_attr(not(entry), allow(dead_code, reason = "as above"))]
+    Second = 2,
+    /// Anybody else: tests, tools, a system's own handler.
+    Made = 3,
+}
+
+impl<'a> Crash<'a> {
+    /// A crash that the entry code has not seen, of which no more is known than cause and registers:
+    /// for tests and tools, and for handlers of a system. The other fields can be set afterwards.
+    pub const fn new(cause: Cause<'a>, registers: &'a [usize], known: u64) -> Self {
+        Crash {
+            cause,
+            registers,
+            known,
+            floats: &[],
+            float_status: 0,
+            faults: &[],
+            interrupted_sp: None,
+            retry: false,
+            attempt: Attempt::Made,
+        }
+    }
 }
 
 impl Crash<'_> {

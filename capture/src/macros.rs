@@ -2,9 +2,12 @@
 
 /// Names the function that handles a crash, and reserves the stack that it runs on.
 ///
-/// ```ignore
-/// coroner_capture::on_crash!(crashed, stack: 1024);
-/// fn crashed(crash: &coroner_capture::Crash<'_>) -> ! { ... }
+/// ```
+/// coroner_capture::on_crash!(crashed, stack: 2048);
+/// fn crashed(_crash: &coroner_capture::Crash<'_>) -> ! {
+///     // Write the dump, then reset.
+///     loop {}
+/// }
 /// ```
 #[macro_export]
 macro_rules! on_crash {
@@ -47,7 +50,8 @@ macro_rules! vectors {
 
 /// Tags variables, so that a dump holds them whatever else it has room for; or never.
 ///
-/// ```ignore
+/// ```
+/// use core::sync::atomic::AtomicU32;
 /// coroner_capture::tagged! {
 ///     /// In ordinary memory, initialised at start-up.
 ///     dram: pub static LAST_ERROR: AtomicU32 = AtomicU32::new(0);
@@ -57,6 +61,14 @@ macro_rules! vectors {
 ///     rtc: static WAKE_UPS: AtomicU32 = AtomicU32::new(0);
 ///     /// In no dump: `linker::SECRET` among the exclusions.
 ///     secret: static KEY: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+/// }
+/// ```
+/// Nobody initialises a `noinit` variable, and an `rtc` one not before the program does: their types
+/// must be such that any bytes are a value ([`AnyBits`](crate::arch::kept::AnyBits)).
+///
+/// ```compile_fail
+/// coroner_capture::tagged! {
+///     noinit: static NAME: &str = "what lies there is no reference";
 /// }
 /// ```
 /// The linker fragments in `link/` say where all of them lie. `rtc` and `rtc_fast` need one of their
@@ -70,16 +82,26 @@ macro_rules! tagged {
         $crate::tagged!(@in ".coredump.dram", $attributes, $item);
     };
     (@one noinit, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@any $item);
         $crate::tagged!(@in ".coredump.noinit", $attributes, $item);
     };
     (@one rtc, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@any $item);
         $crate::tagged!(@in ".coredump.rtc", $attributes, $item);
     };
     (@one rtc_fast, $attributes:tt, $item:tt) => {
+        $crate::tagged!(@any $item);
         $crate::tagged!(@in ".coredump.rtc_fast", $attributes, $item);
     };
     (@one secret, $attributes:tt, $item:tt) => {
         $crate::tagged!(@in ".coredump.secret", $attributes, $item);
+    };
+    // What lies there at the start must be a value of the type, whatever it is.
+    (@any { $visibility:vis static $name:ident: $type:ty = $value:expr; }) => {
+        const _: () = {
+            const fn any_bits<T: $crate::arch::kept::AnyBits>() {}
+            any_bits::<$type>()
+        };
     };
     (@in $section:literal, { $(#[$attribute:meta])* }, { $($item:tt)+ }) => {
         $(#[$attribute])* #[unsafe(link_section = $section)] #[used] $($item)+
@@ -134,9 +156,11 @@ macro_rules! trap_vector {
 /// Gives each of up to 8 harts a place for its registers, by its `mhartid`, and defines the entry
 /// code `coroner_trap_hart` that uses them: see [`arch::harts`](crate::arch).
 ///
-/// ```ignore
+/// ```
+/// # #[cfg(target_arch = "riscv32")] mod there_are_harts_on_risc_v_alone {
 /// coroner_capture::harts!(static HARTS: 2);
 /// coroner_capture::trap_vector!(harts);
+/// # }
 /// ```
 #[macro_export]
 macro_rules! harts {
@@ -172,14 +196,17 @@ macro_rules! harts {
 
 /// Reserves memory that outlives a reset, for [`crate::sink::retained::Retained`].
 ///
-/// ```ignore
+/// ```
+/// use coroner_capture::sink::retained::Retained;
 /// coroner_capture::retained!(static AREA: 4096);
+/// let waiting = Retained::open(&AREA);
 /// ```
 #[macro_export]
 macro_rules! retained {
     ($visibility:vis static $name:ident: $bytes:expr) => {
         $visibility static $name: $crate::arch::kept::Kept = {
             #[unsafe(link_section = ".uninit.coroner_retained")]
+            #[used]
             static ROOM: $crate::arch::kept::Room<{ $bytes }> = $crate::arch::kept::Room::new();
             ROOM.kept()
         };

@@ -162,16 +162,8 @@ fn found(ram: &Ram, in_interrupt: bool, sp: u32) -> Found {
     registers[Arm::SP] = sp as usize;
     let mut cause = Cause::new(Kind::Fault, signal::SEGV);
     cause.in_interrupt = in_interrupt;
-    let crash = Crash {
-        cause,
-        registers: &registers,
-        known: 0x1_ffff,
-        floats: &[],
-        float_status: 0,
-        faults: &[],
-        interrupted_sp: in_interrupt.then_some(STACKS as usize + 0x180),
-        retry: false,
-    };
+    let mut crash = Crash::new(cause, &registers, 0x1_ffff);
+    crash.interrupted_sp = in_interrupt.then_some(STACKS as usize + 0x180);
     let mut file = vec![0xff; 64 << 10];
     let mut sink = Callback::new(60_000, |at: u32, bytes: &[u8]| {
         file[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);

@@ -49,16 +49,10 @@ fn write<A: Arch>(regions: &[Region], retry: bool, flash: &mut Flash) -> Outcome
     let mut registers = vec![0; A::REGISTERS];
     registers[A::SP] = 0x2000_1e10;
     registers[A::PC] = 0x0800_1234;
-    let crash = Crash {
-        cause: Cause { message: "not kept", ..Cause::new(Why::Fault, signal::SEGV) },
-        registers: &registers,
-        known: 0x3ffff,
-        floats: &[],
-        float_status: 0,
-        faults: &[(0xe000_ed28, 0x8200), (0xe000_ed38, 0x9000_0000)],
-        interrupted_sp: None,
-        retry,
-    };
+    let cause = Cause { message: "not kept", ..Cause::new(Why::Fault, signal::SEGV) };
+    let mut crash = Crash::new(cause, &registers, 0x3ffff);
+    crash.faults = &[(0xe000_ed28, 0x8200), (0xe000_ed38, 0x9000_0000)];
+    crash.retry = retry;
     Lean::<8>::new().write_as::<A>(regions, &crash, &STACK, &mut Pattern, flash)
 }
 

@@ -28,16 +28,7 @@ fn thread(xpsr: usize, mut nvic: Nvic) -> (String, u8) {
     registers[16] = xpsr;
     let mut cause = Cause::new(Kind::Fault, signal::SEGV);
     cause.in_interrupt = xpsr & 0x1ff != 0;
-    let crash = Crash {
-        cause,
-        registers: &registers,
-        known: 0x1_ffff,
-        floats: &[],
-        float_status: 0,
-        faults: &[],
-        interrupted_sp: None,
-        retry: false,
-    };
+    let crash = Crash::new(cause, &registers, 0x1_ffff);
     let mut file = vec![0; 4096];
     let mut sink = Callback::new(4096, |at: u32, bytes: &[u8]| {
         file[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);

@@ -48,16 +48,8 @@ fn table_of(in_interrupt: bool) -> Vec<(layout::TaskEntry<'static>, Vec<u32>)> {
     registers[Arm::SP] = 0x2000_0300;
     let mut cause = Cause::new(Kind::Fault, signal::SEGV);
     cause.in_interrupt = in_interrupt;
-    let crash = Crash {
-        cause,
-        registers: &registers,
-        known: 0x1ffff,
-        floats: &[],
-        float_status: 0,
-        faults: &[],
-        interrupted_sp: in_interrupt.then_some(0x2000_0200),
-        retry: false,
-    };
+    let mut crash = Crash::new(cause, &registers, 0x1ffff);
+    crash.interrupted_sp = in_interrupt.then_some(0x2000_0200);
     let mut file = vec![0xff; 8192];
     let mut sink = Callback::new(8000, |at: u32, bytes: &[u8]| {
         file[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);

@@ -31,17 +31,10 @@ fn dump(lean: bool) -> Vec<u8> {
     let mut registers = vec![0x1111_1111; RiscV32::REGISTERS];
     registers[RiscV32::SP] = 0x2000_1f40;
     registers[RiscV32::PC] = 0x0000_1234;
-    let crash = Crash {
-        cause: Cause { address: Some(0x9000_0000), ..Cause::new(Why::Fault, signal::SEGV) },
-        registers: &registers,
-        known: 0xffff_ffff,
-        floats: &[],
-        float_status: 0,
-        // mcause, mtval.
-        faults: &[(0x342, 5), (0x343, 0x9000_0000)],
-        interrupted_sp: None,
-        retry: false,
-    };
+    let cause = Cause { address: Some(0x9000_0000), ..Cause::new(Why::Fault, signal::SEGV) };
+    let mut crash = Crash::new(cause, &registers, 0xffff_ffff);
+    // mcause, mtval.
+    crash.faults = &[(0x342, 5), (0x343, 0x9000_0000)];
     let mut file = vec![0xff; 4096];
     let mut sink = Callback::new(4096, |at: u32, bytes: &[u8]| {
         file[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);

@@ -23,7 +23,7 @@ use crate::arch::Memory;
 use crate::arch::live::Live;
 use crate::arch::words;
 use crate::config::Config;
-use crate::crash::{Cause, Crash, Kind, signal};
+use crate::crash::{Attempt, Cause, Crash, Kind, signal};
 use crate::layout::EXC_RETURN;
 use crate::region::{Access, Area, Region};
 
@@ -317,7 +317,9 @@ extern "C" fn coroner_enter(attempt: u32) -> ! {
     // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
     let saved = unsafe { (&raw const words::CORONER_SAVED).cast::<Saved>().read_volatile() };
     let mut crash = decode(&saved, &mut room);
-    crash.retry = attempt != 0;
+    if attempt != 0 {
+        (crash.retry, crash.attempt) = (true, Attempt::Second);
+    }
     words::finish(crash)
 }
 
@@ -463,6 +465,7 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
         faults: room.faults.get(..faults).unwrap_or(&[]),
         interrupted_sp: (in_interrupt && special.psp != 0).then_some(special.psp as usize),
         retry: false,
+        attempt: Attempt::First,
     }
 }
 

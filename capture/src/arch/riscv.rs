@@ -12,7 +12,7 @@
 use core::arch::global_asm;
 
 use crate::arch::words;
-use crate::crash::{Cause, Crash, Kind, signal};
+use crate::crash::{Attempt, Cause, Crash, Kind, signal};
 
 /// What the entry code saves of a hart, in its order.
 #[repr(C)]
@@ -274,6 +274,7 @@ extern "C" fn coroner_enter(attempt: usize, saved: *const Saved) -> ! {
         faults: &faults,
         interrupted_sp: None,
         retry: attempt != 0,
+        attempt: if attempt == 0 { Attempt::First } else { Attempt::Second },
     })
 }
 

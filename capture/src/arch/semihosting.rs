@@ -4,7 +4,7 @@
 /// `SYS_OPEN` and friends.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
-pub enum Call {
+pub(crate) enum Call {
     /// Opens a file: name, mode, length of the name.
     Open = 1,
     /// Closes a file: handle.
@@ -19,8 +19,8 @@ pub enum Call {
     ExitExtended = 0x20,
 }
 
-/// Makes a call with its block of arguments.
-pub fn call(call: Call, arguments: &[usize; 3]) -> usize {
+/// Makes a call with its block of arguments: addresses of memory that the caller owns.
+pub(crate) fn call(call: Call, arguments: &[usize; 3]) -> usize {
     let result: usize;
     #[cfg(target_arch = "arm")]
     // SAFETY: `bkpt 0xab` hands r0 and r1 to the debugger, which reads the block and what it points

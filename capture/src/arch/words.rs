@@ -1,6 +1,6 @@
 //! The few statics between the crash and the handler: saved registers and last words.
 
-use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::crash::{Crash, Kind, signal};
 
@@ -16,7 +16,6 @@ unsafe extern "Rust" {
 
 /// What the program said before it trapped on purpose, as it lies in memory that a crash may have
 /// written over: nothing of it is used unless `check` fits the rest.
-#[repr(C)]
 #[derive(Clone, Copy)]
 struct Words {
     state: usize,
@@ -26,6 +25,8 @@ struct Words {
     line: usize,
     message: usize,
     message_len: usize,
+    /// Of the letters of both texts, which may lie in RAM.
+    letters: usize,
     check: usize,
 }
 
@@ -37,6 +38,16 @@ const TAKEN: usize = 0x5a1d_0002;
 /// Longer texts are not believed.
 const MAX_TEXT: usize = 4096;
 
+const SEED: usize = 0x9e37;
+
+fn mix(sum: usize, word: usize) -> usize {
+    sum.rotate_left(5).wrapping_add(word).wrapping_mul(0x0101_0011)
+}
+
+fn sum_of_letters(file: &[u8], message: &[u8]) -> usize {
+    file.iter().chain(message).fold(SEED, |sum, &letter| mix(sum, letter.into()))
+}
+
 impl Words {
     const NONE: Words = Words {
         state: 0,
@@ -46,6 +57,7 @@ impl Words {
         line: 0,
         message: 0,
         message_len: 0,
+        letters: 0,
         check: 0,
     };
 
@@ -59,10 +71,9 @@ impl Words {
             self.line,
             self.message,
             self.message_len,
+            self.letters,
         ];
-        words.iter().fold(0x9e37, |sum: usize, word| {
-            sum.rotate_left(5).wrapping_add(*word).wrapping_mul(0x0101_0011)
-        })
+        words.into_iter().fold(SEED, mix)
     }
 
     fn sealed(mut self, state: usize) -> Words {
@@ -76,13 +87,26 @@ impl Words {
     }
 }
 
-struct Slot(UnsafeCell<Words>);
+/// In the order of [`Words`]. Atomic, since two cores may panic at the same time: the checksum does not
+/// fit a mixture of both then.
+static WORDS: [AtomicUsize; 9] = [const { AtomicUsize::new(0) }; 9];
 
-// SAFETY: written by the context that crashes, read by the handler that this very context enters;
-// a second context that panics at the same time (another core) can at worst spoil the checksum.
-unsafe impl Sync for Slot {}
+impl Words {
+    fn load() -> Words {
+        let [state, kind, file, file_len, line, message, message_len, letters, check] =
+            WORDS.each_ref().map(|word| word.load(Relaxed));
+        Words { state, kind, file, file_len, line, message, message_len, letters, check }
+    }
 
-static WORDS: Slot = Slot(UnsafeCell::new(Words::NONE));
+    fn store(self) {
+        let Words { state, kind, file, file_len, line, message, message_len, letters, check } =
+            self;
+        let words = [state, kind, file, file_len, line, message, message_len, letters, check];
+        for (to, from) in WORDS.iter().zip(words) {
+            to.store(from, Relaxed);
+        }
+    }
+}
 
 /// Keeps the words of a panic or an abort for the handler that the trap after it will enter. Those
 /// of a panic in the handler itself are not kept: the crash that it was capturing is the cause.
@@ -97,11 +121,11 @@ pub(crate) fn say(kind: Kind, file: &'static str, line: u32, message: &'static s
         line: line as usize,
         message: message.as_ptr().expose_provenance(),
         message_len: message.len(),
+        letters: sum_of_letters(file.as_bytes(), message.as_bytes()),
         ..Words::NONE
     };
     file.as_ptr().expose_provenance();
-    // SAFETY: see `Slot`.
-    unsafe { WORDS.0.get().write_volatile(words.sealed(SAID)) };
+    words.sealed(SAID).store();
 }
 
 /// Whether the entry code has handed a crash to the handler, which has not reset yet.
@@ -121,30 +145,31 @@ pub(crate) fn forget() {
 
 /// Adds the program's words, if it said any, and goes to the user's handler.
 pub(crate) fn finish(mut crash: Crash<'_>) -> ! {
-    // SAFETY: see `Slot`.
-    let words = unsafe { WORDS.0.get().read_volatile() };
+    let words = Words::load();
     let expected = if crash.retry { TAKEN } else { SAID };
     if words.is_whole() && words.state == expected {
-        // SAFETY: see `Slot`.
-        unsafe { WORDS.0.get().write_volatile(words.sealed(TAKEN)) };
+        words.sealed(TAKEN).store();
         crash.cause.kind =
             if words.kind == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
         crash.cause.signal = signal::ABRT;
         // SAFETY: the words are whole, so `say` wrote them: address and length of texts that live on.
         let (file, message) =
-            unsafe { (text(words.file, words.file_len), text(words.message, words.message_len)) };
-        crash.cause.message = message;
-        crash.cause.place = (words.line != 0).then_some((file, words.line as u32));
+            unsafe { (bytes(words.file, words.file_len), bytes(words.message, words.message_len)) };
+        if sum_of_letters(file, message) == words.letters {
+            // SAFETY: the same letters as when they were texts.
+            let (file, message) = unsafe {
+                (core::str::from_utf8_unchecked(file), core::str::from_utf8_unchecked(message))
+            };
+            crash.cause.message = message;
+            crash.cause.place = (words.line != 0).then_some((file, words.line as u32));
+        }
     }
     coroner_on_crash(&crash)
 }
 
 /// # Safety
 /// `at` and `len` are those of a text that [`say`] was given.
-unsafe fn text(at: usize, len: usize) -> &'static str {
+unsafe fn bytes(at: usize, len: usize) -> &'static [u8] {
     // SAFETY: as the caller promises; the provenance was exposed there.
-    unsafe {
-        let bytes = core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(at), len);
-        core::str::from_utf8_unchecked(bytes)
-    }
+    unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance::<u8>(at), len) }
 }

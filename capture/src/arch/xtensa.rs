@@ -180,16 +180,9 @@ impl State {
 
     /// As a crash, to change or to hand to [`crate::Workspace::write`].
     pub fn crash(&self) -> Crash<'_> {
-        Crash {
-            cause: self.cause,
-            registers: &self.registers,
-            known: self.known,
-            floats: &[],
-            float_status: 0,
-            faults: &self.faults,
-            interrupted_sp: None,
-            retry: false,
-        }
+        let mut crash = Crash::new(self.cause, &self.registers, self.known);
+        crash.faults = &self.faults;
+        crash
     }
 }
 

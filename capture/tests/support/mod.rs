@@ -53,16 +53,9 @@ fn write_crash<A: Arch>(
     let mut registers = vec![0; A::REGISTERS];
     registers[A::SP] = 0x2000_1e10;
     registers[A::PC] = 0x0800_1234;
-    let crash = Crash {
-        cause: Cause { message: "pressure", ..Cause::new(crash::Kind::Fault, signal::SEGV) },
-        registers: &registers,
-        known: 0x3ffff,
-        floats,
-        float_status: 0,
-        faults: &[(0xe000_ed28, 0x8200)],
-        interrupted_sp: None,
-        retry: false,
-    };
+    let cause = Cause { message: "pressure", ..Cause::new(crash::Kind::Fault, signal::SEGV) };
+    let mut crash = Crash::new(cause, &registers, 0x3ffff);
+    (crash.floats, crash.faults) = (floats, &[(0xe000_ed28, 0x8200)]);
     let mut tasks = Single { name: "main", stack: STACK };
     Workspace::<24, 4>::new().write_as::<A, _>(config, &crash, &mut tasks, memory, sink)
 }

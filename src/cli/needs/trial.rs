@@ -109,16 +109,10 @@ impl Wanted {
         };
         let words = " ".repeat(self.words);
         let registers = vec![0; A::REGISTERS];
-        let crash = Crash {
-            cause: Cause { message: &words, ..Cause::new(CrashKind::Fault, signal::SEGV) },
-            registers: &registers,
-            known: u64::MAX,
-            floats: if self.floats { &[0; 4] } else { &[] },
-            float_status: 0,
-            faults: &FAULTS,
-            interrupted_sp: None,
-            retry: false,
-        };
+        let cause = Cause { message: &words, ..Cause::new(CrashKind::Fault, signal::SEGV) };
+        let mut crash = Crash::new(cause, &registers, u64::MAX);
+        crash.floats = if self.floats { &[0; 4] } else { &[] };
+        crash.faults = &FAULTS;
         let mut file = Vec::new();
         let sha256 = if self.sha256 { layout::SHA256_LEN } else { 0 };
         let mut sink = Callback::new(room.saturating_sub(sha256), |at: u32, bytes: &[u8]| {

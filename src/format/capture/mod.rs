@@ -16,7 +16,7 @@ pub mod text;
 use super::elf_core::ElfCore;
 use super::{Context, Format, elf, in_input};
 use crate::carrier::Piece;
-use crate::dump::{Dump, Note};
+use crate::dump::{Dump, Note, Severity};
 use crate::error::{Fault, Result};
 use bytes::Bytes;
 use coroner_capture::layout::{self, Class, Trailer, flag};
@@ -51,7 +51,10 @@ impl Format for Capture {
         let (class, core, verdict) = match Trailer::decode(&piece.bytes) {
             Some((class, trailer)) => {
                 let core = whole(piece, class, &trailer, context.force, &mut found)?;
-                (class, core, if found.is_empty() { "CRC-32 ok" } else { "NOT verified" })
+                // A dump that says that it is a smaller one is no less whole for that.
+                let doubtful = found.iter().any(|note| note.severity == Severity::Doubt);
+                let verified = !doubtful && piece.lost.is_empty();
+                (class, core, if verified { "CRC-32 ok" } else { "NOT verified" })
             }
             None => {
                 let torn = salvage::rebuild(&piece.bytes).map_err(in_input)?;

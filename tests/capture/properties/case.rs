@@ -428,16 +428,10 @@ fn write<A: Arch>(case: &Case, sink: &mut Flash) -> Outcome {
     let registers: Vec<usize> =
         (0..A::REGISTERS).map(|index| case.register(0, index) as usize).collect();
     let floats = [0x3f; 64];
-    let crash = Crash {
-        cause: Cause { message: &case.message, ..Cause::new(CrashKind::Fault, signal::SEGV) },
-        registers: &registers,
-        known: case.known,
-        floats: if case.floats && A::FLOATS.len != 0 { &floats } else { &[] },
-        float_status: 3,
-        faults: &[],
-        interrupted_sp: None,
-        retry: false,
-    };
+    let cause = Cause { message: &case.message, ..Cause::new(CrashKind::Fault, signal::SEGV) };
+    let mut crash = Crash::new(cause, &registers, case.known);
+    crash.floats = if case.floats && A::FLOATS.len != 0 { &floats } else { &[] };
+    crash.float_status = 3;
     let (mut device, mut tasks) = (Device(case), Provider(case));
     if case.cramped {
         return Workspace::<5, 8>::new().write_as::<A, _>(
