@@ -5,7 +5,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::machine::set_by_any_name;
+use super::machine::{set_by_any_name, set_window};
 use crate::arch;
 use crate::dump::{Dump, Note};
 use crate::memory::Region;
@@ -76,11 +76,7 @@ pub(super) fn registers(arch: &Arc<Arch>, named: &[(String, u64)]) -> Registers 
     for (name, value) in named {
         set_by_any_name(&mut registers, name, *value);
     }
-    if registers.by_name("ar1").is_some() && registers.by_name("windowbase").is_none() {
-        // The text shows one window, and calls its first register a0.
-        registers.set_by_name("windowbase", 0u32);
-        registers.set_by_name("windowstart", 1u32);
-    }
+    set_window(&mut registers);
     registers
 }
 

@@ -7,10 +7,7 @@ pub mod crash_text;
 pub mod duet;
 pub mod elf;
 pub mod elf_core;
-pub mod esp8266;
-pub mod esp8266_rtos;
 pub mod esp_idf;
-pub mod esp_panic;
 pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
@@ -108,9 +105,6 @@ static READERS: &[&dyn Format] = &[
     &memfault::Memfault,
     &zephyr::Zephyr,
     &nuttx::NuttxLog,
-    &esp_panic::EspPanic,
-    &esp8266::Esp8266,
-    &esp8266_rtos::Esp8266Rtos,
     &px4_log::Px4Log,
     &px4_context::Px4Context,
     &cm_backtrace::CmBacktrace,

@@ -3,13 +3,8 @@
 use super::pattern::{Captures, find, find_all, number};
 use super::radix::Radix;
 use super::{Address, Dialect, Rule};
-use crate::carrier::text::Line;
 use crate::dump::{PrintedFrame, Stack};
 use crate::format::parts::register_lines::register_name;
-
-/// What devices print when they start: no line after it is of the crash.
-pub(super) const BANNERS: &[&str] =
-    &["*** Booting ", "***** Booting ", "rst:0x", "ets Jun", "ets Jul", "U-Boot 20", "U-Boot SPL"];
 
 /// A value by its name.
 #[derive(Clone, Debug, Default)]
@@ -111,33 +106,30 @@ impl<'a> Crash<'a> {
         std::iter::once(&self.task).chain(&self.others)
     }
 
-    /// Reads the lines of one crash.
-    pub(super) fn read(dialect: &Dialect, lines: &'a [Line]) -> Self {
-        let mut crash = Crash::default();
-        let (mut all, mut last) = (Vec::new(), 0);
-        for line in lines {
-            let text = line.text.as_str();
-            all.push(text);
-            if crash.take(dialect, text) {
-                last = all.len();
-            }
-            if dialect.is_end(text) {
-                last = all.len();
-                break;
-            }
-            if BANNERS.iter().any(|banner| text.contains(banner)) && !crash.task.words.is_empty() {
-                break;
-            }
-        }
-        all.truncate(last);
-        crash.lines = all;
-        crash.decide_radix(dialect);
-        crash
+    /// Whether it has registers or a backtrace.
+    pub(super) fn has_body(&self) -> bool {
+        self.all().any(|task| !task.words.is_empty() || !task.frames.is_empty())
+    }
+
+    /// Whether it says more than what happened, in one word.
+    pub(super) fn says_enough(&self) -> bool {
+        self.has_body() || self.task.id.is_some() || self.titles.len() > 1
+    }
+
+    /// Whether it has the registers of that core.
+    pub(super) fn has_registers_of(&self, core: u64) -> bool {
+        self.all().any(|task| task.core.map(u64::from) == Some(core) && !task.words.is_empty())
     }
 
     /// Takes what a line says, and returns whether it said something.
-    fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
+    pub(super) fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
         dialect.rules.iter().any(|rule| self.apply(dialect, rule, text))
+    }
+
+    /// Ends it: these were its lines.
+    pub(super) fn finish(&mut self, dialect: &Dialect, lines: Vec<&'a str>) {
+        self.lines = lines;
+        self.decide_radix(dialect);
     }
 
     /// The task that the lines are of.
@@ -150,7 +142,11 @@ impl<'a> Crash<'a> {
         let words = |captures: &Captures<'a>| captures.text("text").unwrap_or(text.trim());
         match rule {
             Rule::Registers(pattern) => {
-                let all = find_all(pattern, text, &|name| dialect.is_name(name));
+                let is_name = |name: &str| dialect.is_name(name);
+                let (all, rest) = find_all(pattern, text, &is_name);
+                if let Some(name) = name_without_value(pattern, rest).filter(|name| is_name(name)) {
+                    self.add_value(name, None, 0);
+                }
                 for found in &all {
                     if let Some(name) = found.text("name") {
                         self.add_word(name, found);
@@ -199,13 +195,16 @@ impl<'a> Crash<'a> {
                 self.current().core = found.dec().and_then(|core| u32::try_from(core).ok());
             }
             Rule::Frame(pattern, address) => {
-                let all = find_all(pattern, text, &|_| true);
+                let (all, _) = find_all(pattern, text, &|_| true);
                 self.add_frames(&all, *address);
                 return !all.is_empty();
             }
             Rule::FramesBehind(before, pattern, address) => {
                 let Some((_, behind)) = text.split_once(before) else { return false };
-                let all = find_all(pattern, behind, &|_| true);
+                let (all, _) = find_all(pattern, behind, &|_| true);
+                if !all.is_empty() && !self.current().frames.is_empty() {
+                    self.others.push(Task::default());
+                }
                 self.add_frames(&all, *address);
                 return !all.is_empty();
             }
@@ -246,7 +245,8 @@ impl<'a> Crash<'a> {
                 let words = found.text("words").unwrap_or_default().split_whitespace();
                 for (name, word) in names.iter().zip(words) {
                     let Some(value) = number(word) else { break };
-                    self.add_value(name, value, usize::saturating_sub(8, word.len()), 0);
+                    let value = Some(value).filter(|_| word.len() >= 8);
+                    self.add_value(name, value, 0);
                 }
             }
             Rule::All(rules) => {
@@ -287,8 +287,14 @@ impl<'a> Crash<'a> {
     /// Adds the number that a pattern found; returns whether there is one.
     fn add_word(&mut self, name: &str, found: &Captures<'a>) -> bool {
         match (found.hex(), found.dec(), found.text("number")) {
-            (Some((value, missing)), ..) => self.add_value(name, value, missing, found.digits()),
-            (None, Some(value), _) => self.add_value(name, value, 0, 0),
+            (Some((value, missing)), ..) => {
+                let digits = found.digits();
+                // A segment has 16 bits, and no register prints 9 to 15 digits.
+                let is_segment = name.eq_ignore_ascii_case("cs");
+                let whole = (missing == 0 || is_segment) && !(9..16).contains(&digits);
+                self.add_value(name, Some(value).filter(|_| whole), digits);
+            }
+            (None, Some(value), _) => self.add_value(name, Some(value), 0),
             (None, None, Some(digits)) => {
                 let why = "nothing tells whether its digits are hexadecimal or decimal";
                 let (name, open) = (name.to_ascii_lowercase(), Some(digits));
@@ -299,13 +305,20 @@ impl<'a> Crash<'a> {
         true
     }
 
-    fn add_value(&mut self, name: &str, value: u64, missing: usize, digits: usize) {
-        let name = name.to_ascii_lowercase();
-        // A segment has 16 bits, and no register prints 9 to 15 digits.
-        let whole = (missing == 0 || name == "cs") && !(9..16).contains(&digits);
-        let (value, why) = (whole.then_some(value), "digits are missing at the end");
+    /// Adds a value, or a name whose value lost digits.
+    fn add_value(&mut self, name: &str, value: Option<u64>, digits: usize) {
+        let (name, why) = (name.to_ascii_lowercase(), "digits are missing at the end");
         self.current().words.push(Word { name, value, digits, why, open: None });
     }
+}
+
+/// The name at the end of a line whose value is missing: `GP      : 0x`. The line was cut there.
+fn name_without_value<'a>(pattern: &str, rest: &'a str) -> Option<&'a str> {
+    let separator = pattern.strip_prefix("{name}")?.trim_start().chars().next()?;
+    let rest = rest.trim_end();
+    let before = rest.strip_suffix("0x").unwrap_or(rest).trim_end().strip_suffix(separator)?;
+    let name = before.trim_end();
+    (separator != '{').then(|| name.rsplit(' ').next())?
 }
 
 impl<'a> Task<'a> {
@@ -325,11 +338,6 @@ impl<'a> Task<'a> {
 }
 
 impl Dialect {
-    /// Whether a line ends a crash.
-    pub(super) fn is_end(&self, text: &str) -> bool {
-        self.ends.iter().any(|end| find(end, text).is_some())
-    }
-
     /// Whether the producer prints a register of that name.
     fn is_name(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();

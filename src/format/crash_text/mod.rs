@@ -19,7 +19,11 @@ mod reason;
 // The dialects, and what several of them share.
 mod ardupilot;
 mod arm_abort;
+mod esp8266;
+mod esp8266_rtos;
 mod esp_hal;
+mod esp_panic;
+mod esp_panic_reason;
 mod esphome;
 mod espressif;
 mod flipper;
@@ -58,6 +62,9 @@ pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
+    &esp_panic::ESP_PANIC,
+    &esp8266::ESP8266,
+    &esp8266_rtos::ESP8266_RTOS,
     &zephyr::ZEPHYR_FATAL,
     &esp_hal::ESP_HAL,
     &esphome::ESPHOME,
@@ -83,6 +90,7 @@ pub static ALL: &[&Dialect] = &[
     &jlink::JLINK,
     &arm_abort::ARM9,
     &rt_thread::RT_THREAD,
+    &esp_panic::ESP_BACKTRACE,
 ];
 
 /// What one kind of line says.
@@ -153,8 +161,19 @@ pub struct Dialect {
     pub sample: &'static str,
     /// Lines that begin a crash.
     pub starts: &'static [&'static str],
+    /// Lines shortly before such a one that belong to the crash.
+    pub above: &'static [&'static str],
+    /// Lines that begin another crash where this one has registers or a backtrace already; with a
+    /// `{core}` where it has registers of that core. Where there are none of these patterns, the same
+    /// start as before begins another one.
+    pub again: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
+    /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
+    /// goes on.
+    pub goes_on: &'static [&'static str],
+    /// The chip that a line names, anywhere in the log.
+    pub chip_in: Option<fn(&str) -> Option<String>>,
     /// What its lines say; the first rule that matches takes the line.
     pub rules: &'static [Rule],
     /// Names that the producer gives registers, where they are not the usual ones.
@@ -163,6 +182,10 @@ pub struct Dialect {
     pub any_name: bool,
     /// What is known of how it prints numbers.
     pub printer: Printer,
+    /// Whether what was read is a crash, and not only words that others say as well.
+    pub is_crash: fn(&Dialect, &Crash<'_>) -> bool,
+    /// Whether it is certainly this producer's: one such crash in a log is enough.
+    pub is_sure: fn(&Crash<'_>) -> bool,
     /// The kind of machine, from what only it prints.
     pub family: fn(&Crash<'_>) -> Option<Family>,
     /// The machine, where more than [`Dialect::family`] tells it.
@@ -179,11 +202,19 @@ pub const PLAIN: Dialect = Dialect {
     title: "",
     sample: "",
     starts: &[],
+    above: &[],
+    again: &[],
     ends: &[],
+    goes_on: &[],
+    chip_in: None,
     rules: &[],
     names: &[],
     any_name: false,
     printer: Printer::Usual,
+    is_crash: |dialect, crash| {
+        !crash.titles.is_empty() || (crash.has_body() && (dialect.family)(crash).is_some())
+    },
+    is_sure: |_| true,
     family: |_| None,
     machine: usual_machine,
     arrange: |_| {},
@@ -210,25 +241,35 @@ mod tests {
     use super::esp_hal::ESP_HAL;
     use super::*;
     use crate::carrier::text::{Line, lines};
+    use crate::carrier::{Carrier, CarrierOptions, Piece};
+    use crate::format::Format;
+    use crate::targets::Targets;
+
+    fn read<'a>(dialect: &Dialect, lines: &'a [Line]) -> Crash<'a> {
+        let block = claim::blocks(dialect, lines).into_iter().next();
+        block.map(|block| block.crash).unwrap_or_default()
+    }
 
     #[test]
     fn every_sample_is_read_by_its_own_table_whole() {
+        let targets = Targets::built_in();
+        let context =
+            Context { targets: &targets, force: false, target: None, elf: None, frame: None };
         for dialect in ALL {
-            let all: Vec<Line> = lines(dialect.sample.as_bytes()).collect();
-            let crash = Crash::read(dialect, &all);
             let name = dialect.name;
-            assert!(
-                crash.task.words.len() + crash.titles.len() >= 2,
-                "{name}: {:?}",
-                crash.task.words
-            );
-            assert!(crash.task.words.iter().all(|word| word.value.is_some()), "{name}");
-            assert!((dialect.family)(&crash).is_some(), "{name}: no machine");
-            assert!(!dialect.starts.is_empty(), "{name}");
-            let first = all.iter().position(|line| {
-                dialect.starts.iter().any(|start| pattern::find(start, &line.text).is_some())
-            });
-            assert_eq!(first, Some(0), "{name}: begins with its first line");
+            let piece = Piece::outermost(dialect.sample.as_bytes().into());
+            let pieces = dialect.peel(&piece, &CarrierOptions::default());
+            let pieces = pieces.expect(name).expect("no fault");
+            assert_eq!(pieces.len(), 1, "{name}");
+            let all: Vec<Line> = lines(dialect.sample.as_bytes()).collect();
+            assert!(pieces[0].layers[0].starts_with("log, lines 1-"), "{name}");
+            let crash = read(dialect, &all);
+            let task = &crash.task;
+            let said = task.words.len() + task.frames.len() + crash.titles.len();
+            assert!(said >= 2, "{name}: {:?}", task.words);
+            assert!(task.words.iter().all(|word| word.value.is_some()), "{name}");
+            let dump = dialect.read(&pieces[0], &context);
+            assert!(dump.is_ok(), "{name}: {dump:?}");
         }
     }
 
@@ -236,7 +277,7 @@ mod tests {
     fn a_value_that_lost_digits_is_unknown() {
         let text = "***** BUS FAULT *****\nr0/a1:  0x00000001  r1/a2:  0x2000\n";
         let all: Vec<Line> = lines(text.as_bytes()).collect();
-        let crash = Crash::read(&ZEPHYR_FATAL, &all);
+        let crash = read(&ZEPHYR_FATAL, &all);
         assert_eq!(crash.word("r0/a1"), Some(1));
         assert!(crash.has("r1/a2") && crash.word("r1/a2").is_none());
     }
@@ -245,7 +286,7 @@ mod tests {
     fn numbers_of_rust_are_known_where_their_radix_is() {
         let read = |text: &str| {
             let all: Vec<Line> = lines(text.as_bytes()).collect();
-            let crash = Crash::read(&ESP_HAL, &all);
+            let crash = super::tests::read(&ESP_HAL, &all);
             (crash.word("mepc"), crash.word("ra"), crash.word("t0"), crash.word("t5"))
         };
         let title = "Exception 'Load access fault' mepc=420fa1c6, mtval=ffd00013\n";
