@@ -105,14 +105,18 @@ impl Dump {
         self.threads.iter().find(|thread| thread.crashed)
     }
 
-    /// `wanted` if no thread has that id yet and it is above zero (which debuggers take for "any
-    /// thread"); otherwise the lowest free one.
-    pub fn free_thread_id(&self, wanted: u64) -> u64 {
-        if wanted != 0 && self.threads.iter().all(|thread| thread.id != wanted) {
-            return wanted;
-        }
+    /// Gives threads other ids, the lowest free ones, where theirs is zero (which debuggers take for
+    /// "any thread") or that of a thread before them. What readers found may say anything, thousands
+    /// of times.
+    pub fn number_threads(&mut self) {
         let taken: HashSet<u64> = self.threads.iter().map(|thread| thread.id).collect();
-        (1..).find(|id| !taken.contains(id)).unwrap_or(u64::MAX)
+        let mut free = (1..).filter(|id| !taken.contains(id));
+        let mut seen = HashSet::new();
+        for thread in &mut self.threads {
+            if thread.id == 0 || !seen.insert(thread.id) {
+                thread.id = free.next().unwrap_or(u64::MAX);
+            }
+        }
     }
 
     /// Adds a warning.

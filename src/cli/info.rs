@@ -20,7 +20,7 @@ Examples:
 /// Arguments of `coroner info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// For programs: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     pub json: bool,
 

@@ -44,10 +44,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
     &format::nuttx::NUTTX_BLOCKS,
-    &format::px4_log::PX4_BLOCKS,
-    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
-    &format::mbed::MBED_BLOCKS,
-    &format::duet::DUET_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -174,7 +170,7 @@ impl Search<'_> {
             self.found.push((at_hand, *format));
             let Some(extent) = extent else { return };
             done += extent;
-            let layer = format!("behind the dump @{done:#x}");
+            let layer = format!("after the dump @{done:#x}");
             at_hand = piece.inner(layer, piece.bytes.slice(done..));
         }
     }

@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else: no script, no font, no picture file.
+//! The report as one self-contained HTML page: no script, no font, no picture file.
 //!
 //! Frames and threads open by the browser's own `<details>`. Light and dark follow the system.
 
@@ -74,7 +74,7 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
         fact("chip", chip)?;
     }
     let checked = match identity.firmware_matches {
-        Some(true) => " (the dump's own)",
+        Some(true) => " (matches the dump)",
         Some(false) => " (NOT the dump's: what follows may be wrong)",
         None => match identity.firmware_fit.as_ref().map(|fit| &*fit.verdict) {
             Some("fits") => " (fits what the dump holds)",

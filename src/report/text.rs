@@ -73,7 +73,7 @@ impl Page {
             self.fact("chip", chip);
         }
         match (&identity.firmware, identity.firmware_matches) {
-            (Some(elf), Some(true)) => self.fact("firmware", format!("{elf} (the dump's own)")),
+            (Some(elf), Some(true)) => self.fact("firmware", format!("{elf} (matches the dump)")),
             (Some(elf), Some(false)) => {
                 let text = format!("{elf} (NOT the dump's: what follows may be wrong)");
                 self.doubt("firmware", text);

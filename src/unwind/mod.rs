@@ -93,8 +93,8 @@ impl fmt::Display for Found {
             Found::Exception => "exception frame",
             Found::LinkRegister => "link register",
             Found::FramePointer => "frame pointer",
-            Found::Scan => "stack scan, behind a call to the frame before",
-            Found::Guess => "stack scan, behind some call",
+            Found::Scan => "stack scan (after a call to the frame before)",
+            Found::Guess => "stack scan (after a call instruction)",
             Found::Printed => "printed by the device",
         })
     }
@@ -168,7 +168,7 @@ impl fmt::Display for End {
         match self {
             End::Outermost => f.write_str("outermost frame"),
             End::NoRegisters => f.write_str("the thread's program counter is not known"),
-            End::NoCaller => f.write_str("nothing tells who called the last frame"),
+            End::NoCaller => f.write_str("the caller of the last frame is unknown"),
             End::StackMissing(addr) => write!(f, "the stack at {addr:#x} is not in the dump"),
             End::NotCode(addr) => write!(f, "the return address {addr:#x} is not in the code"),
             End::NoProgress => f.write_str("the stack leads back to itself: it is corrupt"),

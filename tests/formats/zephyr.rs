@@ -9,7 +9,7 @@ use formats::open_bytes;
 use zephyr::{MACHINES, Machine, Stream, cd, console, words};
 
 fn with_elf(machine: &Machine) -> Options {
-    Options { elf: vec![machine.elf.clone()], ..Options::default() }
+    Options::default().elf([machine.elf.clone()])
 }
 
 fn open(bytes: Vec<u8>) -> Opened {
@@ -152,7 +152,7 @@ fn a_partition_with_an_erased_header_or_the_devices_error_is_opened_with_a_note(
     changed[2000] ^= 0x40;
     let words = error(changed.clone());
     assert!(words.contains("checksum at offset 0xa") && words.contains("--force"), "{words}");
-    let options = Options { force: true, ..Options::default() };
+    let options = Options::default().force(true);
     let forced = open_bytes("dump", changed, &options).expect("the user insists");
     assert_note(&forced, "checksum at offset 0xa");
 
@@ -202,7 +202,7 @@ fn a_log_with_several_dumps_and_an_unfinished_one_gives_the_last_whole_one() {
     let opened = open(console(&log.concat()));
     assert_eq!((opened.found.len(), opened.picked), (4, 3));
     assert_ram(&opened, &second);
-    assert_note(&opened, "dump 4 of 4 passed over");
+    assert_note(&opened, "dump 4 of 4 skipped");
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_cut_stream_is_a_fault_with_its_place_and_force_serves_the_rest() {
     let words = error(cut.clone());
     assert!(words.contains("memory block 0x20000000..0x20001320 at offset 0x60"), "{words}");
     assert!(words.contains("expected 4896 bytes, found 904"), "{words}");
-    let force = Options { force: true, ..Options::default() };
+    let force = Options::default().force(true);
     let opened = open_bytes("dump", cut, &force).expect("by force");
     assert_eq!(
         opened.dump.memory.bytes(machine.ram_addr, 904).as_deref(),
@@ -432,7 +432,7 @@ fn a_target_that_nobody_knows_needs_a_word_of_the_user() {
     stream.memory(0x1000, &[5; 64]);
     let words = error(stream.bytes());
     assert!(words.contains("--target"), "{words}");
-    let options = Options { target: Some("riscv32".into()), ..Options::default() };
+    let options = Options::default().target("riscv32");
     let opened = open_bytes("dump", stream.bytes(), &options).expect("the user said");
     assert!(opened.dump.memory.bytes(0x1000, 64).is_some() && opened.dump.threads.is_empty());
 }
@@ -448,7 +448,7 @@ fn spotflows_build_id_is_the_dumps_and_a_firmware_without_it_is_refused() {
     let refused =
         open_bytes("dump", bytes.clone(), &with_elf(&machine)).expect_err("another build");
     assert!(refused.to_string().contains("--any-elf"), "{refused}");
-    let options = Options { any_elf: true, ..with_elf(&machine) };
+    let options = with_elf(&machine).any_elf(true);
     assert_note(&open_bytes("dump", bytes, &options).expect("the user insists"), "wrong ELF");
 }
 
@@ -476,7 +476,7 @@ fn a_dump_of_flash_tells_its_build_and_the_elf_file_is_found_by_it() {
 
     let folder =
         machine.elf.parent().and_then(|folder| folder.parent()).expect("tests/data/zephyr");
-    let options = Options { elf_dir: vec![folder.to_path_buf()], ..Options::default() };
+    let options = Options::default().elf_dir(folder.to_path_buf());
     let opened = open_bytes("dump", stream.bytes(), &options).expect("it is there");
     assert!(opened.firmware.expect("found").path.ends_with("cortex-m4/firmware.elf"));
 }

@@ -8,6 +8,7 @@ use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
+use std::borrow::Cow;
 
 /// What devices print when they start: no line after it is of the crash.
 const BANNERS: &[&str] = &[
@@ -39,6 +40,8 @@ pub(super) struct Block<'a> {
     first: usize,
     /// Behind the last line that said something.
     end: usize,
+    /// Its last line ends it.
+    ended: bool,
     /// Which of the starts it began with.
     kind: Option<usize>,
     pub crash: Crash<'a>,
@@ -73,7 +76,7 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             for line in all.get(first..index).unwrap_or_default() {
                 crash.take(dialect, &line.text);
             }
-            blocks.push(Block { first, end: index, kind: start, crash });
+            blocks.push(Block { first, end: index, ended: false, kind: start, crash });
             open = true;
         }
         let Some(block) = blocks.last_mut().filter(|_| open || goes_on) else {
@@ -86,6 +89,7 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
         let end = any(dialect.ends, text);
         if block.crash.take(dialect, text) || end {
             block.end = index.saturating_add(1);
+            block.ended = end;
         }
         if end || BANNERS.iter().any(|banner| text.contains(banner)) {
             open = false;
@@ -94,7 +98,8 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
     }
     for block in &mut blocks {
         let lines = all.get(block.first..block.end).unwrap_or_default();
-        block.crash.finish(dialect, lines.iter().map(|line| line.text.as_str()).collect());
+        let texts = lines.iter().map(|line| line.text.as_str()).collect();
+        block.crash.finish(dialect, texts, block.ended);
     }
     blocks
 }
@@ -108,9 +113,10 @@ impl Block<'_> {
         start: Option<usize>,
         text: &str,
     ) -> bool {
+        let so_far = index.saturating_sub(self.first);
         if dialect.again.is_empty() {
-            let is_near = index.saturating_sub(self.first) < NEAR;
-            return start.is_some() && start == self.kind && !is_near;
+            let same = start == self.kind && so_far >= NEAR;
+            return start.is_some() && (same || so_far > dialect.reach);
         }
         let mut found = dialect.again.iter().filter_map(|pattern| find(pattern, text));
         found.next().is_some_and(|(found, _)| match found.number("core") {
@@ -155,17 +161,29 @@ impl Carrier for Dialect {
             return None;
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let mut read = blocks(self, &all);
+        let parts: Vec<Cow<'_, [Line]>> = match self.mend {
+            None => vec![Cow::Borrowed(&all)],
+            Some(mend) => {
+                let firsts: Vec<usize> = blocks(self, &all).iter().map(|b| b.first).collect();
+                let ends = firsts.iter().skip(1).copied().chain([all.len()]);
+                let parts = firsts.iter().zip(ends).filter_map(|(first, end)| all.get(*first..end));
+                parts.map(|part| mend(part).into()).collect()
+            }
+        };
+        let of_part = |part| blocks(self, part).into_iter().map(move |block| (part, block));
+        let mut read: Vec<(&[Line], Block<'_>)> =
+            parts.iter().map(|part| &**part).flat_map(of_part).collect();
         // An image of memory holds the words of a crash as well, and says more.
         let is_text = memchr::memchr(0, &piece.bytes).is_none();
-        read.retain(|block| {
-            (self.is_crash)(self, &block.crash) && (is_text || block.crash.has_body())
+        read.retain(|(_, Block { crash, .. })| {
+            (self.is_crash)(self, crash) && (is_text || crash.has_body() || !crash.rows.is_empty())
         });
         // A word of it that is repeated behind a whole report is not a crash of its own.
-        if self.again.is_empty() && read.iter().any(|block| block.crash.has_body()) {
-            read.retain(|block| block.crash.says_enough());
+        let has_words = |(_, block): &(&[Line], Block<'_>)| !block.crash.task.words.is_empty();
+        if self.again.is_empty() && read.iter().any(has_words) {
+            read.retain(|(_, block)| block.crash.says_enough());
         }
-        if !read.iter().any(|block| (self.is_sure)(&block.crash)) {
+        if !read.iter().any(|(_, block)| (self.is_sure)(&block.crash)) {
             return None;
         }
         let chips: Vec<(usize, String)> = match self.chip_in {
@@ -176,8 +194,8 @@ impl Carrier for Dialect {
             None => Vec::new(),
         };
         let mut pieces = Vec::new();
-        for block in piece.budget.last_of(read) {
-            let Some(used) = all.get(block.first..block.end) else { continue };
+        for (part, block) in piece.budget.last_of(read) {
+            let Some(used) = part.get(block.first..block.end) else { continue };
             let (Some(head), Some(tail)) = (used.first(), used.last()) else { continue };
             let layer = format!("log, lines {}-{}", head.number, tail.number);
             let texts: Vec<&str> = used.iter().map(|line| line.text.as_str()).collect();

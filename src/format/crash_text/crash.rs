@@ -17,8 +17,15 @@ pub struct Word<'a> {
     pub digits: usize,
     /// Why there is no value.
     pub(super) why: &'static str,
-    /// The number, where only all of them together tell its radix.
-    open: Option<&'a str>,
+    /// The number as printed, where only all of them together tell its radix.
+    pub(super) printed: Option<&'a str>,
+}
+
+impl Word<'_> {
+    /// Whether its value lost digits.
+    fn is_cut(&self) -> bool {
+        self.value.is_none() && self.printed.is_none()
+    }
 }
 
 /// A context that the text has registers or a backtrace of: the one that crashed, another core,
@@ -41,6 +48,8 @@ pub struct Task<'a> {
     pub priority: Option<i64>,
     /// The bounds of its stack.
     pub stack: Option<Stack>,
+    /// The stack pointer that its kernel kept.
+    pub saved_sp: Option<u64>,
     /// What else there is to say of it.
     pub remarks: Vec<String>,
 }
@@ -58,8 +67,22 @@ impl Task<'_> {
 
     /// Whether nothing is known of it.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.frames.is_empty() && self.id.is_none() && self.name.is_none()
+        let unknown = self.id.is_none() && self.name.is_none() && self.stack.is_none();
+        unknown && self.words.is_empty() && self.frames.is_empty()
     }
+}
+
+/// A number that only the dialect itself can place.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    /// The part of the text that it stands in.
+    pub section: &'static str,
+    /// What it is.
+    pub name: &'static str,
+    /// A number before it, as printed: an address.
+    pub at: Option<&'a str>,
+    /// The number, as printed.
+    pub number: &'a str,
 }
 
 /// What the lines of a crash said.
@@ -67,6 +90,8 @@ impl Task<'_> {
 pub struct Crash<'a> {
     /// All lines, the last one the last that said something.
     pub lines: Vec<&'a str>,
+    /// Those that are not shown as memory.
+    pub texts: Vec<&'a str>,
     /// What crashed.
     pub task: Task<'a>,
     /// Other tasks and cores, in the order of the text.
@@ -83,6 +108,13 @@ pub struct Crash<'a> {
     pub rows: Vec<(u64, Vec<u8>)>,
     /// Other facts, by what they are.
     pub facts: Vec<(&'a str, &'a str)>,
+    /// Numbers that the dialect places.
+    pub cells: Vec<Cell<'a>>,
+    section: &'static str,
+    /// The line before the one that is taken.
+    before: Option<&'a str>,
+    /// How many of the texts there were when a line said something.
+    texts_said: usize,
 }
 
 impl<'a> Crash<'a> {
@@ -94,6 +126,11 @@ impl<'a> Crash<'a> {
     /// Whether a value of that name stands there, of what crashed.
     pub fn has(&self, name: &str) -> bool {
         self.task.has(name)
+    }
+
+    /// Whether `pattern` matches in some line.
+    pub(super) fn has_line(&self, pattern: &'static str) -> bool {
+        self.lines.iter().any(|line| find(pattern, line).is_some())
     }
 
     /// Whether some line has `words` in it.
@@ -113,7 +150,7 @@ impl<'a> Crash<'a> {
 
     /// Whether it says more than what happened, in one word.
     pub(super) fn says_enough(&self) -> bool {
-        self.has_body() || self.task.id.is_some() || self.titles.len() > 1
+        self.has_body() || !self.rows.is_empty() || self.task.id.is_some() || self.titles.len() > 1
     }
 
     /// Whether it has the registers of that core.
@@ -123,13 +160,34 @@ impl<'a> Crash<'a> {
 
     /// Takes what a line says, and returns whether it said something.
     pub(super) fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
-        dialect.rules.iter().any(|rule| self.apply(dialect, rule, text))
+        let (rows, cells) = (self.rows.len(), self.cells.len());
+        let words = self.current_words().len();
+        let rule = dialect.rules.iter().find(|rule| self.apply(dialect, rule, text));
+        let mut cells = self.cells.iter().skip(cells);
+        let is_memory = self.rows.len() > rows || cells.any(|cell| cell.at.is_some());
+        let is_whole = || self.current_words().iter().skip(words).all(|word| !word.is_cut());
+        let is_registers = rule.is_some_and(Rule::is_of_registers) && is_whole();
+        if !is_memory && !is_registers {
+            self.texts.push(text);
+        }
+        self.before = Some(text);
+        if rule.is_some() {
+            self.texts_said = self.texts.len();
+        }
+        rule.is_some()
     }
 
-    /// Ends it: these were its lines.
-    pub(super) fn finish(&mut self, dialect: &Dialect, lines: Vec<&'a str>) {
+    /// Ends it: these were its lines, and the last one that was taken said something.
+    pub(super) fn finish(&mut self, dialect: &Dialect, lines: Vec<&'a str>, at_end: bool) {
         self.lines = lines;
+        if !at_end {
+            self.texts.truncate(self.texts_said);
+        }
         self.decide_radix(dialect);
+    }
+
+    fn current_words(&self) -> &[Word<'a>] {
+        &self.others.last().unwrap_or(&self.task).words
     }
 
     /// The task that the lines are of.
@@ -201,6 +259,16 @@ impl<'a> Crash<'a> {
             }
             Rule::FramesBehind(before, pattern, address) => {
                 let Some((_, behind)) = text.split_once(before) else { return false };
+                if !self.current().frames.is_empty() {
+                    // A second list is of another thread.
+                    return true;
+                }
+                let (all, _) = find_all(pattern, behind, &|_| true);
+                self.add_frames(&all, *address);
+                return !all.is_empty();
+            }
+            Rule::Backtrace(before, pattern, address) => {
+                let Some((_, behind)) = text.split_once(before) else { return false };
                 let (all, _) = find_all(pattern, behind, &|_| true);
                 if !all.is_empty() && !self.current().frames.is_empty() {
                     self.others.push(Task::default());
@@ -253,6 +321,26 @@ impl<'a> Crash<'a> {
                 // All of them, not up to the first.
                 return rules.iter().filter(|rule| self.apply(dialect, rule, text)).count() > 0;
             }
+            Rule::After(before, rules) => {
+                let line = self.before.filter(|line| find(before, line).is_some());
+                return line.is_some() && rules.iter().any(|rule| self.apply(dialect, rule, text));
+            }
+            Rule::In(section, rules) => {
+                let here = self.section == *section;
+                return here && rules.iter().any(|rule| self.apply(dialect, rule, text));
+            }
+            Rule::Section(pattern, name) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.section = name;
+            }
+            Rule::Cell(pattern, name) => {
+                let Some(found) = one(pattern) else { return false };
+                let Some(number) = found.text("number") else { return false };
+                let at = found.text("at");
+                self.cells.push(Cell { section: self.section, name, at, number });
+            }
             Rule::Skip(pattern) => return one(pattern).is_some(),
         }
         true
@@ -262,11 +350,11 @@ impl<'a> Crash<'a> {
     /// known that are the same in both.
     fn decide_radix(&mut self, dialect: &Dialect) {
         let tasks = || std::iter::once(&self.task).chain(&self.others);
-        let open = tasks().flat_map(|task| &task.words).filter_map(|word| word.open);
-        let radix = Radix::of(open, dialect.printer);
+        let printed = tasks().flat_map(|task| &task.words).filter_map(|word| word.printed);
+        let radix = Radix::of(printed, dialect.printer);
         let all = std::iter::once(&mut self.task).chain(&mut self.others);
         for word in all.flat_map(|task| &mut task.words) {
-            if let Some(digits) = word.open.take() {
+            if let Some(digits) = word.printed {
                 word.value = radix.read(digits);
             }
         }
@@ -297,8 +385,8 @@ impl<'a> Crash<'a> {
             (None, Some(value), _) => self.add_value(name, Some(value), 0),
             (None, None, Some(digits)) => {
                 let why = "nothing tells whether its digits are hexadecimal or decimal";
-                let (name, open) = (name.to_ascii_lowercase(), Some(digits));
-                self.current().words.push(Word { name, open, why, ..Word::default() });
+                let (name, printed) = (name.to_ascii_lowercase(), Some(digits));
+                self.current().words.push(Word { name, printed, why, ..Word::default() });
             }
             _ => return false,
         }
@@ -308,7 +396,7 @@ impl<'a> Crash<'a> {
     /// Adds a value, or a name whose value lost digits.
     fn add_value(&mut self, name: &str, value: Option<u64>, digits: usize) {
         let (name, why) = (name.to_ascii_lowercase(), "digits are missing at the end");
-        self.current().words.push(Word { name, value, digits, why, open: None });
+        self.current().words.push(Word { name, value, digits, why, printed: None });
     }
 }
 
@@ -331,7 +419,10 @@ impl<'a> Task<'a> {
         self.core = self.core.or(core);
         self.state = self.state.or(found.text("state"));
         self.priority = self.priority.or(found.text("priority").and_then(|text| text.parse().ok()));
-        if let (Some(low), Some(high)) = (found.whole("hexlow"), found.whole("hexhigh")) {
+        self.saved_sp = self.saved_sp.or(found.whole("hexsaved"));
+        let low = found.whole("hexlow");
+        let of_size = || low?.checked_add(found.whole("hexsize")?);
+        if let (Some(low), Some(high)) = (low, found.whole("hexhigh").or_else(of_size)) {
             self.stack = self.stack.or(Some(Stack { low, high }).filter(|stack| low < stack.high));
         }
     }

@@ -175,10 +175,10 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         let end = stack.map(|stack| stack.end).or(last);
         thread.stack = Some(Stack { low: sp, high: end.filter(|end| *end > sp).unwrap_or(sp) });
         let why = match hardware {
-            true => "where that stack was never used below: nothing tells where it was",
+            true => "where that stack was never used below: where it was is unknown",
             false => "where the printed stack begins: the device does not print it",
         };
-        dump.notes.push(Note::info(format!("a1 is taken to be {sp:#x}, {why}")).by(NAME));
+        dump.notes.push(Note::info(format!("a1 is assumed to be {sp:#x}, {why}")).by(NAME));
     }
     let trap = arch::trap_reason(&thread.registers);
     dump.reason = match crash.titles.first() {

@@ -116,12 +116,12 @@ ELF file SHA256: 0123456789abcdef
     ],
     ends: &["Rebooting...", "CPU halted", "Entering gdb stub"],
     rules: &[
-        Rule::Other(CORE),
-        Rule::Other(NAMELESS),
+        Rule::All(&[Rule::Other(CORE), Rule::Section(CORE, "registers")]),
+        Rule::All(&[Rule::Other(NAMELESS), Rule::Section(NAMELESS, "registers")]),
         Rule::Other("Print CPU {core}"),
         Rule::Memory("Memory dump at 0x{hexaddr8}: {words8}"),
         Rule::Memory("^{hexaddr8}: {words8}"),
-        Rule::FramesBehind("acktrace:", "0x{hexpc8}:0x{hexsp8}", Address::Instruction),
+        Rule::Backtrace("acktrace:", "0x{hexpc8}:0x{hexsp8}", Address::Instruction),
         Rule::Thread("Stack bounds: 0x{hexlow8} - 0x{hexhigh8}"),
         Rule::Remark("was running in ISR context", "was running in an interrupt"),
         Rule::Skip("ELF file SHA256:"),
@@ -143,7 +143,8 @@ ELF file SHA256: 0123456789abcdef
         Rule::Title("Brownout detector was triggered"),
         Rule::Title("Double exception"),
         Rule::Title("heap_caps_alloc was called but failed"),
-        Rule::Registers("{name} : 0x{hex8}"),
+        // Before that title they are somebody else's.
+        Rule::In("registers", &[Rule::Registers("{name} : 0x{hex8}")]),
     ],
     names: &[
         ("epc1", "epc1"),

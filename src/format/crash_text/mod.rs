@@ -11,8 +11,12 @@
 mod above;
 mod assemble;
 mod claim;
+mod cm_backtrace;
 mod crash;
+mod duet;
+mod mbed;
 mod pattern;
+mod px4;
 mod radix;
 mod reason;
 
@@ -50,12 +54,13 @@ mod zephyr;
 
 use super::Context;
 use super::machine::{Family, Machine};
+use crate::carrier::text::Line;
 use crate::dump::{Dump, Note};
 use crate::error::Result;
 
 pub(in crate::format) use above::complete;
 pub use assemble::usual_machine;
-pub use crash::{Crash, Task, Word};
+pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub use zephyr::ZEPHYR_FATAL;
@@ -65,6 +70,10 @@ pub static ALL: &[&Dialect] = &[
     &esp_panic::ESP_PANIC,
     &esp8266::ESP8266,
     &esp8266_rtos::ESP8266_RTOS,
+    &px4::PX4_LOG,
+    &cm_backtrace::CM_BACKTRACE,
+    &mbed::MBED,
+    &duet::DUET,
     &zephyr::ZEPHYR_FATAL,
     &esp_hal::ESP_HAL,
     &esphome::ESPHOME,
@@ -108,7 +117,8 @@ pub enum Rule {
     /// The address that could not be used: `{hex}`.
     Address(&'static str),
     /// The thread or core that the lines are of: `{hex}` or `{id}`, its id, `{thread}`, its name,
-    /// `{core}`, `{state}`, `{priority}`, `{hexlow}` and `{hexhigh}`, the bounds of its stack.
+    /// `{core}`, `{state}`, `{priority}`, `{hexlow}` and `{hexhigh}` or `{hexsize}`, the bounds of its
+    /// stack, `{hexsaved}`, the stack pointer that the kernel kept.
     Thread(&'static str),
     /// The same of another one, whose lines begin here.
     Other(&'static str),
@@ -121,6 +131,8 @@ pub enum Rule {
     Frame(&'static str, Address),
     /// The same, each of them on the line behind these words.
     FramesBehind(&'static str, &'static str, Address),
+    /// The same, where the second such line is the backtrace of another core.
+    Backtrace(&'static str, &'static str, Address),
     /// The chip, which only it prints like this.
     Chip(&'static str, &'static str),
     /// Memory, mostly words of a stack: `{hexaddr}` and `{words}`.
@@ -133,10 +145,29 @@ pub enum Rule {
     Says(&'static str, &'static str),
     /// Registers of which the line names the first only: `{words}`.
     Row(&'static str, &'static [&'static str]),
+    /// Begins a part of the text, of this name, whose numbers mean something of their own.
+    Section(&'static str, &'static str),
+    /// A number for [`Dialect::finish`], by this name: `{number}`, and `{at}`, a number before it.
+    Cell(&'static str, &'static str),
     /// Each of these, on the same line.
     All(&'static [Rule]),
+    /// The first of these, if the line before has this in it.
+    After(&'static str, &'static [Rule]),
+    /// The first of these, in the part of the text of this name.
+    In(&'static str, &'static [Rule]),
     /// A line that says nothing.
     Skip(&'static str),
+}
+
+impl Rule {
+    /// Whether nothing is in a line that it takes but registers: it is not shown again as text.
+    fn is_of_registers(&self) -> bool {
+        match self {
+            Rule::Registers(_) | Rule::Row(..) => true,
+            Rule::In(_, rules) => rules.iter().all(Rule::is_of_registers),
+            _ => false,
+        }
+    }
 }
 
 /// What the address of a printed frame is.
@@ -150,6 +181,9 @@ pub enum Address {
 
 /// Which machine a crash is of.
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
+
+/// The lines of a crash as they should have been printed.
+pub type Mend = fn(&[Line]) -> Vec<Line>;
 
 /// The crash text of one producer.
 pub struct Dialect {
@@ -174,6 +208,11 @@ pub struct Dialect {
     pub goes_on: &'static [&'static str],
     /// The chip that a line names, anywhere in the log.
     pub chip_in: Option<fn(&str) -> Option<String>>,
+    /// So many lines after its start another line of `starts` begins a crash of its own, whether an
+    /// end was seen or not.
+    pub reach: usize,
+    /// The lines of a crash as they should have been printed, where users' tools break them.
+    pub mend: Option<Mend>,
     /// What its lines say; the first rule that matches takes the line.
     pub rules: &'static [Rule],
     /// Names that the producer gives registers, where they are not the usual ones.
@@ -207,12 +246,15 @@ pub const PLAIN: Dialect = Dialect {
     ends: &[],
     goes_on: &[],
     chip_in: None,
+    reach: 400,
+    mend: None,
     rules: &[],
     names: &[],
     any_name: false,
     printer: Printer::Usual,
     is_crash: |dialect, crash| {
-        !crash.titles.is_empty() || (crash.has_body() && (dialect.family)(crash).is_some())
+        let says = crash.has_body() || !crash.rows.is_empty();
+        !crash.titles.is_empty() || (says && (dialect.family)(crash).is_some())
     },
     is_sure: |_| true,
     family: |_| None,
@@ -240,7 +282,7 @@ fn is_wide(crash: &Crash<'_>) -> bool {
 mod tests {
     use super::esp_hal::ESP_HAL;
     use super::*;
-    use crate::carrier::text::{Line, lines};
+    use crate::carrier::text::lines;
     use crate::carrier::{Carrier, CarrierOptions, Piece};
     use crate::format::Format;
     use crate::targets::Targets;

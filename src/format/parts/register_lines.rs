@@ -24,7 +24,7 @@ pub(super) enum Printed {
 }
 
 /// The registers of a line, with their names in lower case. Words that are no registers of any
-/// machine are passed over.
+/// machine are skipped.
 pub(super) fn parse(line: &str) -> Vec<(String, Printed)> {
     if let Some(one) = gdb_raw(line).or_else(|| openocd(line)).or_else(|| trace32(line)) {
         return vec![one];
