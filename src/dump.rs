@@ -138,6 +138,8 @@ pub struct Thread {
     pub state: Option<String>,
     /// In the kernel's numbers.
     pub priority: Option<i64>,
+    /// What its priority is when it holds no mutex that others of higher priority wait for.
+    pub base_priority: Option<i64>,
     /// The core that it ran on, or is bound to.
     pub core: Option<u32>,
     /// The address of its control block.
@@ -179,6 +181,7 @@ impl Thread {
             crashed: false,
             state: None,
             priority: None,
+            base_priority: None,
             core: None,
             control_block: None,
             stack: None,
@@ -204,6 +207,12 @@ impl Thread {
         let sp = saved.or(own)?;
         (stack.low..=stack.high).contains(&sp).then(|| stack.high - sp)
     }
+}
+
+/// A thread's priority and its base priority, for a person.
+pub(crate) fn priority_words(priority: Option<i64>, base: Option<i64>) -> Option<String> {
+    let base = base.map_or(String::new(), |base| format!(" (base {base})"));
+    priority.map(|priority| format!("priority {priority}{base}"))
 }
 
 /// The bounds of a stack that grows downwards.

@@ -129,6 +129,9 @@ pub struct Thread {
     pub state: Option<String>,
     /// In the kernel's numbers.
     pub priority: Option<i64>,
+    /// Its priority without what it inherits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_priority: Option<i64>,
     /// The core it ran on or is bound to.
     pub core: Option<u32>,
     /// The address of its control block.
@@ -324,6 +327,7 @@ impl Thread {
             first: thread.crashed,
             state: thread.state.clone(),
             priority: thread.priority,
+            base_priority: thread.base_priority,
             core: thread.core,
             control_block: thread.control_block.map(Hex::from),
             stack: Stack::of(thread),
@@ -353,6 +357,7 @@ impl Thread {
             crashed: self.first,
             state: self.state,
             priority: self.priority,
+            base_priority: self.base_priority,
             core: self.core,
             control_block: self.control_block.map(Hex::low),
             stack: self.stack.map(|s| dump::Stack { low: s.low.low(), high: s.high.low() }),

@@ -101,7 +101,6 @@ static READERS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &zephyr::Zephyr,
-    &nuttx::NuttxLog,
     &px4_context::Px4Context,
     &mbed_crash_data::MbedCrashData,
     &sifli::Sifli,

@@ -23,11 +23,12 @@ pub static CARRIERS: LazyLock<Vec<&dyn Carrier>> = LazyLock::new(|| {
 
 static WRAPPINGS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
+    // Before the console: the order of its messages is not that of the lines.
+    &format::zephyr::Spotflow,
     &carrier::console::Console,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,
-    &format::zephyr::Spotflow,
     &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
     &format::crash_catcher::console::CrashCatcherConsole,
@@ -43,7 +44,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
-    &format::nuttx::NUTTX_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.

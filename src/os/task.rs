@@ -20,6 +20,7 @@ pub(super) struct Task {
     /// In the kernel's words.
     pub state: Option<String>,
     pub priority: Option<i64>,
+    pub base_priority: Option<i64>,
     pub stack: Option<Stack>,
     /// The CPU that it was on: then nothing is saved of it.
     pub cpu: Option<u32>,
@@ -80,6 +81,7 @@ fn take_over(thread: &mut Thread, task: Task, cpu_count: usize) {
     thread.name = task.name.or(thread.name.take());
     thread.state = task.state.or(thread.state.take());
     thread.priority = task.priority.or(thread.priority);
+    thread.base_priority = task.base_priority.or(thread.base_priority);
     thread.stack = task.stack.or(thread.stack);
     thread.core = thread.core.or(task.cpu.filter(|_| cpu_count > 1));
     thread.remarks.extend(task.remarks);

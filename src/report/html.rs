@@ -182,8 +182,8 @@ fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std
     if let Some(state) = &thread.state {
         write!(page, ", {}", escape(state))?;
     }
-    if let Some(priority) = thread.priority {
-        write!(page, ", priority {priority}")?;
+    if let Some(priority) = crate::dump::priority_words(thread.priority, thread.base_priority) {
+        write!(page, ", {priority}")?;
     }
     if let Some(core) = thread.core {
         write!(page, ", core {core}")?;

@@ -2,7 +2,7 @@
 
 use super::style::{Line, Style, Tone};
 use super::{Frame, Report, Stack, Thread, Value};
-use crate::dump::Severity;
+use crate::dump::{Severity, priority_words};
 use std::fmt::Write;
 
 /// Cells of a bar.
@@ -169,8 +169,8 @@ impl Page {
         if let Some(state) = &thread.state {
             let _ = write!(title, ", {state}");
         }
-        if let Some(priority) = thread.priority {
-            let _ = write!(title, ", priority {priority}");
+        if let Some(priority) = priority_words(thread.priority, thread.base_priority) {
+            let _ = write!(title, ", {priority}");
         }
         if let Some(core) = thread.core {
             let _ = write!(title, ", core {core}");

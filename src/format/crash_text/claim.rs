@@ -42,8 +42,8 @@ pub(super) struct Block<'a> {
     end: usize,
     /// Its last line ends it.
     ended: bool,
-    /// Which of the starts it began with.
-    kind: Option<usize>,
+    /// Which of the starts were seen in it, and where first.
+    seen: Vec<(usize, usize)>,
     pub crash: Crash<'a>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
         ended = ended.filter(|ended| index.saturating_sub(*ended) <= LINES_BETWEEN);
         let goes_on = !open && ended.is_some() && any(dialect.goes_on, text);
         let begins = match last.filter(|_| open) {
-            None => start.is_some() && !goes_on,
+            None => (start.is_some() || dialect.is_weak_start(text)) && !goes_on,
             Some(last) => last.is_over_at(dialect, index, start, text),
         };
         if begins {
@@ -76,7 +76,7 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             for line in all.get(first..index).unwrap_or_default() {
                 crash.take(dialect, &line.text);
             }
-            blocks.push(Block { first, end: index, ended: false, kind: start, crash });
+            blocks.push(Block { first, end: index, ended: false, seen: Vec::new(), crash });
             open = true;
         }
         let Some(block) = blocks.last_mut().filter(|_| open || goes_on) else {
@@ -86,6 +86,9 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             continue;
         };
         open |= goes_on && start.is_some();
+        if let Some(kind) = start.filter(|kind| block.seen.iter().all(|(k, _)| k != kind)) {
+            block.seen.push((kind, index));
+        }
         let end = any(dialect.ends, text);
         if block.crash.take(dialect, text) || end {
             block.end = index.saturating_add(1);
@@ -113,10 +116,17 @@ impl Block<'_> {
         start: Option<usize>,
         text: &str,
     ) -> bool {
-        let so_far = index.saturating_sub(self.first);
         if dialect.again.is_empty() {
-            let same = start == self.kind && so_far >= NEAR;
-            return start.is_some() && (same || so_far > dialect.reach);
+            let is_far = index.saturating_sub(self.first) > dialect.reach;
+            let Some(kind) = start else {
+                let crash = &self.crash;
+                let had_memory = self.seen.is_empty() && !crash.rows.is_empty();
+                let over = is_far || (had_memory && crash.others.is_empty());
+                return over && dialect.is_weak_start(text);
+            };
+            let is_again =
+                |(k, at): &(usize, usize)| *k == kind && index.saturating_sub(*at) >= NEAR;
+            return is_far || self.seen.iter().any(is_again);
         }
         let mut found = dialect.again.iter().filter_map(|pattern| find(pattern, text));
         found.next().is_some_and(|(found, _)| match found.number("core") {
@@ -138,6 +148,10 @@ impl Dialect {
         let start = self.starts.iter().position(|start| find(start, text).is_some())?;
         (!is_template(text)).then_some(start)
     }
+
+    fn is_weak_start(&self, text: &str) -> bool {
+        any(self.weak, text) && !is_template(text)
+    }
 }
 
 /// Whether a text has conversions of `printf` in it: `%s`, `%08lx`.
@@ -157,7 +171,8 @@ impl Carrier for Dialect {
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         let marked =
             |start: &&'static str| memmem::find(&piece.bytes, literal(start).as_bytes()).is_some();
-        if piece.hint.is_some() || !self.starts.iter().any(marked) {
+        let mut starts = self.starts.iter().chain(self.weak);
+        if piece.hint.is_some() || !starts.any(marked) {
             return None;
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();

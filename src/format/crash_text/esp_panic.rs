@@ -53,7 +53,7 @@ pub(super) static ESP_PANIC: Dialect = TABLE;
 pub(super) static ESP_BACKTRACE: Dialect = Dialect {
     starts: &[BACKTRACE],
     is_sure: |_| true,
-    sample: "Backtrace: 0x400d15ee:0x3ffb4950 0x400d161d:0x3ffb4970",
+    sample: "Backtrace: 0x400d15ee:0x3ffb4950 0x400d161d:0x3ffb4970\n\nRebooting...\n",
     ..TABLE
 };
 
