@@ -144,7 +144,7 @@ fn stacks(crash: &Crash<'_>) -> Vec<PrintedStack> {
 fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     if !crash.says(END) {
         let words = format!("the text ends before {END}: it is cut off");
-        dump.notes.push(Note::warning(words).by(NAME));
+        dump.notes.push(Note::warning(words).by(NAME).code("cut"));
     }
     let mut pc = crash.word("epc1").filter(|pc| *pc != 0);
     let unhandled = crash.says("XTOS Unhandled exception");
@@ -178,7 +178,8 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
             true => "where that stack was never used below: where it was is unknown",
             false => "where the printed stack begins: the device does not print it",
         };
-        dump.notes.push(Note::info(format!("a1 is assumed to be {sp:#x}, {why}")).by(NAME));
+        let words = format!("a1 is assumed to be {sp:#x}, {why}");
+        dump.notes.push(Note::info(words).by(NAME).code("assumed"));
     }
     let trap = arch::trap_reason(&thread.registers);
     dump.reason = match crash.titles.first() {

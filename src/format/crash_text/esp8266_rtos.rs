@@ -59,7 +59,8 @@ Task stack [main] stack from [0x3fff1a00] to [0x3fff1c00], total [512] size
             dump.reason.evidence.clear();
         }
         if !crash.has("exccause") {
-            dump.notes.push(Note::warning("the text ends before EXCCAUSE: it is cut off").by(NAME));
+            let words = "the text ends before EXCCAUSE: it is cut off";
+            dump.notes.push(Note::warning(words).by(NAME).code("cut"));
         }
     },
     ..PLAIN
