@@ -46,12 +46,16 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
         };
         told |= own.kind == note::CAUSE && readable.is_some();
         if readable.is_none() {
-            dump.notes.push(Note::warning(format!(
-                "{NAME}: note {:#x} at offset {:#x}: {} bytes that can't be read",
-                own.kind,
-                own.offset,
-                own.desc.len()
-            )));
+            dump.notes.push(
+                Note::warning(format!(
+                    "note {:#x} at offset {:#x}: {} bytes that can't be read",
+                    own.kind,
+                    own.offset,
+                    own.desc.len()
+                ))
+                .by(NAME)
+                .code("damaged"),
+            );
         }
     }
     // The smallest writer leaves the cause to its registers.
@@ -92,8 +96,22 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         dump.texts.push(message);
     }
     dump.reason = Reason::new(signal, words, dump.reason.evidence.clone());
+    if cause.last_resort {
+        dump.warn("the capture faulted twice: this is the record of the last resort, the registers and a piece of the stack");
+    }
+    if cause.recovered
+        && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
+    {
+        thread.remarks.push(
+            match cause.at_call {
+                true => "pc is inside of the call by which the nearest known caller went on",
+                false => "pc is the return address in the nearest known caller",
+            }
+            .into(),
+        );
+    }
     if cause.frame_lost {
-        dump.warn("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown");
+        dump.notes.push(Note::warning("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown").code("unknown-register"));
     }
     if cause.in_interrupt
         && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
@@ -135,7 +153,9 @@ fn interrupt_words(cause: &Cause<'_>, dump: &Dump) -> Option<String> {
 fn fault_words(cause: Option<&Cause<'_>>, dump: &mut Dump) -> Option<String> {
     let address = cause.and_then(|cause| cause.address);
     let registers = &dump.crashed()?.registers;
-    let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
+    // What a caller was about to return to is not where it happened.
+    let pc = registers.pc().filter(|_| !cause.is_some_and(|cause| cause.recovered));
+    let at = pc.map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
     if cortex_m::is_m_profile(&dump.arch) {
         let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
         return Some(format!("{}{at}", told.words));
@@ -252,11 +272,19 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
         dump.threads.insert(0, first);
     }
     if let Some(after) = table.damaged_after {
-        dump.warn(format!("the device's list of tasks was damaged after {after} of them"));
+        dump.notes.push(
+            Note::warning(format!("the device's list of tasks was damaged after {after} of them"))
+                .code("damaged"),
+        );
     }
     if table.stored < table.seen {
         let (stored, seen) = (table.stored, table.seen);
-        dump.warn(format!("{stored} of {seen} tasks are in the dump: there was no room for more"));
+        dump.notes.push(
+            Note::warning(format!(
+                "{stored} of {seen} tasks are in the dump: there was no room for more"
+            ))
+            .code("cut"),
+        );
     }
 }
 
@@ -356,7 +384,7 @@ fn read_region(entry: &layout::RegionEntry<'_>, dump: &mut Dump) {
         size_words(entry.wanted)
     );
     dump.notes.push(match entry.missing & !region::EXCLUDED {
-        0 => Note::info(note),
-        _ => Note::warning(note),
+        0 => Note::info(note).code("partial"),
+        _ => Note::warning(note).code("partial"),
     });
 }
