@@ -123,6 +123,11 @@ fn whole(
             "the device stopped before all was written (time or the medium ran out)",
         ));
     }
+    if trailer.flags & flag::OVERFLOWED != 0 {
+        found.push(Note::warning(
+            "the stack of the capture was too small for it and has overflowed: any of this may be wrong",
+        ));
+    }
     if trailer.flags & flag::MINIMAL != 0 {
         found.push(Note::warning(
             "the capture itself had faulted: this is the smaller record of its second attempt",
