@@ -12,7 +12,7 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let dump = arguments.next().ok_or("usage: backtrace DUMP [ELF..]")?;
-    let options = Options { elf: arguments.collect(), ..Options::default() };
+    let options = Options::default().elf(arguments);
     let opened = open(&[dump], &options)?;
 
     println!("{}: {}", opened.dump.format, opened.dump.reason.words);

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [dump, elf, expressions @ ..] = arguments.as_slice() else {
         return Err("usage: variable DUMP ELF EXPRESSION..".into());
     };
-    let options = Options { elf: vec![elf.into()], ..Options::default() };
+    let options = Options::default().elf([elf]);
     let opened = open(&[dump.into()], &options)?;
     let wanted = ReportOptions { print: expressions.to_vec(), ..ReportOptions::default() };
     for value in report::build(&opened, &wanted)?.values {

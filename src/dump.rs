@@ -105,14 +105,18 @@ impl Dump {
         self.threads.iter().find(|thread| thread.crashed)
     }
 
-    /// `wanted` if no thread has that id yet and it is above zero (which debuggers take for "any
-    /// thread"); otherwise the lowest free one.
-    pub fn free_thread_id(&self, wanted: u64) -> u64 {
-        if wanted != 0 && self.threads.iter().all(|thread| thread.id != wanted) {
-            return wanted;
-        }
+    /// Gives threads other ids, the lowest free ones, where theirs is zero (which debuggers take for
+    /// "any thread") or that of a thread before them. What readers found may say anything, thousands
+    /// of times.
+    pub fn number_threads(&mut self) {
         let taken: HashSet<u64> = self.threads.iter().map(|thread| thread.id).collect();
-        (1..).find(|id| !taken.contains(id)).unwrap_or(u64::MAX)
+        let mut free = (1..).filter(|id| !taken.contains(id));
+        let mut seen = HashSet::new();
+        for thread in &mut self.threads {
+            if thread.id == 0 || !seen.insert(thread.id) {
+                thread.id = free.next().unwrap_or(u64::MAX);
+            }
+        }
     }
 
     /// Adds a warning.
@@ -134,6 +138,8 @@ pub struct Thread {
     pub state: Option<String>,
     /// In the kernel's numbers.
     pub priority: Option<i64>,
+    /// What its priority is when it holds no mutex that others of higher priority wait for.
+    pub base_priority: Option<i64>,
     /// The core that it ran on, or is bound to.
     pub core: Option<u32>,
     /// The address of its control block.
@@ -175,6 +181,7 @@ impl Thread {
             crashed: false,
             state: None,
             priority: None,
+            base_priority: None,
             core: None,
             control_block: None,
             stack: None,
@@ -200,6 +207,12 @@ impl Thread {
         let sp = saved.or(own)?;
         (stack.low..=stack.high).contains(&sp).then(|| stack.high - sp)
     }
+}
+
+/// A thread's priority and its base priority, for a person.
+pub(crate) fn priority_words(priority: Option<i64>, base: Option<i64>) -> Option<String> {
+    let base = base.map_or(String::new(), |base| format!(" (base {base})"));
+    priority.map(|priority| format!("priority {priority}{base}"))
 }
 
 /// The bounds of a stack that grows downwards.

@@ -73,7 +73,7 @@ pub enum Error {
         of: Vec<String>,
     },
 
-    /// The network or another resource of this machine can't be had.
+    /// The network or another resource of this machine is not available.
     #[error("{0}")]
     Resource(String),
 }

@@ -2,7 +2,7 @@
 //!
 //! One form for all: `info --json`, the note in our ELF cores, and, for what it shares with them,
 //! `report --json`. `docs/info.md` documents it. A field may come to it without a new version; one
-//! that a reader does not find has its default, and unknown ones are passed over.
+//! that a reader does not find has its default, and unknown ones are skipped.
 //!
 //! Addresses, ids and register values are strings such as `0x3ffb4ec0`, as JSON's numbers lose bits
 //! above 2^53. What is not known is `null` or left out, never 0.
@@ -129,6 +129,9 @@ pub struct Thread {
     pub state: Option<String>,
     /// In the kernel's numbers.
     pub priority: Option<i64>,
+    /// Its priority without what it inherits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_priority: Option<i64>,
     /// The core it ran on or is bound to.
     pub core: Option<u32>,
     /// The address of its control block.
@@ -324,6 +327,7 @@ impl Thread {
             first: thread.crashed,
             state: thread.state.clone(),
             priority: thread.priority,
+            base_priority: thread.base_priority,
             core: thread.core,
             control_block: thread.control_block.map(Hex::from),
             stack: Stack::of(thread),
@@ -353,6 +357,7 @@ impl Thread {
             crashed: self.first,
             state: self.state,
             priority: self.priority,
+            base_priority: self.base_priority,
             core: self.core,
             control_block: self.control_block.map(Hex::low),
             stack: self.stack.map(|s| dump::Stack { low: s.low.low(), high: s.high.low() }),
@@ -446,15 +451,16 @@ fn restore_memory(held: &Memory, regions: &[Region]) -> Memory {
     for own in regions {
         let start = own.start.low();
         let Some(range) = AddrRange::of_len(start, own.len) else { continue };
-        let there = held.readable_len(range) as usize;
-        let Some(bytes) = held.bytes(start, there).filter(|bytes| !bytes.is_empty()) else {
-            continue;
-        };
+        let Some(there) = AddrRange::of_len(start, held.readable_len(range)) else { continue };
         let access = Access { write: own.access.contains('w'), execute: own.access.contains('x') };
         let named = |origin: &Origin| origin.to_string() == own.origin;
         let origin = Origin::ALL.into_iter().find(named).unwrap_or(Origin::Dump);
-        let name = own.name.as_deref().map(Into::into);
-        memory.insert(memory::Region { start, bytes, origin, access, name });
+        let name: Option<std::sync::Arc<str>> = own.name.as_deref().map(Into::into);
+        // Only what is not there yet is taken: thousands of regions may claim the same bytes.
+        for AddrRange { start, last } in memory.gaps(there) {
+            let bytes = held.bytes(start, (last - start) as usize + 1).unwrap_or_default();
+            memory.insert(memory::Region { start, bytes, origin, access, name: name.clone() });
+        }
     }
     for region in held.regions() {
         // A region of the same origin would be compared with what is there already.

@@ -3,26 +3,24 @@
 #![no_main]
 
 use bytes::Bytes;
+use coroner::budget::Budget;
 use coroner::carrier::{CarrierOptions, Piece};
 use coroner::open::CARRIERS;
+use coroner_fuzz::{BUDGET, within};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    // Compressed data may stand for gigabytes; what it unpacks to is the libraries' business.
-    if data.starts_with(&[0x1f, 0x8b])
-        || data.starts_with(&[0x28, 0xb5])
-        || data.starts_with(&[0xfd, b'7'])
-        || data.starts_with(b"BZh")
-    {
-        return;
-    }
-    let bytes = Bytes::copy_from_slice(data);
-    let _ = coroner::archive::contents(&bytes, 64, &coroner::budget::Budget::default());
-    peel(&Piece::outermost(bytes), 3);
+    within(data.len(), || {
+        let bytes = Bytes::copy_from_slice(data);
+        let budget = Budget::for_inputs(data.len() as u64, Some(BUDGET));
+        let _ = coroner::archive::contents(&bytes, 64, &budget);
+        peel(&Piece::outermost(bytes).within(&budget), 3);
+        0
+    });
 });
 
 fn peel(piece: &Piece, depth: usize) {
-    if depth == 0 {
+    if depth == 0 || !piece.budget.look(piece.bytes.len() as u64) {
         return;
     }
     for carrier in CARRIERS.iter() {

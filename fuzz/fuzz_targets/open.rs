@@ -2,24 +2,28 @@
 //! end to end.
 #![no_main]
 
-use bytes::Bytes;
-use coroner::input::Input;
-use coroner::open::{Options, open_inputs};
+use coroner::open::Options;
+use coroner_fuzz::{opened, within};
 use libfuzzer_sys::fuzz_target;
+use std::collections::HashSet;
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = Bytes::copy_from_slice(data);
-    let input = Input { name: "fuzz".into(), bytes, addr: None };
     for force in [false, true] {
-        let options = Options { force, ..Options::default() };
-        let Ok(opened) = open_inputs(std::slice::from_ref(&input), &options) else { continue };
-        for thread in &opened.dump.threads {
-            assert!(thread.id > 0);
-            thread.registers.known().count();
-        }
-        for region in opened.dump.memory.regions() {
-            let mut byte = [0];
-            assert_eq!(opened.dump.memory.read(region.start, &mut byte), 1);
-        }
+        within(data.len(), || {
+            let opened = match opened(data, Options::default().force(force)) {
+                Ok(opened) => opened,
+                Err(error) => return error.to_string().len(),
+            };
+            let mut ids = HashSet::new();
+            for thread in &opened.dump.threads {
+                assert!(thread.id > 0 && ids.insert(thread.id));
+                thread.registers.known().count();
+            }
+            for region in opened.dump.memory.regions() {
+                let mut byte = [0];
+                assert_eq!(opened.dump.memory.read(region.start, &mut byte), 1);
+            }
+            opened.dump.notes.iter().map(|note| note.sentence().len()).sum()
+        });
     }
 });

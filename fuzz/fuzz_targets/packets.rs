@@ -3,14 +3,15 @@
 #![no_main]
 
 use bytes::Bytes;
+use coroner::firmware::Firmware;
 use coroner::input::Input;
 use coroner::open::{Options, open_inputs};
 use coroner::server::{self, Address, Listener, Served};
 use libfuzzer_sys::fuzz_target;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -20,7 +21,8 @@ static PORT: LazyLock<u16> = LazyLock::new(|| {
     let input = Input { name: "demo".into(), bytes: Bytes::from_static(dump), addr: None };
     let opened = open_inputs(&[input], &Options::default()).expect("our own dump opens");
     let elf = Bytes::from_static(include_bytes!("../../tests/data/demo/firmware.elf"));
-    let served = Served::new(opened.dump, Some(("/demo/firmware.elf".into(), elf)));
+    let elf = Firmware::parse("/demo/firmware.elf".into(), elf).expect("our own ELF file");
+    let served = Served::new(opened.dump, Some(Arc::new(elf)));
     let place = Address::Tcp { host: "127.0.0.1".into(), port: 0 };
     let listener = Listener::bind(&[place]).expect("a free port");
     let Address::Tcp { port, .. } = listener.addresses()[0] else { unreachable!("it was TCP") };

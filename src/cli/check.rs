@@ -7,7 +7,7 @@ use super::progress::{Progress, in_parallel};
 use super::{OpenArgs, print, print_json};
 use crate::display::Lines;
 use crate::error::Result;
-use crate::open;
+use crate::open::{self, Opened};
 use crate::output;
 use crate::report::{self, Report, ReportOptions};
 use clap::Args;
@@ -79,7 +79,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     if let Some(path) = &args.junit {
         output::refuse_input(path, &inputs)?;
     }
-    let options = args.open.options();
+    let options = args.open.options.clone();
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
     in_parallel(
@@ -116,28 +116,33 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
             return Checked { file, verdicts: vec![Verdict::wrong("opens", error.to_string())] };
         }
     };
-    let verdicts = expected.iter().flat_map(|expected| {
-        let reported = |print: Vec<String>| -> Result<Report> {
-            report::build(&opened, &ReportOptions { print, ..ReportOptions::default() })
-        };
-        // One expression that makes no sense must not hide the others.
-        match reported(Vec::new()) {
-            Err(error) => vec![Verdict::wrong("opens", error.to_string())],
-            Ok(report) => expected.verdicts(&report, &|expression| {
-                let report = report::build(
-                    &opened,
-                    &ReportOptions {
-                        print: vec![expression.to_string()],
-                        values: false,
-                        all_threads: false,
-                        ..ReportOptions::default()
-                    },
-                );
-                report.map(|report| report.values).map_err(|error| error.to_string())
-            }),
-        }
-    });
-    Checked { verdicts: verdicts.collect(), file }
+    Checked { verdicts: expected.iter().flat_map(|e| verdicts(&opened, e)).collect(), file }
+}
+
+/// What a file of expectations comes to for a dump, as text and XML.
+#[cfg(fuzzing)]
+pub(super) fn results(opened: &Opened, expected: &str) -> Result<String> {
+    let expected = Expected::parse(Path::new("fuzz.toml"), expected)?;
+    let checked = Checked { file: opened.file.clone(), verdicts: verdicts(opened, &expected) };
+    let mut out = Lines::new();
+    write_text(&checked, &mut out);
+    Ok(out.to_string() + &json_line(&checked) + &junit::to_xml(&[checked]))
+}
+
+fn verdicts(opened: &Opened, expected: &Expected) -> Vec<Verdict> {
+    let reported = |print: Vec<String>, values: bool| -> Result<Report> {
+        let options =
+            ReportOptions { print, values, all_threads: values, ..ReportOptions::default() };
+        report::build(opened, &options)
+    };
+    // One expression that makes no sense must not hide the others.
+    match reported(Vec::new(), true) {
+        Err(error) => vec![Verdict::wrong("opens", error.to_string())],
+        Ok(report) => expected.verdicts(&report, &|expression| {
+            let report = reported(vec![expression.to_string()], false);
+            report.map(|report| report.values).map_err(|error| error.to_string())
+        }),
+    }
 }
 
 fn write_text(checked: &Checked, out: &mut Lines) {

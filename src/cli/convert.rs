@@ -17,7 +17,10 @@ Examples:
                                                           (Cortex-M: no core holds msp and psp; GDB
                                                            stops at a handler that came from psp)
   coroner convert crash.bin -o ram.hex                    Intel HEX, by the name's ending
-  coroner convert crash.bin --to raw -o regions           a folder with a file per region";
+  coroner convert crash.bin --to raw -o regions           a folder with a file per region
+  coroner convert crash.bin -o crash.cmm                  a script for TRACE32's simulator; memory in
+                                                          the folder crash.cmm.d
+  DO crash.cmm 0x20000310                                 in TRACE32: the registers of that thread";
 
 /// Arguments of `coroner convert`.
 #[derive(Debug, Args)]
@@ -27,8 +30,8 @@ pub struct ConvertArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// What to write; by the name of the file if not given: `.hex` and `.ihex` are Intel HEX, all
-    /// else an ELF core
+    /// What to write; by the name of the file if not given: `.hex` and `.ihex` are Intel HEX,
+    /// `.cmm` a script for TRACE32, all else an ELF core
     #[arg(long, value_enum, value_name = "KIND")]
     pub to: Option<Kind>,
 
@@ -50,6 +53,8 @@ pub enum Kind {
     Ihex,
     /// A file per region, in a folder.
     Raw,
+    /// A PRACTICE script for TRACE32, and a folder `OUTPUT.d` with the memory that it loads.
+    Cmm,
 }
 
 pub(super) fn run(args: &ConvertArgs) -> Result<()> {
@@ -62,6 +67,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
     let ending = args.output.extension().and_then(|ending| ending.to_str());
     let by_name = match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("hex" | "ihex") => Kind::Ihex,
+        Some("cmm") => Kind::Cmm,
         _ => Kind::Elf,
     };
     let write = |path: &Path, bytes: &[u8]| output::write(path, bytes, &inputs);
@@ -78,6 +84,23 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
             }
         }
         Kind::Ihex => write(&args.output, convert::to_intel_hex(dump, extent)?.as_bytes())?,
+        Kind::Cmm => {
+            let elf = opened.firmware.as_ref().map(|elf| elf.path.as_str());
+            let mut folder = args.output.clone().into_os_string();
+            folder.push(".d");
+            let folder = PathBuf::from(folder);
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            if name.contains(['"', '&']) || display::line(&name) != name {
+                let words = format!("{}: PRACTICE can't write this name", args.output.display());
+                return Err(Error::Usage(words));
+            }
+            let script = convert::to_cmm(dump, extent, &name, elf)?;
+            std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+            for (name, bytes) in &script.files {
+                write(&folder.join(name), bytes)?;
+            }
+            write(&args.output, script.text.as_bytes())?;
+        }
         Kind::Raw => {
             let folder = &args.output;
             std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;

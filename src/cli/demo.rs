@@ -60,7 +60,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<()> {
         bytes: Bytes::from_static(FIRMWARE),
         addr: None,
     };
-    let options = open::Options { elf_open: vec![elf], ..open::Options::default() };
+    let mut options = open::Options::default();
+    options.elves.open.push(elf);
     let opened = open::open_inputs(&[dump], &options)?;
     eprintln!("{STORY}");
     if !args.listen.stdio

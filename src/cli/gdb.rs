@@ -207,7 +207,7 @@ fn strict_script(ours: &[String], arguments: &[OsString]) -> Result<(Vec<OsStrin
     }
     match batch {
         true => Ok((rest, script)),
-        false => Err(Error::Usage("--strict is for batches: add -batch behind --".into())),
+        false => Err(Error::Usage("--strict is for batches: add -batch after --".into())),
     }
 }
 

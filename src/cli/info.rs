@@ -20,7 +20,7 @@ Examples:
 /// Arguments of `coroner info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// For programs: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     pub json: bool,
 
@@ -115,6 +115,8 @@ fn thread_line(thread: &Thread) -> String {
     let _ = write!(line, "  sp {:<10}", hex(thread.registers.sp()));
     if let Some(priority) = thread.priority {
         let _ = write!(line, "  prio {priority}");
+        let base = thread.base_priority.map_or(String::new(), |base| format!("/{base}"));
+        line.push_str(&base);
     }
     if let Some(core) = thread.core {
         let _ = write!(line, "  core {core}");

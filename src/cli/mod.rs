@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand, and the options that they share.
 //!
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
-//! input is bad or a resource can't be had, 2 usage.
+//! input is bad or a resource is not available, 2 usage.
 
 mod check;
 mod completions;
 mod convert;
 mod demo;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gdb;
 mod info;
 mod needs;
@@ -20,9 +22,9 @@ mod triage;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
+use crate::open::{parse_number, parse_size};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-pub use options::{Colour, ElfFiles, LogFormat, OpenArgs, Talk, Trust, Where};
-use options::{parse_number, parse_size};
+pub use options::{Colour, LogFormat, OpenArgs, Talk};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -60,7 +62,7 @@ Examples:
   coroner triage dumps --elf-dir builds        thousands of dumps, grouped by what crashed
   gdb-multiarch -ex 'target remote | coroner serve --stdio crash.bin --elf build/app.elf'
 
-Exit status: 0 done, 1 the input is bad, 2 the command line is.";
+Exit status: 0 success, 1 bad input, 2 usage error.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -71,7 +73,7 @@ pub enum Command {
     /// Shows what is in a dump: layers, identity, threads, regions, notes
     #[command(after_help = info::EXAMPLES)]
     Info(info::InfoArgs),
-    /// Tells the crash: reason, source line, every thread's backtrace with values
+    /// Reports the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
     /// Starts a GDB of the right kind, connected to the dump: a session, or a batch for CI
     Gdb(gdb::GdbArgs),
@@ -81,7 +83,7 @@ pub enum Command {
     Triage(triage::TriageArgs),
     /// Writes a dump as an ELF core that plain GDB opens, as Intel HEX, or as raw files
     Convert(convert::ConvertArgs),
-    /// Tells from a firmware's ELF file how big its dumps get and what they hold, before any crash
+    /// Estimates from a firmware's ELF file how big its dumps get and what they hold, before any crash
     Needs(needs::NeedsArgs),
     /// Serves a built-in dump of a real crash, to try things out
     #[command(after_help = demo::EXAMPLES)]

@@ -51,7 +51,7 @@ pub struct NeedsArgs {
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = super::parse_size)]
     pub tcb: u64,
 
-    /// Letters of a panic's message and file name
+    /// Bytes for the panic message and file name
     #[arg(long, value_name = "N", default_value_t = 96)]
     pub words: u16,
 
@@ -68,7 +68,7 @@ pub struct NeedsArgs {
     #[arg(long, requires = "partition")]
     pub fits: bool,
 
-    /// For programs: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     pub json: bool,
 
@@ -86,6 +86,16 @@ const MOST_STACK: u64 = 8 << 20;
 
 pub(super) fn run(args: &NeedsArgs) -> Result<std::process::ExitCode> {
     let firmware = Firmware::open(&args.elf, true)?;
+    let (text, cut) = tell(args, &firmware)?;
+    match args.json {
+        true => super::print_json(&text)?,
+        false => super::print(&text)?,
+    }
+    Ok(std::process::ExitCode::from(u8::from(args.fits && cut)))
+}
+
+/// What there is to say of `firmware`, and whether something would be cut.
+pub(super) fn tell(args: &NeedsArgs, firmware: &Firmware) -> Result<(String, bool)> {
     if firmware.endian != Endian::Little {
         return Err(Error::Usage(format!(
             "{}: big-endian, as no dump of this crate is",
@@ -93,11 +103,11 @@ pub(super) fn run(args: &NeedsArgs) -> Result<std::process::ExitCode> {
         )));
     }
     match (firmware.machine, firmware.class) {
-        (Arm::MACHINE, 32) => of::<Arm>(args, &firmware, "arm"),
-        (RiscV32::MACHINE, 32) => of::<RiscV32>(args, &firmware, "riscv32"),
-        (RiscV64::MACHINE, 64) => of::<RiscV64>(args, &firmware, "riscv64"),
-        (Xtensa::MACHINE, 32) => of::<Xtensa>(args, &firmware, "xtensa"),
-        (X86_64::MACHINE, 64) => of::<X86_64>(args, &firmware, "x86-64"),
+        (Arm::MACHINE, 32) => of::<Arm>(args, firmware, "arm"),
+        (RiscV32::MACHINE, 32) => of::<RiscV32>(args, firmware, "riscv32"),
+        (RiscV64::MACHINE, 64) => of::<RiscV64>(args, firmware, "riscv64"),
+        (Xtensa::MACHINE, 32) => of::<Xtensa>(args, firmware, "xtensa"),
+        (X86_64::MACHINE, 64) => of::<X86_64>(args, firmware, "x86-64"),
         (machine, class) => Err(Error::Usage(format!(
             "{}: ELF{class} of machine {machine}; coroner-capture runs on ARM, RISC-V and Xtensa",
             firmware.path
@@ -109,7 +119,7 @@ fn of<A: Arch>(
     args: &NeedsArgs,
     firmware: &Firmware,
     machine: &'static str,
-) -> Result<std::process::ExitCode> {
+) -> Result<(String, bool)> {
     let map = places::read(firmware, A::CLASS);
     let wanted = wanted(args, firmware, &map)?;
     let bytes: u64 = wanted.places.iter().map(Place::len).sum();
@@ -140,12 +150,12 @@ fn of<A: Arch>(
         trials: trials.collect(),
         whole,
     };
-    match args.json {
-        true => super::print_json(&format!("{:#}\n", table.json()))?,
-        false => super::print(table.text().as_str())?,
-    }
+    let text = match args.json {
+        true => format!("{:#}\n", table.json()),
+        false => table.text().as_str().to_string(),
+    };
     let cut = table.trials.iter().any(|(_, trial)| trial.length != table.whole.length);
-    Ok(std::process::ExitCode::from(u8::from(args.fits && cut)))
+    Ok((text, cut))
 }
 
 /// Puts together what the command line, the declaration and the ELF file say.

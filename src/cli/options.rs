@@ -1,17 +1,12 @@
-//! The options that commands share, each defined once, in groups that travel whole.
+//! The options that commands share, each defined once.
 //!
-//! | group        | what it says                                             |
-//! | [`Where`]    | where in the input the dump is, and what it is            |
-//! | [`ElfFiles`] | where the ELF files are                                   |
-//! | [`Trust`]    | what is taken though it is damaged, of another build, old |
-//! | [`Talk`]     | how much is told, and how it looks                        |
-//!
-//! [`OpenArgs`] is what every command takes that opens a dump. [`words`] writes it down as a command
-//! line again, out of clap's own definition, for the server that GDB starts.
+//! [`OpenArgs`] is what every command takes that opens a dump: the library's own [`Options`] in
+//! their groups, and [`Talk`]: how much is told, and how it looks. [`words`] writes it down as a
+//! command line again, out of clap's own definition, for the server that GDB starts.
 
 use crate::display::{self, Lines};
 use crate::error::Result;
-use crate::open;
+use crate::open::{self, Opened, Options};
 use clap::{ArgAction, ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,118 +19,24 @@ pub struct OpenArgs {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// Where the dump is, and what it is.
+    /// What the library is told.
     #[command(flatten)]
-    pub place: Where,
-
-    /// Where the ELF files are.
-    #[command(flatten)]
-    pub elves: ElfFiles,
-
-    /// What is taken though it may be wrong.
-    #[command(flatten)]
-    pub trust: Trust,
+    pub options: Options,
 
     /// How much is told.
     #[command(flatten)]
     pub talk: Talk,
 }
 
-/// Where in the input the dump is, and what it is.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "The dump")]
-pub struct Where {
-    /// Which of several dumps to take, counted from 1; the last whole one if not given
-    #[arg(long, value_name = "N")]
-    pub pick: Option<usize>,
-
-    /// Where in the input the dump, or the partition table that leads to it, starts
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub offset: Option<u64>,
-
-    /// The address of a raw memory image; FILE@ADDR says it of one of several files
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub base: Option<u64>,
-
-    /// Take the crashed thread's registers from the Cortex-M exception frame at this address
-    #[arg(long, value_name = "ADDR", value_parser = parse_number)]
-    pub frame: Option<u64>,
-
-    /// Take the input for this format
-    #[arg(long, value_name = "NAME")]
-    pub format: Option<String>,
-
-    /// The chip or register set, where the dump does not tell
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-
-    /// A description of a chip or register set of your own (see targets/README.md)
-    #[arg(long, value_name = "FILE")]
-    pub target_file: Vec<PathBuf>,
-
-    /// Read files into memory instead of mapping them
-    #[arg(long)]
-    pub no_mmap: bool,
-
-    /// How much memory opening may take: 512M, 2G. By default 256M, and more for inputs of more than
-    /// 10 MiB. What is packed to be larger is refused
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub max_memory: Option<u64>,
-}
-
-/// Where the ELF files are.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "ELF files")]
-pub struct ElfFiles {
-    /// The firmware's ELF file; of several, the one that matches the dump is used. FILE@OFFSET is a
-    /// program that ran OFFSET above the addresses it was linked for (U-Boot after relocation)
-    #[arg(long, value_name = "FILE")]
-    pub elf: Vec<PathBuf>,
-
-    /// A folder to look for the matching ELF file in
-    #[arg(long, value_name = "DIR")]
-    pub elf_dir: Vec<PathBuf>,
-
-    /// An ELF file of the chip's ROM
-    #[arg(long, value_name = "FILE")]
-    pub rom_elf: Vec<PathBuf>,
-
-    /// A folder of ROM ELF files, from which the one for the chip is taken
-    #[arg(long, value_name = "DIR", env = "ESP_ROM_ELF_DIR")]
-    pub rom_elf_dir: Option<PathBuf>,
-
-    /// Do not remember on disk which ELF file of a folder is of which build (kept below
-    /// $XDG_CACHE_HOME/coroner or ~/.cache/coroner)
-    #[arg(long)]
-    pub no_cache: bool,
-}
-
-/// What is taken though it may be wrong, and marked.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Trust")]
-pub struct Trust {
-    /// Use the ELF file though the dump says that it is of another build
-    #[arg(long)]
-    pub any_elf: bool,
-
-    /// Serve what is whole of a cut or damaged dump, and mark the rest
-    #[arg(long)]
-    pub force: bool,
-
-    /// Show variables that the dump lacks with their values from before the start, marked
-    #[arg(long)]
-    pub initial_data: bool,
-}
-
 /// How much is told, and how it looks.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct Talk {
-    /// Tell more of what happens, on standard error; twice for every packet
+    /// Log more to standard error (-vv: every packet)
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// The form of what is told on standard error
+    /// Log format on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
     pub log_format: LogFormat,
 
@@ -167,40 +68,10 @@ pub enum Colour {
 }
 
 impl OpenArgs {
-    /// The options for the library.
-    pub fn options(&self) -> open::Options {
-        // Taken apart by name: an option that is forgotten here does not compile.
-        let Where { pick, offset, base, frame, format, target, target_file, no_mmap, max_memory } =
-            &self.place;
-        let ElfFiles { elf, elf_dir, rom_elf, rom_elf_dir, no_cache } = &self.elves;
-        let Trust { any_elf, force, initial_data } = &self.trust;
-        open::Options {
-            format: format.clone(),
-            target: target.clone(),
-            target_files: target_file.clone(),
-            pick: *pick,
-            force: *force,
-            offset: *offset,
-            base: *base,
-            frame: *frame,
-            no_mmap: *no_mmap,
-            max_memory: *max_memory,
-            elf: elf.clone(),
-            elf_open: Vec::new(),
-            elf_beside: Vec::new(),
-            elf_dir: elf_dir.clone(),
-            rom_elf: rom_elf.clone(),
-            rom_elf_dir: rom_elf_dir.clone(),
-            any_elf: *any_elf,
-            initial_data: *initial_data,
-            cache_dir: cache_dir().filter(|_| !no_cache),
-            elf_cache: std::sync::Arc::default(),
-        }
-    }
-
     /// The files that are read: no output may take the place of one.
     pub(super) fn files(&self) -> Vec<&Path> {
-        let more = self.elves.elf.iter().chain(&self.elves.rom_elf).chain(&self.place.target_file);
+        let Options { place, elves, .. } = &self.options;
+        let more = elves.elf.iter().chain(&elves.rom_elf).chain(&place.target_file);
         let all = self.inputs.iter().chain(more);
         all.map(PathBuf::as_path).collect()
     }
@@ -209,8 +80,8 @@ impl OpenArgs {
     ///
     /// # Errors
     /// As [`open::open`].
-    pub fn open(&self) -> Result<open::Opened> {
-        let opened = open::open(&self.inputs, &self.options())?;
+    pub fn open(&self) -> Result<Opened> {
+        let opened = open::open(&self.inputs, &self.options)?;
         for note in &opened.dump.notes {
             tracing::debug!("{note}");
         }
@@ -307,37 +178,6 @@ impl std::io::Write for LogWriter {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-}
-
-/// Where the index of ELF files is kept: as the XDG base directory specification 0.8 says, where
-/// relative paths don't count.
-fn cache_dir() -> Option<PathBuf> {
-    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))?;
-    Some(base.join("coroner/elf-index"))
-}
-
-pub(super) fn parse_number(text: &str) -> std::result::Result<u64, String> {
-    let text = text.replace('_', "");
-    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|_| "expected a number such as 0x110000 or 65536".to_string())
-}
-
-/// A number of bytes: as [`parse_number`], or with K, M or G behind it.
-pub(super) fn parse_size(text: &str) -> std::result::Result<u64, String> {
-    let (digits, shift) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 10),
-        None => match text.strip_suffix(['G', 'g']) {
-            Some(digits) => (digits, 30),
-            None => text.strip_suffix(['M', 'm']).map_or((text, 0), |digits| (digits, 20)),
-        },
-    };
-    let number = parse_number(digits).ok().and_then(|number| number.checked_mul(1 << shift));
-    number
-        .ok_or_else(|| "expected a number of bytes such as 4096, 0x1000, 64K, 1M or 1G".to_string())
 }
 
 #[cfg(test)]

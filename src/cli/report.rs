@@ -20,11 +20,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// For programs: one JSON object (docs/report.md)
+    /// Print one JSON object, for programs (docs/report.md)
     #[arg(long)]
     pub json: bool,
 
-    /// Write a page that needs nothing else to FILE; `-` is standard output
+    /// Write a self-contained HTML page to FILE; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 

@@ -95,18 +95,15 @@ pub(super) fn serve(
     let mut text = Lines::new();
     // Writing lines can't fail.
     let _ = summary::write(&opened, &mut text);
-    let firmware = opened.firmware.as_ref().map(|elf| (absolute(&elf.path), elf.bytes.clone()));
     let Some(door) = door else {
         eprint!("{text}");
-        let served = Served::new(opened.dump, firmware);
-        return server::serve_stdio(&served, &stop);
+        return server::serve_stdio(&Served::of(opened), &stop);
     };
     let addresses = door.addresses();
     let _ = write_how_to(&opened, &addresses, hints, &mut text);
     eprint!("{text}");
     let options = server::Options { once: listen.once, ..server::Options::default() };
-    let served = Served::new(opened.dump, firmware);
-    door.serve(&served, &options, &stop)?;
+    door.serve(&Served::of(opened), &options, &stop)?;
     eprintln!("coroner: done");
     Ok(())
 }

@@ -136,10 +136,10 @@ impl Format for Esp8266 {
             let end = stack.map(|stack| stack.end).or(last);
             thread.stack = Some(Stack { low: sp, high: end.filter(|end| *end > sp).unwrap_or(sp) });
             let why = match hardware {
-                true => "where that stack was never used below: nothing tells where it was",
+                true => "where that stack was never used below: where it was is unknown",
                 false => "where the printed stack begins: the device does not print it",
             };
-            dump.notes.push(Note::info(format!("{NAME}: a1 is taken to be {sp:#x}, {why}")));
+            dump.notes.push(Note::info(format!("{NAME}: a1 is assumed to be {sp:#x}, {why}")));
         }
         if let Some(cause) = text.cause {
             thread.registers.set_by_name("exccause", cause);

@@ -66,7 +66,7 @@ fn unwrap(piece: &Piece, block: Block) -> Piece {
     let mut inner = piece.inner(layer, block.bytes.into()).hinted(ELF_CORE);
     let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
     if !block.ended {
-        warn(format!("there is no {END} behind line {}: cut off", block.first));
+        warn(format!("there is no {END} after line {}: cut off", block.first));
     }
     if let Some(first) = block.odd.first() {
         let count = block.odd.len();

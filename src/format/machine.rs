@@ -171,7 +171,7 @@ pub const RISCV_X: [&str; 32] = [
     "t5", "t6",
 ];
 
-/// Sets registers from words in the order of `names`. Names that the set lacks are passed over.
+/// Sets registers from words in the order of `names`. Names that the set lacks are skipped.
 pub fn set_words(registers: &mut Registers, names: &[&str], words: impl IntoIterator<Item = u64>) {
     for (name, word) in names.iter().zip(words) {
         registers.set_by_name(name, word);

@@ -1,10 +1,8 @@
 //! The readers: one per producer, each making a [`Dump`] out of bytes.
 
 pub mod capture;
-pub mod cm_backtrace;
 pub mod crash_catcher;
 pub mod crash_text;
-pub mod duet;
 pub mod elf;
 pub mod elf_core;
 pub mod esp8266;
@@ -15,7 +13,7 @@ pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
 pub mod machine;
-pub mod mbed;
+pub mod mbed_crash_data;
 pub mod mcoredump;
 pub mod memfault;
 pub mod mongoose;
@@ -25,7 +23,6 @@ pub mod parts;
 pub mod pebble;
 pub mod probe_rs;
 pub mod px4_context;
-pub mod px4_log;
 pub mod px4_stream;
 pub mod sifli;
 pub mod stackdump;
@@ -111,12 +108,8 @@ static READERS: &[&dyn Format] = &[
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
     &esp8266_rtos::Esp8266Rtos,
-    &px4_log::Px4Log,
     &px4_context::Px4Context,
-    &cm_backtrace::CmBacktrace,
-    &mbed::MbedFault,
-    &mbed::crash_data::MbedCrashData,
-    &duet::Duet,
+    &mbed_crash_data::MbedCrashData,
     &sifli::Sifli,
     &sifli::SifliCoreDump,
     &pebble::Pebble,

@@ -1,5 +1,5 @@
 //! PX4's hardfault context: what a flight controller keeps over a reset, before a later start
-//! makes a text of it (`px4_log.rs`).
+//! makes a text of it (`crash_text/px4.rs`).
 //!
 //! | off     | size     | field                                                                    |
 //! |       0 |        4 | flags: 1 registers, 2 user stack, 4 interrupt stack, 8 fault status, 0x20 and 0x40 the stack pointer is outside of the user, interrupt stack |

@@ -24,11 +24,12 @@ pub static CARRIERS: LazyLock<Vec<&dyn Carrier>> = LazyLock::new(|| {
 
 static WRAPPINGS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
+    // Before the console: the order of its messages is not that of the lines.
+    &format::zephyr::Spotflow,
     &carrier::console::Console,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,
-    &format::zephyr::Spotflow,
     &format::zephyr::ZephyrAreas,
     &carrier::esp_flash::EspFlash,
     &format::crash_catcher::console::CrashCatcherConsole,
@@ -48,10 +49,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &format::esp_panic::EspPanicBlocks,
     &format::esp8266::ESP8266_BLOCKS,
     &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
-    &format::px4_log::PX4_BLOCKS,
-    &format::cm_backtrace::CM_BACKTRACE_BLOCKS,
-    &format::mbed::MBED_BLOCKS,
-    &format::duet::DUET_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -178,7 +175,7 @@ impl Search<'_> {
             self.found.push((at_hand, *format));
             let Some(extent) = extent else { return };
             done += extent;
-            let layer = format!("behind the dump @{done:#x}");
+            let layer = format!("after the dump @{done:#x}");
             at_hand = piece.inner(layer, piece.bytes.slice(done..));
         }
     }

@@ -30,11 +30,19 @@ pub struct ElfCache {
 }
 
 /// What a search through a folder came to.
-pub(super) enum Found {
+pub(super) enum Search {
     /// The ELF file that was looked for.
     This(Arc<Firmware>),
     /// None.
     Nothing,
+}
+
+/// Where the indices of folders are kept: as the XDG base directory specification 0.8 says, where
+/// relative paths don't count.
+pub(super) fn folder() -> Option<PathBuf> {
+    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = from("XDG_CACHE_HOME").or_else(|| Some(from("HOME")?.join(".cache")))?;
+    Some(base.join("coroner/elf-index"))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,7 +105,7 @@ impl ElfCache {
         ids: &[FirmwareId],
         map: bool,
         cache: Option<&Path>,
-    ) -> Result<Found> {
+    ) -> Result<Search> {
         let fits = |elf: &Arc<Firmware>| elf.machine == machine && ids.iter().all(|id| elf.is(id));
         let index = locked(&self.indices)
             .entry(folder.to_path_buf())
@@ -106,7 +114,7 @@ impl ElfCache {
         let mut index = locked(&index);
         for path in index.matching(folder, ids) {
             if let Some(elf) = self.try_open(&path, map).filter(fits) {
-                return Ok(Found::This(elf));
+                return Ok(Search::This(elf));
             }
         }
         let kinds: Vec<Kind> = ids.iter().filter_map(Kind::of).collect();
@@ -129,7 +137,7 @@ impl ElfCache {
             index.learn(folder, path, elf.as_deref(), with_hash);
             if let Some(elf) = elf.filter(fits) {
                 index.save();
-                return Ok(Found::This(elf));
+                return Ok(Search::This(elf));
             }
         }
         if !walked {
@@ -137,7 +145,7 @@ impl ElfCache {
             index.walked_for.extend(kinds);
             index.save();
         }
-        Ok(Found::Nothing)
+        Ok(Search::Nothing)
     }
 
     /// All files below `folder`, in the order of their names.

@@ -7,29 +7,15 @@
 //!
 //! Source: Addenda to the ABI for the Arm Architecture, 2023Q3, section 3.3 "Build attributes".
 
-use super::Options;
 use crate::firmware::Firmware;
 use crate::format::machine::{ArmHint, ElfHint};
-use crate::input::Input;
 use crate::targets::Endian;
 use goblin::elf::header::EM_ARM;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 const TAG_FILE: u8 = 1;
 const TAG_CPU_ARCH: u64 = 6;
 const TAG_CPU_ARCH_PROFILE: u64 = 7;
 const TAG_FP_ARCH: u64 = 10;
-
-/// What the first readable one of the user's files, or else of those beside the dump, says. Errors
-/// are told when the file is needed.
-pub(super) fn of_files(options: &Options) -> Option<ElfHint> {
-    let open = |path: &PathBuf| options.elf_cache.open(path, !options.no_mmap).ok();
-    let mut named = options.elf.iter().filter_map(open);
-    let parse = |i: &Input| Firmware::parse(i.name.clone(), i.bytes.clone()).ok().map(Arc::new);
-    let mut beside = options.elf_beside.iter().filter_map(parse);
-    named.next().or_else(|| beside.next()).map(|elf| of_firmware(&elf))
-}
 
 /// What `elf` says.
 pub(super) fn of_firmware(elf: &Firmware) -> ElfHint {

@@ -1,6 +1,8 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
-use super::elf_cache::Found;
+use super::elf_cache::{self, Search};
+use super::found::{Found, MaybeElf};
+use super::paired::Elves;
 use super::{Options, build_id, fit, slide};
 use crate::dump::{Dump, FirmwareId, Fit, Note, Verdict};
 use crate::error::{Error, Result};
@@ -12,19 +14,13 @@ use std::sync::Arc;
 /// Of more files in a folder it is not told why they were not taken.
 const MOST_TOLD: usize = 8;
 
-/// The ELF files that belong to a dump.
-pub(super) struct Beside {
-    pub firmware: Option<Arc<Firmware>>,
-    pub rom: Vec<Arc<Firmware>>,
-    /// Those that travel in the dump beside the firmware's.
-    pub embedded: Vec<Arc<Firmware>>,
-}
-
-pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
+/// The ELF files of `dump`, and their memory in it.
+pub(super) fn find(dump: &mut Dump, found: &mut Found<'_>) -> Result<Elves> {
+    let options = found.options;
     let mut embedded = Vec::new();
-    let chosen = match chosen(dump, options)? {
+    let chosen = match chosen(dump, options, &mut found.named)? {
         Some(firmware) => Some(firmware),
-        None => beside(dump, options),
+        None => beside(dump, &found.beside),
     };
     let firmware = match chosen {
         Some(firmware) => Some(firmware),
@@ -49,20 +45,20 @@ pub(super) fn find(dump: &mut Dump, options: &Options) -> Result<Beside> {
     }
     let mut rom = Vec::new();
     for path in rom_paths(dump, options) {
-        let elf = options.elf_cache.open(&path, !options.no_mmap)?;
+        let elf = options.elves.cache.open(&path, !options.place.no_mmap)?;
         if elf.machine != dump.arch.elf_machine {
             return Err(other_machine(&elf, dump));
         }
         elf.add_constants(&mut dump.memory, Origin::RomElf, None);
         rom.push(elf);
     }
-    if let Some(firmware) = firmware.as_ref().filter(|_| options.initial_data) {
+    if let Some(firmware) = firmware.as_ref().filter(|_| options.trust.initial_data) {
         firmware.add_initial_values(&mut dump.memory);
         dump.warn(
             "variables that the dump lacks show their values from before the start (--initial-data)",
         );
     }
-    Ok(Beside { firmware, rom, embedded })
+    Ok(Elves { firmware, rom, embedded })
 }
 
 /// The ELF files that travel in the dump, the one that was running first.
@@ -92,18 +88,20 @@ fn of_dump(dump: &mut Dump) -> Vec<Arc<Firmware>> {
 }
 
 /// The one of the user's ELF files that is the dump's.
-fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
-    let map = !options.no_mmap;
-    let files = options.elf.iter().map(|path| options.elf_cache.open(path, map));
-    let open = options.elf_open.iter().map(|i| Firmware::parse(i.name.clone(), i.bytes.clone()));
-    let open = open.map(|elf| elf.map(Arc::new));
+fn chosen(
+    dump: &mut Dump,
+    options: &Options,
+    named: &mut Vec<MaybeElf>,
+) -> Result<Option<Arc<Firmware>>> {
     let mut all = Vec::new();
-    for elf in files.chain(open) {
-        let elf = elf?;
+    if let Some(bad) = named.iter().position(Result::is_err) {
+        named.remove(bad)?;
+    }
+    for elf in named.iter().flatten() {
         if elf.machine != dump.arch.elf_machine {
-            return Err(other_machine(&elf, dump));
+            return Err(other_machine(elf, dump));
         }
-        all.push(elf);
+        all.push(elf.clone());
     }
     let Some(first) = all.first() else { return Ok(None) };
     let ids = dump.identity.firmware.clone();
@@ -118,7 +116,7 @@ fn chosen(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
         .first()
         .map(|id| format!("{} is not the dump's {id}", first.own_id(id)))
         .unwrap_or_default();
-    if !options.any_elf {
+    if !options.trust.any_elf {
         return Err(Error::WrongElf { elf: first.path.clone(), why });
     }
     dump.identity.fit = Some(Fit { verdict: Verdict::DoesNotFit, evidence: vec![why.clone()] });
@@ -150,7 +148,7 @@ fn by_fit(
         ),
         Verdict::Unknown => dump.notes.push(
             Note::info(format!(
-                "the dump does not say which build it is of: {} is taken on trust",
+                "the dump does not say which build it is of: {} is used unverified",
                 elf.path
             ))
             .code("elf-on-trust"),
@@ -162,7 +160,7 @@ fn by_fit(
             ))
             .code("doubtful-elf"),
         ),
-        Verdict::DoesNotFit if options.any_elf => dump.notes.push(wrong_elf(&elf.path, &why)),
+        Verdict::DoesNotFit if options.trust.any_elf => dump.notes.push(wrong_elf(&elf.path, &why)),
         Verdict::DoesNotFit => {
             let why = format!("is of another build: {why}");
             return Err(Error::WrongElf { elf: elf.path.clone(), why });
@@ -185,22 +183,21 @@ fn matching(ids: &[FirmwareId]) -> Fit {
 
 /// Whether one of the user's ELF files goes with `dump`: whether another dump of the input is the
 /// one that was meant.
-pub(super) fn goes_with(dump: &Dump, options: &Options) -> bool {
-    let map = !options.no_mmap;
-    let files = options.elf.iter().filter_map(|path| options.elf_cache.open(path, map).ok());
+pub(super) fn goes_with(dump: &Dump, named: &[MaybeElf]) -> bool {
     let ids = &dump.identity.firmware;
-    files.filter(|elf| elf.machine == dump.arch.elf_machine).any(|elf| match ids.is_empty() {
-        true => fit::judge(dump, &elf).verdict == Verdict::Fits,
-        false => matches(&elf, ids),
+    let files = named.iter().flatten().filter(|elf| elf.machine == dump.arch.elf_machine);
+    files.into_iter().any(|elf| match ids.is_empty() {
+        true => fit::judge(dump, elf).verdict == Verdict::Fits,
+        false => matches(elf, ids),
     })
 }
 
 /// The one of the ELF files beside the dump that is the dump's.
-fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
+fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
     let mut all = Vec::new();
-    for file in &options.elf_beside {
-        match Firmware::parse(file.name.clone(), file.bytes.clone()) {
-            Ok(elf) if elf.machine == dump.arch.elf_machine => all.push(Arc::new(elf)),
+    for file in files {
+        match file {
+            Ok(elf) if elf.machine == dump.arch.elf_machine => all.push(elf.clone()),
             Ok(_) => {}
             Err(error) => dump.warn(error.to_string()),
         }
@@ -217,7 +214,7 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(id) = ids.first() {
-        let words = format!("{names}: beside the dump, but not its {id}: not taken");
+        let words = format!("{names}: next to the dump, but not its {id}: not taken");
         dump.notes.push(Note::info(words));
         return None;
     }
@@ -228,7 +225,7 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
         (None, None) if !more => 0,
         _ => {
             dump.notes.push(Note::info(format!(
-                "{names} lie beside the dump, which does not say which build it is of: --elf names \
+                "{names} lie next to the dump, which does not say which build it is of: --elf names \
                  one"
             )));
             return None;
@@ -238,14 +235,14 @@ fn beside(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     let words = match judged[index].verdict {
         Verdict::Matches | Verdict::Fits => {
             let name = &all[index].path;
-            format!("the dump does not say which build it is of: {name}, beside it, fits: {why}")
+            format!("the dump does not say which build it is of: {name}, next to it, fits: {why}")
         }
         Verdict::Unknown => format!(
-            "the dump does not say which build it is of: {first}, beside it, is taken on trust"
+            "the dump does not say which build it is of: {first}, next to it, is used unverified"
         ),
         Verdict::Doubtful | Verdict::DoesNotFit => {
             let words =
-                format!("{first}: beside the dump, but hardly of its build: {why}: not taken");
+                format!("{first}: next to the dump, but hardly of its build: {why}: not taken");
             dump.notes.push(Note::warning(words));
             return None;
         }
@@ -272,7 +269,7 @@ fn other_machine(elf: &Firmware, dump: &Dump) -> Error {
 /// The ELF file below the user's folders that is the dump's: by its id, or where the dump has none
 /// by what it holds.
 fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
-    let folders = &options.elf_dir;
+    let folders = &options.elves.elf_dir;
     if folders.is_empty() {
         return Ok(None);
     }
@@ -280,16 +277,18 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>
     if ids.is_empty() {
         return fitting_in_folders(dump, options);
     }
-    let map = !options.no_mmap;
+    let map = !options.place.no_mmap;
     for path in folders.iter().flat_map(|folder| build_id::paths(folder, &ids)) {
-        if let Some(elf) = options.elf_cache.try_open(&path, map).filter(|elf| matches(elf, &ids)) {
+        if let Some(elf) = options.elves.cache.try_open(&path, map).filter(|elf| matches(elf, &ids))
+        {
             dump.identity.fit = Some(matching(&ids));
             return Ok(Some(elf));
         }
     }
+    let cache = if options.elves.remember { elf_cache::folder() } else { None };
     for folder in folders {
-        let (machine, cache) = (dump.arch.elf_machine, options.cache_dir.as_deref());
-        if let Found::This(elf) = options.elf_cache.search(folder, machine, &ids, map, cache)? {
+        let (machine, cache) = (dump.arch.elf_machine, cache.as_deref());
+        if let Search::This(elf) = options.elves.cache.search(folder, machine, &ids, map, cache)? {
             dump.identity.fit = Some(matching(&ids));
             return Ok(Some(elf));
         }
@@ -307,9 +306,9 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>
 /// The one ELF file below the user's folders that fits a dump without an id.
 fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
     let mut fitting: Vec<(Arc<Firmware>, Fit)> = Vec::new();
-    for folder in &options.elf_dir {
-        for path in options.elf_cache.list(folder)?.iter() {
-            let elf = options.elf_cache.try_open(path, !options.no_mmap);
+    for folder in &options.elves.elf_dir {
+        for path in options.elves.cache.list(folder)?.iter() {
+            let elf = options.elves.cache.try_open(path, !options.place.no_mmap);
             let Some(elf) = elf.filter(|elf| elf.machine == dump.arch.elf_machine) else {
                 continue;
             };
@@ -319,7 +318,7 @@ fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<F
             }
         }
     }
-    let named = named(&options.elf_dir);
+    let named = named(&options.elves.elf_dir);
     let words = match fitting.len() {
         1 => {
             let (elf, fit) = fitting.swap_remove(0);
@@ -361,14 +360,14 @@ fn named(folders: &[PathBuf]) -> String {
 /// Which ELF files below the user's folders were looked at, and what keeps each from being taken.
 fn looked_at(dump: &Dump, options: &Options, why: impl Fn(&Firmware) -> String) -> Result<String> {
     let (mut told, mut more, mut others) = (Vec::new(), 0, 0);
-    for folder in &options.elf_dir {
-        for path in options.elf_cache.list(folder)?.iter() {
+    for folder in &options.elves.elf_dir {
+        for path in options.elves.cache.list(folder)?.iter() {
             // Opening hundreds of files to count them would take longer than all else.
             if told.len() >= MOST_TOLD {
                 more += 1;
                 continue;
             }
-            let Some(elf) = options.elf_cache.try_open(path, !options.no_mmap) else {
+            let Some(elf) = options.elves.cache.try_open(path, !options.place.no_mmap) else {
                 others += 1;
                 continue;
             };
@@ -398,7 +397,7 @@ fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
     let ids = dump.identity.firmware.clone();
     match build_id::from_servers(&ids)? {
         Ok(path) => {
-            let elf = options.elf_cache.try_open(&path, !options.no_mmap);
+            let elf = options.elves.cache.try_open(&path, !options.place.no_mmap);
             let fitting = elf.filter(|elf| matches(elf, &ids));
             if fitting.is_none() {
                 dump.warn(format!(
@@ -418,10 +417,10 @@ fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
 /// The user's ROM ELF files, or the one in the user's folder for the chip's revision: the exact
 /// one, or the next lower that there is.
 fn rom_paths(dump: &mut Dump, options: &Options) -> Vec<PathBuf> {
-    if !options.rom_elf.is_empty() {
-        return options.rom_elf.clone();
+    if !options.elves.rom_elf.is_empty() {
+        return options.elves.rom_elf.clone();
     }
-    let Some(folder) = &options.rom_elf_dir else { return Vec::new() };
+    let Some(folder) = &options.elves.rom_elf_dir else { return Vec::new() };
     let Some(esp) = dump.chip.as_ref().and_then(|chip| chip.esp_idf.clone()) else {
         return Vec::new();
     };

@@ -252,7 +252,7 @@ fn percent(part: u64, all: u64) -> u64 {
 /// The evidence of `fit` in one line.
 pub(super) fn evidence(fit: &Fit) -> String {
     match fit.evidence.is_empty() {
-        true => "nothing in the dump tells".into(),
+        true => "nothing in the dump says".into(),
         false => fit.evidence.join(", "),
     }
 }

@@ -70,6 +70,22 @@ impl Inputs {
         Ok(())
     }
 
+    /// Why there is nothing to look for a dump in.
+    pub(super) fn nothing_but_programs(mut self, paths: &[PathBuf]) -> Error {
+        if !self.faults.is_empty() {
+            let (file, fault) = self.faults.swap_remove(0);
+            return Error::Input { file, fault: Box::new(fault) };
+        }
+        let names = paths.iter().map(|path| path.display().to_string());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let programs = self.programs.iter().map(|input| input.name.as_str());
+        let programs = programs.collect::<Vec<_>>().join(", ");
+        Error::Usage(match programs.is_empty() {
+            true => format!("{names}: all files in it are empty: nothing was saved"),
+            false => format!("{names}: holds no dump, only programs ({programs})"),
+        })
+    }
+
     fn add_archive(&mut self, name: &str, contents: Contents, deepest: usize) -> Result<()> {
         let Contents { files, count, faults } = contents;
         if faults.is_empty() || count > 0 {

@@ -127,6 +127,7 @@ pub(super) struct Told {
     /// In the kernel's words, if it does not run.
     pub state: Option<String>,
     pub priority: Option<i64>,
+    pub base_priority: Option<i64>,
     pub stack: Option<Stack>,
     /// The lowest address of its stack, also where its end is not known.
     pub low: Option<u64>,
@@ -239,22 +240,14 @@ pub(super) fn is_firmware(kernel: &dyn Kernel, firmware: &Firmware) -> bool {
 
 /// Adds the kernel's tasks to `dump`, as far as its memory holds them.
 pub(super) fn complete(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Firmware>) {
-    let names = [&kernel.marks().concat(), kernel.variables()].concat();
-    let variables = Variables::find(firmware, &names);
-    let mut view = View { dump, firmware, variables, shapes: Vec::new() };
+    let view = View::of(kernel, dump, firmware);
     if !kernel.is_there(&view) {
         return;
     }
-    let Some(shapes) = shapes(kernel, firmware, &view.variables) else {
-        let words = format!(
-            "{} does not describe its structures (no DWARF): the {}s are not shown",
-            firmware.path,
-            kernel.of()
-        );
-        dump.notes.push(Note::warning(words).by(kernel.name()));
-        return;
+    let view = match view.described(kernel) {
+        Ok(view) => view,
+        Err(note) => return dump.notes.push(note),
     };
-    view.shapes = shapes;
     let mut notes = Vec::new();
     let running = kernel.running(&view);
     let mut found = kernel.tasks(&view, &running, &mut notes);
@@ -267,6 +260,41 @@ pub(super) fn complete(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Firm
     let tasks: Vec<Task> = found.iter().map(|found| task(kernel, &view, found, &running)).collect();
     dump.notes.extend(notes);
     task::merge(dump, tasks, running.len());
+}
+
+/// Adds to the threads that a format brought what it does not tell of them and the kernel does.
+pub(super) fn supplement(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Firmware>) {
+    let Ok(view) = View::of(kernel, dump, firmware).described(kernel) else { return };
+    let blocks = dump.threads.iter().map(|thread| thread.control_block);
+    let told: Vec<Option<i64>> = blocks
+        .map(|at| kernel.describe(&view, &Found::from(at.filter(|at| *at != 0)?)).base_priority)
+        .collect();
+    for (thread, base) in dump.threads.iter_mut().zip(told) {
+        thread.base_priority = thread.base_priority.or(base);
+    }
+}
+
+impl<'a> View<'a> {
+    /// A view of `dump` that knows where the kernel's variables are.
+    fn of(kernel: &dyn Kernel, dump: &'a Dump, firmware: &'a Firmware) -> View<'a> {
+        let names = [&kernel.marks().concat(), kernel.variables()].concat();
+        let variables = Variables::find(firmware, &names);
+        View { dump, firmware, variables, shapes: Vec::new() }
+    }
+
+    /// The same with the kernel's structures; a note if the firmware does not describe them.
+    fn described(mut self, kernel: &dyn Kernel) -> Result<View<'a>, Note> {
+        let Some(shapes) = shapes(kernel, self.firmware, &self.variables) else {
+            let words = format!(
+                "{} does not describe its structures (no DWARF): the {}s are not shown",
+                self.firmware.path,
+                kernel.of()
+            );
+            return Err(Note::warning(words).by(kernel.name()));
+        };
+        self.shapes = shapes;
+        Ok(self)
+    }
 }
 
 /// The structures as the firmware has them, if those are there that have to be.
@@ -326,6 +354,15 @@ fn task(kernel: &dyn Kernel, view: &View<'_>, found: &Found, running: &[u64]) ->
         Some(_) => Some("running".into()),
         None => told.state,
     };
-    let (name, priority, stack) = (told.name, told.priority, told.stack);
-    Task { at: found.at, name, state, priority, stack, cpu, saved, remarks }
+    Task {
+        at: found.at,
+        name: told.name,
+        state,
+        priority: told.priority,
+        base_priority: told.base_priority,
+        stack: told.stack,
+        cpu,
+        saved,
+        remarks,
+    }
 }

@@ -34,7 +34,13 @@ pub fn complete(dump: &mut Dump, firmware: Option<&Arc<Firmware>>, embedded: &[A
     // A format that brought threads of its own knows them better. Some of them are cores.
     let brought = dump.threads.iter().any(|thread| thread.control_block.is_some())
         || dump.threads.iter().filter(|thread| thread.core.is_none()).count() > 1;
-    let Some(firmware) = firmware.filter(|_| !brought) else { return };
+    let Some(firmware) = firmware else { return };
+    if brought {
+        if kernel::is_firmware(&freertos::FreeRtos, firmware) {
+            kernel::supplement(&freertos::FreeRtos, dump, firmware);
+        }
+        return;
+    }
     if zephyr::is_firmware(firmware) {
         return zephyr::complete(dump, &ZephyrKernel::default(), Some(firmware));
     }

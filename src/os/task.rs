@@ -4,7 +4,6 @@ use crate::arch::cortex_m;
 use crate::dump::{Dump, Stack, Thread};
 use crate::memory::Memory;
 use crate::registers::Registers;
-use std::collections::HashSet;
 
 /// More tasks than this no device has room for.
 pub(super) const MOST_TASKS: usize = 4096;
@@ -21,6 +20,7 @@ pub(super) struct Task {
     /// In the kernel's words.
     pub state: Option<String>,
     pub priority: Option<i64>,
+    pub base_priority: Option<i64>,
     pub stack: Option<Stack>,
     /// The CPU that it was on: then nothing is saved of it.
     pub cpu: Option<u32>,
@@ -59,7 +59,7 @@ pub(super) fn merge(dump: &mut Dump, tasks: Vec<Task>, cpu_count: usize) {
                 unknown
             }
         };
-        let mut thread = Thread::new(dump.free_thread_id(task.at), registers);
+        let mut thread = Thread::new(task.at, registers);
         let is_running = task.cpu.is_some();
         take_over(&mut thread, task, cpu_count);
         match is_running {
@@ -71,12 +71,7 @@ pub(super) fn merge(dump: &mut Dump, tasks: Vec<Task>, cpu_count: usize) {
         }
     }
     // A number that a dump made up must not be one that a task has for an address.
-    let mut seen = HashSet::new();
-    dump.threads.iter_mut().for_each(|thread| {
-        while !seen.insert(thread.id) {
-            thread.id = thread.id.saturating_add(1);
-        }
-    });
+    dump.number_threads();
 }
 
 fn take_over(thread: &mut Thread, task: Task, cpu_count: usize) {
@@ -86,6 +81,7 @@ fn take_over(thread: &mut Thread, task: Task, cpu_count: usize) {
     thread.name = task.name.or(thread.name.take());
     thread.state = task.state.or(thread.state.take());
     thread.priority = task.priority.or(thread.priority);
+    thread.base_priority = task.base_priority.or(thread.base_priority);
     thread.stack = task.stack.or(thread.stack);
     thread.core = thread.core.or(task.cpu.filter(|_| cpu_count > 1));
     thread.remarks.extend(task.remarks);

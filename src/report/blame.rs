@@ -1,7 +1,7 @@
 //! Which frame of a crash is to blame, and the crash's signature.
 //!
 //! The innermost frames of an abort are the machinery of aborting: the same for every assert of
-//! a firmware. They are passed over; and a crash in a library, a kernel or a hardware layer is
+//! a firmware. They are skipped; and a crash in a library, a kernel or a hardware layer is
 //! blamed on the user's code that called it (`app_rules.rs`).
 
 use super::app_rules::{AppRules, is_machinery};

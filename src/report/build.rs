@@ -175,6 +175,7 @@ impl<'a> Builder<'_, 'a> {
             first: thread.crashed,
             state: thread.state.clone(),
             priority: thread.priority,
+            base_priority: thread.base_priority,
             core: thread.core,
             stack: Stack::of(thread).map(|stack| Stack {
                 never_used: thread.stack.and_then(|s| self.never_used(s)),

@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else: no script, no font, no picture file.
+//! The report as one self-contained HTML page: no script, no font, no picture file.
 //!
 //! Frames and threads open by the browser's own `<details>`. Light and dark follow the system.
 
@@ -74,7 +74,7 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
         fact("chip", chip)?;
     }
     let checked = match identity.firmware_matches {
-        Some(true) => " (the dump's own)",
+        Some(true) => " (matches the dump)",
         Some(false) => " (NOT the dump's: what follows may be wrong)",
         None => match identity.firmware_fit.as_ref().map(|fit| &*fit.verdict) {
             Some("fits") => " (fits what the dump holds)",
@@ -182,8 +182,8 @@ fn write_thread(thread: &Thread, blamed: Option<&str>, page: &mut String) -> std
     if let Some(state) = &thread.state {
         write!(page, ", {}", escape(state))?;
     }
-    if let Some(priority) = thread.priority {
-        write!(page, ", priority {priority}")?;
+    if let Some(priority) = crate::dump::priority_words(thread.priority, thread.base_priority) {
+        write!(page, ", {priority}")?;
     }
     if let Some(core) = thread.core {
         write!(page, ", core {core}")?;

@@ -152,6 +152,9 @@ pub struct Thread {
     pub state: Option<String>,
     /// In the kernel's numbers.
     pub priority: Option<i64>,
+    /// Its priority without what it inherits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_priority: Option<i64>,
     /// The core it ran on or is bound to.
     pub core: Option<u32>,
     /// Its stack.

@@ -2,7 +2,7 @@
 
 use super::style::{Line, Style, Tone};
 use super::{Frame, Report, Stack, Thread, Value};
-use crate::dump::Severity;
+use crate::dump::{Severity, priority_words};
 use std::fmt::Write;
 
 /// Cells of a bar.
@@ -73,7 +73,7 @@ impl Page {
             self.fact("chip", chip);
         }
         match (&identity.firmware, identity.firmware_matches) {
-            (Some(elf), Some(true)) => self.fact("firmware", format!("{elf} (the dump's own)")),
+            (Some(elf), Some(true)) => self.fact("firmware", format!("{elf} (matches the dump)")),
             (Some(elf), Some(false)) => {
                 let text = format!("{elf} (NOT the dump's: what follows may be wrong)");
                 self.doubt("firmware", text);
@@ -169,8 +169,8 @@ impl Page {
         if let Some(state) = &thread.state {
             let _ = write!(title, ", {state}");
         }
-        if let Some(priority) = thread.priority {
-            let _ = write!(title, ", priority {priority}");
+        if let Some(priority) = priority_words(thread.priority, thread.base_priority) {
+            let _ = write!(title, ", {priority}");
         }
         if let Some(core) = thread.core {
             let _ = write!(title, ", core {core}");

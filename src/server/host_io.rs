@@ -19,7 +19,7 @@ const FIRMWARE: u32 = 1;
 impl Client {
     fn file(&self, descriptor: u32) -> HostIoResult<&[u8], Self> {
         match &self.served.firmware {
-            Some((_, bytes)) if descriptor == FIRMWARE => Ok(bytes),
+            Some(elf) if descriptor == FIRMWARE => Ok(&elf.bytes),
             _ => Err(HostIoError::Errno(HostIoErrno::EBADF)),
         }
     }

@@ -54,7 +54,7 @@ impl Listener {
     /// out as long as another one works.
     ///
     /// # Errors
-    /// [`Error::Resource`] with a sentence for the user if one can't be had.
+    /// [`Error::Resource`] with a sentence for the user if one is not available.
     pub fn bind(addresses: &[Address]) -> Result<Self> {
         Ok(Listener { doors: address::open(addresses)? })
     }

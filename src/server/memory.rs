@@ -120,7 +120,7 @@ impl Client {
         Ok(format!("C{:x}", crc.0).into_bytes())
     }
 
-    /// `qSearch:memory:addr;len;pattern`. Holes in the range are passed over.
+    /// `qSearch:memory:addr;len;pattern`. Holes in the range are skipped.
     pub(super) fn search(&mut self, args: &[u8]) -> Reply {
         let (addr, rest) = hex::split(args, b';').ok_or(Fault::Syntax)?;
         let (len, pattern) = hex::split(rest, b';').ok_or(Fault::Syntax)?;

@@ -47,6 +47,18 @@ mod stop;
 mod target;
 mod threads;
 
+/// What fuzz targets reach without a connection.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::{Served, session::Session};
+    use std::sync::Arc;
+
+    /// What a session answers to `bytes`, all in one.
+    pub fn answers(served: Arc<Served>, bytes: &[u8]) -> Vec<u8> {
+        Session::new(served).answers(bytes)
+    }
+}
+
 pub use address::Address;
 pub use listen::{Listener, Options, serve_stdio};
 pub use served::Served;

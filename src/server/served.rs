@@ -2,21 +2,26 @@
 
 use super::memory_map;
 use super::threads;
+use crate::debug_info::Modules;
 use crate::description::Layout;
 use crate::dump::{Dump, Note, Thread};
 use crate::firmware::Firmware;
+use crate::open::Opened;
 use crate::registers::Registers;
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A dump made ready to be served: read-only, shared by all sessions.
 pub struct Served {
     pub(crate) dump: Dump,
-    /// The path of the firmware's ELF file, as a debugger is to see it, and its bytes.
-    pub(crate) firmware: Option<(String, Bytes)>,
-    /// The same file taken apart, when somebody asks.
-    parsed: OnceLock<Option<Firmware>>,
+    /// The firmware's ELF file, for debuggers to fetch.
+    pub(crate) firmware: Option<Arc<Firmware>>,
+    /// The path under which they find it.
+    firmware_path: Option<String>,
+    /// All ELF files that names and call frames are looked up in here.
+    elves: Vec<Arc<Firmware>>,
     pub(crate) layout: Layout,
     /// `None` for architectures whose debuggers take no description.
     pub(crate) target_xml: Option<String>,
@@ -29,12 +34,26 @@ pub struct Served {
 }
 
 impl Served {
-    /// Prepares `dump`. `firmware` is the path and the contents of the ELF file that debuggers may
-    /// fetch, so that nobody has to tell them which it is.
+    /// Prepares what was opened, with its ELF files. Debuggers may fetch the firmware's, so that
+    /// nobody has to tell them which it is.
+    pub fn of(opened: Opened) -> Arc<Self> {
+        let Opened { dump, firmware, rom, embedded, .. } = opened;
+        Self::with(dump, firmware, rom.into_iter().chain(embedded))
+    }
+
+    /// Prepares `dump` alone, with the ELF file of its firmware if there is one.
     ///
     /// No protocol knows a target without threads: a dump without any gets one, all of whose
     /// registers are unknown, and a note that says so.
-    pub fn new(mut dump: Dump, firmware: Option<(String, Bytes)>) -> Arc<Self> {
+    pub fn new(dump: Dump, firmware: Option<Arc<Firmware>>) -> Arc<Self> {
+        Self::with(dump, firmware, [])
+    }
+
+    fn with(
+        mut dump: Dump,
+        firmware: Option<Arc<Firmware>>,
+        more: impl IntoIterator<Item = Arc<Firmware>>,
+    ) -> Arc<Self> {
         if dump.threads.is_empty() {
             let mut nobody = Thread::new(1, Registers::unknown(Arc::clone(&dump.arch)));
             nobody.remarks.push("the dump holds no registers".into());
@@ -50,8 +69,9 @@ impl Served {
             crashed: dump.threads.iter().position(|thread| thread.crashed).unwrap_or_default(),
             wire_ids,
             layout,
+            firmware_path: firmware.as_ref().map(|elf| absolute(&elf.path)),
+            elves: firmware.iter().cloned().chain(more).collect(),
             firmware,
-            parsed: OnceLock::new(),
             dump,
         })
     }
@@ -67,17 +87,19 @@ impl Served {
         Some(&process.auxv).filter(|auxv| !auxv.is_empty())
     }
 
-    /// The firmware's ELF file, for those who look names and call frames up here.
-    pub(crate) fn firmware_file(&self) -> Option<&Firmware> {
-        let parse = || {
-            let (path, bytes) = self.firmware.clone()?;
-            Firmware::parse(path, bytes).ok()
-        };
-        self.parsed.get_or_init(parse).as_ref()
+    /// What the ELF files know, for those who look names and call frames up here.
+    pub(crate) fn modules(&self) -> Modules<'_> {
+        Modules::of(self.elves.iter().map(|elf| &**elf))
     }
 
     /// The path under which debuggers find the firmware's ELF file.
     pub fn firmware_path(&self) -> Option<&str> {
-        self.firmware.as_ref().map(|(path, _)| path.as_str())
+        self.firmware_path.as_deref()
     }
+}
+
+/// `path` as it is found from anywhere: the debugger may run in another folder.
+fn absolute(path: &str) -> String {
+    let absolute = std::path::absolute(Path::new(path));
+    absolute.map_or_else(|_| path.to_string(), |path| path.display().to_string())
 }

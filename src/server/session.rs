@@ -1,7 +1,7 @@
 //! One client's session: requests in, replies out, until the connection ends.
 //!
 //! Nothing that a client sends ends it: damaged packets are asked for again, packets that are too
-//! long or make no sense get an error, and what is no packet is passed over.
+//! long or make no sense get an error, and what is no packet is skipped.
 
 use super::PACKET_SIZE;
 use super::client::Client;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often in a row the last reply is sent again before `-` is passed over. A connection that
+/// How often in a row the last reply is sent again before `-` is skipped. A connection that
 /// drops as much is dead, and what sends dashes without end is no debugger.
 const MOST_RESENDS: u32 = 4;
 
@@ -145,6 +145,19 @@ impl Session {
                 connection.wait_at_most(Some(left))?;
             }
         }
+    }
+
+    /// What it answers to `bytes`, without a connection.
+    #[cfg(fuzzing)]
+    pub(super) fn answers(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for byte in bytes {
+            let Some(event) = self.framer.push(*byte) else { continue };
+            if self.react(event) {
+                all.extend_from_slice(&self.out);
+            }
+        }
+        all
     }
 
     /// Reacts to what arrived; returns whether there is something to send in `out`.

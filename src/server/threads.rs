@@ -5,7 +5,7 @@
 
 use super::hex;
 use super::served::Served;
-use crate::dump::Thread;
+use crate::dump::{Thread, priority_words};
 use crate::xml::Escaped;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -95,7 +95,7 @@ impl Served {
             });
         }
         parts.extend(thread.state.clone());
-        parts.extend(thread.priority.map(|priority| format!("priority {priority}")));
+        parts.extend(priority_words(thread.priority, thread.base_priority));
         parts.extend(stack_text(thread));
         parts.extend(thread.remarks.iter().cloned());
         let first = self.dump.threads.get(self.crashed);

@@ -30,7 +30,30 @@ pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<Strin
         return None;
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Some(text) = chinese(bytes) {
+        undone.push("GB18030".into());
+        return Some(text);
+    }
     Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// Chinese text in the encoding that the tools of Chinese vendors write. Of its characters the usual
+/// ones are two bytes from 0xa1 on each: a text in which nothing else is above ASCII and that is no
+/// UTF-8 is taken for such. A single byte of noise, or a Latin degree sign, rules it out.
+fn chinese(bytes: &[u8]) -> Option<String> {
+    let has_more = bytes.iter().any(|byte| !byte.is_ascii());
+    if !has_more || std::str::from_utf8(bytes).is_ok() {
+        return None;
+    }
+    let mut rest = bytes.iter().copied();
+    while let Some(first) = rest.next() {
+        let second = if first.is_ascii() { continue } else { rest.next()? };
+        if !(0xa1..=0xf7).contains(&first) || !(0xa1..=0xfe).contains(&second) {
+            return None;
+        }
+    }
+    let text = encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
 }
 
 fn utf16(bytes: &[u8]) -> Option<(bool, &[u8])> {

@@ -139,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn chinese_of_vendors_tools_is_read_and_single_odd_bytes_are_not_taken_for_it() {
+        let text = b"\xd4\xda\xcf\xdf\xb3\xcc(motor)\xd6\xd0\n";
+        let plain = plain(text).unwrap();
+        assert_eq!(plain.text, "在线程(motor)中\n".as_bytes());
+        assert_eq!(plain.undone, ["GB18030"]);
+        for odd in [&b"25 \xb0C\n"[..], b"\xe4\xb8\xad \xe4\n", "线程\n".as_bytes()] {
+            assert_eq!(super::plain(odd), None);
+        }
+    }
+
+    #[test]
     fn encodings_and_escapes_are_undone() {
         let utf16 = |big: bool| -> Vec<u8> {
             PANIC

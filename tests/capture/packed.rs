@@ -45,7 +45,7 @@ impl File {
     }
 
     fn open(&self, force: bool) -> Result<Opened, String> {
-        let options = Options { force, ..Options::default() };
+        let options = Options::default().force(force);
         open(std::slice::from_ref(&self.0), &options).map_err(|error| error.to_string())
     }
 }

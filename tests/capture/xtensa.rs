@@ -122,7 +122,7 @@ fn dump(name: &str, state: &State, mut ram: Ram) -> PathBuf {
 }
 
 fn opened(path: &PathBuf) -> Opened {
-    let options = Options { target: Some("esp32".into()), ..Options::default() };
+    let options = Options::default().target("esp32");
     open(std::slice::from_ref(path), &options).expect("our own dump")
 }
 

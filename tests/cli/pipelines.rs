@@ -346,7 +346,7 @@ fn the_elf_file_comes_from_a_debuginfod_server_by_its_build_id() {
         shown.contains("demo::calibrate (raw=2121").then_some(shown)
     });
     let shown = found.expect("the server has it within ten seconds");
-    assert!(shown.contains("(the dump's own)"), "{shown}");
+    assert!(shown.contains("(matches the dump)"), "{shown}");
     // A server that is not there is told, and keeps nothing else from being shown.
     let shown = report("http://127.0.0.1:9/", "nothing");
     assert!(shown.contains("have nothing of build id") && shown.contains("bus fault"), "{shown}");

@@ -103,7 +103,7 @@ fn a_folder_gives_the_program_too_unless_it_is_of_another_build() {
     let opened = opened_folder().expect("a dump without its program");
     assert!(opened.firmware.is_none());
     assert!(
-        notes(&opened).contains("firmware.elf: beside the dump, but not its"),
+        notes(&opened).contains("firmware.elf: next to the dump, but not its"),
         "{}",
         notes(&opened)
     );

@@ -38,7 +38,7 @@ const SAMPLES: &[&str] = &[
 
 fn options() -> Options {
     let elf = fixtures().map(|folder| folder.join("qemu-m4-fault/fx.elf"));
-    Options { elf: elf.into_iter().collect(), ..Options::default() }
+    Options::default().elf(elf)
 }
 
 #[test]

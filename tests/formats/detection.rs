@@ -132,7 +132,11 @@ fn is_part(format: &str) -> bool {
 
 fn options(format: &str) -> Options {
     let target = is_part(format).then(|| "cortex-m".to_string());
-    Options { target, ..Options::default() }
+    {
+        let mut options = Options::default();
+        options.place.target = target;
+        options
+    }
 }
 
 /// The formats of all dumps in `bytes`, or what was said of them.

@@ -81,7 +81,7 @@ fn text(elf: &Firmware, begin: &str, cause: u32, sp: u32) -> String {
 }
 
 fn open(text: &str, elf: &Path) -> Opened {
-    let options = Options { elf: vec![elf.to_path_buf()], ..Options::default() };
+    let options = Options::default().elf([elf.to_path_buf()]);
     open_bytes("monitor.log", text.as_bytes().to_vec(), &options)
         .unwrap_or_else(|error| panic!("{error}"))
 }

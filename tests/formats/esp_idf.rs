@@ -134,7 +134,7 @@ fn a_cut_archive_gives_what_is_whole_with_force_only() {
     let gz = encoder.finish().unwrap();
     let cut = gz[..gz.len() / 2].to_vec();
     assert!(refused(cut.clone()).contains("cut off"));
-    let forced = open_bytes(cut, &Options { force: true, ..Options::default() }).unwrap();
+    let forced = open_bytes(cut, &Options::default().force(true)).unwrap();
     note_with(&forced, "gzip: the stream breaks off");
 }
 
@@ -205,8 +205,8 @@ fn of_several_dumps_in_a_log_the_last_whole_one_is_taken_unless_the_user_picks()
     let opened = opened(text.clone());
     assert_eq!((opened.picked, opened.found.len()), (2, 3));
     assert_eq!(opened.dump.identity.chip.as_deref(), Some("esp32c6 v0.1"));
-    note_with(&opened, "dump 3 of 3 passed over");
-    let pick = |n| Options { pick: Some(n), ..Options::default() };
+    note_with(&opened, "dump 3 of 3 skipped");
+    let pick = |n| Options::default().pick(n);
     assert_eq!(open_bytes(text.clone(), &pick(1)).unwrap().dump.threads.len(), 3);
     assert!(refused_with(text.clone(), &pick(3)).contains("cut off"));
     assert!(refused_with(text, &pick(4)).contains("there are 3 dumps"));
@@ -232,7 +232,7 @@ fn a_damaged_line_is_told_by_its_number_and_its_bytes_are_missing() {
     let log = lines.join("\n");
     let words = refused(log.clone());
     assert!(words.contains(&format!("line {}", index + 1)), "{words}");
-    let opened = open_bytes(log, &Options { force: true, ..Options::default() }).unwrap();
+    let opened = open_bytes(log, &Options::default().force(true)).unwrap();
     note_with(&opened, &format!("line {} has damaged or lost characters", index + 1));
     assert!(opened.dump.threads.iter().all(|thread| thread.id > 0));
     let missing: u64 = opened.dump.memory.missing().map(|(range, _)| range.len()).sum();
@@ -254,7 +254,7 @@ fn a_lost_line_moves_nothing() {
             let rest = [&lines[..lost], &lines[lost + 1..]].concat().join("\n");
             let words = refused(rest.clone());
             assert!(words.contains("line"), "{name}: {words}");
-            let options = Options { force: true, ..Options::default() };
+            let options = Options::default().force(true);
             let Ok(forced) = open_bytes(rest, &options) else {
                 // Without the ELF core's own header nothing can be read.
                 assert!(lost < 12, "{name} without line {lost}");
@@ -320,7 +320,7 @@ fn flash_images_lead_to_their_core_dump_partitions() {
     let image = esp::flash(2 << 20, 0x8000, &two, &[(0x110000, &raw)]);
     let both = opened(image);
     assert_eq!((both.picked, both.found.len()), (1, 2));
-    note_with(&both, "dump 2 of 2 passed over");
+    note_with(&both, "dump 2 of 2 skipped");
 
     let none = esp::flash(1 << 20, 0x8000, &table(0x110000)[..2], &[]);
     assert!(refused(none).contains("subtype coredump"));
@@ -332,7 +332,11 @@ fn flash_images_lead_to_their_core_dump_partitions() {
 fn an_offset_leads_to_the_dump_or_to_the_table() {
     let Some(raw) = fixture("espressif/esp32c6/coredump.raw") else { return };
     let (_, title, threads) = IMAGES[4];
-    let at = |offset| Options { offset: Some(offset), ..Options::default() };
+    let at = |offset| {
+        let mut options = Options::default();
+        options.place.offset = Some(offset);
+        options
+    };
     let image = esp::flash(2 << 20, 0x8000, &[], &[(0x123000, &raw)]);
     plain(&open_bytes(image, &at(0x123000)).unwrap(), title, threads);
     let table = [esp::partition(1, 3, 0x123000, 0x10000, "coredump", 0)];
@@ -366,7 +370,7 @@ fn a_bad_checksum_is_told_with_both_values_and_served_with_force() {
         assert!(error.starts_with("test: esp-idf: "), "{error}");
         assert!(error.contains("by the bytes") && error.contains("in the dump"), "{error}");
         assert!(error.contains("--force"), "{error}");
-        let forced = open_bytes(raw, &Options { force: true, ..Options::default() }).unwrap();
+        let forced = open_bytes(raw, &Options::default().force(true)).unwrap();
         assert_eq!(names(&forced), threads);
         assert!(forced.dump.format.contains("wrong"), "{}", forced.dump.format);
         assert!(forced.dump.notes.iter().any(|note| note.severity == Severity::Doubt));
@@ -379,7 +383,7 @@ fn a_cut_image_is_refused_and_served_with_force_as_far_as_it_goes() {
     let cut = raw[..6000].to_vec();
     let error = refused(cut.clone());
     assert!(error.contains("image length") && error.contains("6000"), "{error}");
-    let forced = open_bytes(cut, &Options { force: true, ..Options::default() }).unwrap();
+    let forced = open_bytes(cut, &Options::default().force(true)).unwrap();
     assert_eq!(forced.dump.threads.len(), 6);
     assert!(forced.dump.memory.missing().count() > 0);
     assert!(forced.dump.format.contains("cut, not checked"));
@@ -390,7 +394,7 @@ fn the_elf_file_must_be_the_dumps_unless_the_user_insists() {
     let Some(folder) = fixtures() else { return };
     let raw = fixture("espressif/esp32c3/coredump.raw").unwrap();
     let elf = |name: &str| folder.join("espressif").join(name);
-    let with = |elf, any_elf| Options { elf: vec![elf], any_elf, ..Options::default() };
+    let with = |elf, any_elf| Options::default().elf([elf]).any_elf(any_elf);
 
     let right = open_bytes(raw.clone(), &with(elf("esp32c3/esp32c3.elf"), false)).unwrap();
     assert!(right.firmware.is_some());
@@ -400,15 +404,15 @@ fn the_elf_file_must_be_the_dumps_unless_the_user_insists() {
         error.contains("ELF SHA-256 8b4b908f2.. is not the dump's ELF SHA-256 7d946a8e8.."),
         "{error}"
     );
-    let insisted = Options { any_elf: true, ..wrong };
+    let insisted = wrong.any_elf(true);
     note_with(&open_bytes(raw.clone(), &insisted).unwrap(), "wrong ELF");
     let other = refused_with(raw.clone(), &with(elf("esp32/esp32.elf"), true));
     assert!(other.contains("XTENSA") && other.contains("RISCV"), "{other}");
 
-    let found = Options { elf_dir: vec![folder.clone()], ..Options::default() };
+    let found = Options::default().elf_dir(folder.clone());
     let found = open_bytes(raw.clone(), &found).unwrap();
     assert!(found.firmware.unwrap().path.ends_with("esp32c3/esp32c3.elf"));
-    let nothing = Options { elf_dir: vec![folder.join("espressif/esp32c6")], ..Options::default() };
+    let nothing = Options::default().elf_dir(folder.join("espressif/esp32c6"));
     note_with(&open_bytes(raw, &nothing).unwrap(), "no ELF file in");
 }
 
@@ -417,8 +421,7 @@ fn constants_come_from_the_elf_and_variables_do_not() {
     let Some(folder) = fixtures() else { return };
     let raw = fixture("espressif/esp32c3/coredump.raw").unwrap();
     let elf = folder.join("espressif/esp32c3/esp32c3.elf");
-    let opened =
-        open_bytes(raw.clone(), &Options { elf: vec![elf.clone()], ..Options::default() }).unwrap();
+    let opened = open_bytes(raw.clone(), &Options::default().elf([elf.clone()])).unwrap();
     let memory = &opened.dump.memory;
     let origin = |addr| memory.region_at(addr).map(|region| region.origin);
     assert_eq!(origin(0x4038_0698), Some(Origin::Elf), "code in RAM");
@@ -427,7 +430,9 @@ fn constants_come_from_the_elf_and_variables_do_not() {
     assert_eq!(origin(0x3fc8_9e00), None, ".dram0.data");
     assert_eq!(origin(0x3fc8_aa10), None, ".dram0.bss");
     assert_eq!(origin(0x3fc8_ec30), Some(Origin::Dump), "a control block");
-    let initial = Options { elf: vec![elf], initial_data: true, ..Options::default() };
+    let mut initial = Options::default().elf([elf]);
+    initial.trust.initial_data = true;
+
     let opened = open_bytes(raw, &initial).unwrap();
     let origin = opened.dump.memory.region_at(0x3fc8_9e00).map(|region| region.origin);
     assert_eq!(origin, Some(Origin::ElfInitial));
@@ -445,9 +450,12 @@ fn the_rom_elf_is_chosen_by_the_chips_revision() {
         std::fs::copy(&elf, roms.join(format!("esp32c3_rev{revision}_rom.elf"))).unwrap();
     }
     let raw = fixture("espressif/esp32c3/coredump.raw").unwrap();
-    let opened =
-        open_bytes(raw, &Options { rom_elf_dir: Some(roms.clone()), ..Options::default() })
-            .unwrap();
+    let opened = open_bytes(raw, &{
+        let mut options = Options::default();
+        options.elves.rom_elf_dir = Some(roms.clone());
+        options
+    })
+    .unwrap();
     assert!(opened.rom[0].path.ends_with("esp32c3_rev3_rom.elf"), "{}", opened.rom[0].path);
     assert!(opened.dump.memory.regions().any(|region| region.origin == Origin::RomElf));
     std::fs::remove_dir_all(roms).unwrap();

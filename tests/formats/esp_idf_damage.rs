@@ -19,7 +19,7 @@ const SAMPLES: [&str; 8] = [
 /// Opens what is left of a sample, both ways, and looks at all of it.
 fn survives(bytes: &[u8], what: &str) {
     for force in [false, true] {
-        match open_bytes(bytes.to_vec(), &Options { force, ..Options::default() }) {
+        match open_bytes(bytes.to_vec(), &Options::default().force(force)) {
             Ok(opened) => {
                 for thread in &opened.dump.threads {
                     assert!(thread.id > 0, "{what}");

@@ -275,11 +275,9 @@ fn an_unknown_chip_is_opened_by_what_the_elf_core_is_for_or_with_the_users_word(
     let binary = esp::binary_body(&riscv_tasks(), &[]);
     let binary = esp::image(77 << 16 | 3, [2, esp::TCB_LEN as u32, 0], 1, &binary, 32);
     assert!(refused(binary.clone()).contains("not a dump that is known here"));
-    let told = Options {
-        format: Some("esp-idf".into()),
-        target: Some("esp32c6".into()),
-        ..Options::default()
-    };
+    let mut told = Options::default().target("esp32c6");
+    told.place.format = Some("esp-idf".into());
+
     assert_eq!(open_bytes(binary, &told).unwrap().dump.threads.len(), 2);
 
     let opened = opened(esp::image(77 << 16 | 0x0102, [0; 3], 3, &raw[24..raw.len() - 4], 32));

@@ -242,13 +242,13 @@ fn an_error_without_a_fault_has_its_place_and_no_registers() {
 fn a_fault_and_its_error_are_one_crash_and_others_are_more() {
     let log = format!("{}boot\n{}", fault_with_stacks(), assertion().end());
     let noisy = [log_noise(10_000), log.into_bytes(), log_noise(3000)].concat();
-    let first = Options { pick: Some(1), ..Options::default() };
+    let first = Options::default().pick(1);
     let opened = open_bytes("console.log", noisy.clone(), &first).expect("the fault");
     assert_eq!(opened.dump.format, "Mbed OS fault text");
-    let second = Options { pick: Some(2), ..Options::default() };
+    let second = Options::default().pick(2);
     let opened = open_bytes("console.log", noisy.clone(), &second).expect("the assertion");
     assert_eq!(opened.dump.format, "Mbed OS error text");
-    let third = Options { pick: Some(3), ..Options::default() };
+    let third = Options::default().pick(3);
     assert!(open_bytes("console.log", noisy, &third).is_err(), "there are two");
 }
 

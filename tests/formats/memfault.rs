@@ -224,7 +224,7 @@ fn the_user_s_chip_goes_before_the_dump_s() {
     storage.registers(&xtensa_block(1, 0x4200_1234));
     let file = storage.finish();
     says(&open(file.clone()), "its code at 0x42001234 is where an esp32s3 has some");
-    let options = Options { target: Some("esp32s3".into()), ..Options::default() };
+    let options = Options::default().target("esp32s3");
     let opened = open_bytes("dump.bin", file, &options).unwrap();
     assert!(opened.dump.notes.is_empty(), "{:?}", opened.dump.notes);
     assert_eq!(opened.dump.chip.as_ref().map(|chip| chip.name.as_str()), Some("esp32s3"));

@@ -145,7 +145,7 @@ fn core_dump(stopped: &Stopped, head: bool, size: usize) -> Place {
 
 fn options(stopped: &Stopped, with_elf: bool) -> Options {
     let elf = if with_elf { vec![stopped.elf.clone()] } else { Vec::new() };
-    Options { elf, ..Options::default() }
+    Options::default().elf(elf)
 }
 
 fn open(name: &str, bytes: Vec<u8>, options: &Options) -> Opened {

@@ -33,7 +33,7 @@ fn forms(machine: &Machine) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn with_elf(machine: &Machine) -> Options {
-    Options { elf: vec![machine.elf.clone()], any_elf: true, ..Options::default() }
+    Options::default().elf([machine.elf.clone()]).any_elf(true)
 }
 
 #[test]
@@ -81,7 +81,9 @@ fn a_damaged_elf_file_beside_a_dump_does_no_harm() {
             damaged[at] ^= 1 << (random % 8);
         }
         std::fs::write(&path, &damaged).expect("room for a file");
-        let options = Options { elf: vec![path.clone()], no_mmap: true, ..Options::default() };
+        let mut options = Options::default().elf([path.clone()]);
+        options.place.no_mmap = true;
+
         // It opens, or says what is wrong with the ELF file.
         let _ = open_bytes("dump", dump.clone(), &options);
     }
@@ -90,7 +92,7 @@ fn a_damaged_elf_file_beside_a_dump_does_no_harm() {
 #[test]
 fn what_is_shown_of_a_cut_dump_is_what_the_device_had() {
     let machine = Machine::load("x86");
-    let force = Options { force: true, ..Options::default() };
+    let force = Options::default().force(true);
     for (form, bytes) in forms(&machine) {
         for len in (0..bytes.len()).step_by(bytes.len() / 97) {
             let Ok(opened) = open_bytes(form, bytes[..len].to_vec(), &force) else { continue };

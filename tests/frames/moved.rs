@@ -19,11 +19,8 @@ fn an_elf_file_with_an_offset_names_what_ran_elsewhere() {
         bytes: text.into_bytes().into(),
         addr: None,
     };
-    let at = |offset: &str| Options {
-        elf: vec![format!("{PROGRAM}{offset}").into()],
-        target: Some("cortex-m".into()),
-        ..Options::default()
-    };
+    let at =
+        |offset: &str| Options::default().elf([format!("{PROGRAM}{offset}")]).target("cortex-m");
     let moved = open_inputs(std::slice::from_ref(&input), &at(&format!("@{OFFSET:#x}"))).unwrap();
     let firmware = moved.firmware.unwrap();
     assert_eq!(firmware.slide, OFFSET);

@@ -186,7 +186,9 @@ fn reported(what: &str, unit: Unit) -> Report {
         |name: &str, bytes: Vec<u8>| Input { name: name.into(), bytes: bytes.into(), addr: None };
     let elf_open = vec![input("firmware.elf", program(unit))];
     let start = Instant::now();
-    let options = Options { elf_open, ..Options::default() };
+    let mut options = Options::default();
+    options.elves.open = elf_open;
+
     let opened = open_inputs(&[input("dump.core", demo("dump.core"))], &options);
     let opened = opened.unwrap_or_else(|error| panic!("{what}: {error}"));
     let report = report::build(&opened, &ReportOptions::default()).expect("a report");

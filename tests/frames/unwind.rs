@@ -216,11 +216,9 @@ fn the_walk_goes_through_rom_with_an_elf_file_of_it() {
     let built = built.expect("the compiler runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let root = root.join("espressif/esp32c3");
-    let options = Options {
-        elf: vec![root.join("esp32c3.elf")],
-        rom_elf: vec![rom.clone()],
-        ..Options::default()
-    };
+    let mut options = Options::default().elf([root.join("esp32c3.elf")]);
+    options.elves.rom_elf = vec![rom.clone()];
+
     let opened = coroner::open::open(&[root.join("coredump.b64")], &options);
     std::fs::remove_file(&rom).expect("it is ours");
     let opened = opened.expect("the fixture opens");

@@ -215,7 +215,7 @@ fn arguments_and_locals_of_the_fixtures_equal_those_of_gdb() {
             count.thread(&case.name, thread, theirs);
         }
     }
-    println!("{} equal, {} passed over", count.equal, count.passed_over);
+    println!("{} equal, {} skipped", count.equal, count.passed_over);
     assert!(count.wrong.is_empty(), "{} differ:\n{}", count.wrong.len(), count.wrong.join("\n"));
     assert!(count.equal > 300, "{count:?}");
 }
@@ -242,7 +242,7 @@ fn compare(name: &str, opened: &Opened, text: &str, expressions: &[&str]) -> Cou
     for ((expression, value), theirs) in expressions.iter().zip(&report.values).zip(printed) {
         count.pair(&format!("{name} {expression}"), Some(value), theirs);
     }
-    println!("{name}: {} equal, {} passed over", count.equal, count.passed_over);
+    println!("{name}: {} equal, {} skipped", count.equal, count.passed_over);
     count
 }
 
@@ -385,7 +385,7 @@ fn values_of_rust_with_link_time_optimisation_equal_those_of_gdb() {
         commands.extend(["bt full", "echo VALUES\\n", "set language rust"]);
         commands.extend(print.iter().map(String::as_str));
         let text = debuggers::run(newest, 100, &commands);
-        let options = Options { elf: vec![elf.clone()], any_elf: true, ..Options::default() };
+        let options = Options::default().elf([elf.clone()]).any_elf(true);
         let opened = coroner::open::open(&[core], &options);
         let opened = opened.unwrap_or_else(|error| panic!("{error}\n{text}"));
         // The core file's own line of greeting is a frame, too.

@@ -87,7 +87,7 @@ fn a_core_without_our_note_still_holds_the_memory_and_registers() {
         let mut core = convert::to_elf_core(&opened.dump, Extent::DumpOnly).expect("it is written");
         let owner = core.bytes.windows(9).position(|part| part == b"coroner\0{").expect("our note");
         core.bytes[owner..owner + 7].copy_from_slice(b"nobody!");
-        let options = Options { target: Some(opened.dump.arch.name.clone()), ..Options::default() };
+        let options = Options::default().target(opened.dump.arch.name.clone());
         let again = open_bytes(core.bytes, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
         for region in opened.dump.memory.regions().filter(|r| r.origin == Origin::Dump) {
             let held = again.dump.memory.bytes(region.start, region.bytes.len());

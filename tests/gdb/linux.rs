@@ -148,7 +148,7 @@ fn a_position_independent_program_is_shown_where_it_ran() {
             let what = format!("{compiler} {}", kind[0]);
             gdbs.iter().for_each(|gdb| look(gdb, &program, &core, &what));
             // And without a debugger.
-            let options = Options { elf: vec![program], ..Options::default() };
+            let options = Options::default().elf([program]);
             let opened = open(&[core], &options).unwrap_or_else(|e| panic!("{what}: {e}"));
             let slide = opened.firmware.as_ref().expect("it was named").slide;
             assert_ne!(slide, 0, "{what}");

@@ -19,7 +19,7 @@ fn input(name: &str, bytes: Vec<u8>, addr: Option<u64>) -> Input {
 }
 
 fn open(crash: &Crash, inputs: &[Input]) -> Result<Opened> {
-    open_inputs(inputs, &Options { elf: vec![crash.elf.clone()], ..Options::default() })
+    open_inputs(inputs, &Options::default().elf([crash.elf.clone()]))
 }
 
 /// Opens `ram` with the registers of the crash.

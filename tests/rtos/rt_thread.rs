@@ -18,7 +18,7 @@ const PADDED: [u64; 8] = [0xb0, 0xb1, 0xb2, 0xb3, 0xbc, LR, PC, 0x0100_0200];
 fn threads(stopped: &Stopped) -> Opened {
     let ram =
         Input { name: "ram".into(), bytes: stopped.ram.clone().into(), addr: Some(RAM.into()) };
-    let options = Options { elf: vec![stopped.elf.clone()], ..Options::default() };
+    let options = Options::default().elf([stopped.elf.clone()]);
     open_inputs(&[ram], &options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -1,7 +1,6 @@
 //! The protocol packet by packet, over hand-made dumps.
 
 use crate::support::server as support;
-use bytes::Bytes;
 use coroner::dump::Dump;
 use coroner::server::{Options, Served};
 use support::{DATA, STACK, Server, bare, in_handler, riscv, unescape, unhex};
@@ -456,8 +455,8 @@ fn monitor_frame_shows_what_an_exception_interrupted() {
 
 #[test]
 fn the_elf_file_comes_through_the_connection_and_nothing_else_does() {
-    let elf: Bytes = (0..40_000u32).map(|i| (i % 251) as u8).collect::<Vec<_>>().into();
-    let served = Served::new(riscv(), Some(("/build/app.elf".into(), elf.clone())));
+    let elf = support::demo_elf("/build/app.elf");
+    let served = Served::new(riscv(), Some(elf.clone()));
     let server = Server::with(served, Options::default());
     let mut client = server.connect();
     assert!(client.ask("qSupported:multiprocess+").contains("qXfer:exec-file:read+"));
@@ -477,7 +476,7 @@ fn the_elf_file_comes_through_the_connection_and_nothing_else_does() {
         }
         got.extend(data);
     }
-    assert_eq!(got, elf);
+    assert_eq!(got, elf.bytes);
     assert!(client.ask("vFile:fstat:1").starts_with("F40;"));
     assert_eq!(client.ask("vFile:fstat:7"), "F-1,09");
     let passwd: String = "/etc/passwd".bytes().map(|byte| format!("{byte:02x}")).collect();

@@ -67,8 +67,8 @@ fn control_c_inside_a_packet_damages_that_packet_only() {
 
 #[test]
 fn requests_that_make_no_sense_get_an_error_and_the_session_goes_on() {
-    let firmware = Some(("app.elf".to_string(), vec![0x7f; 100].into()));
-    let server = Server::with(Served::new(riscv(), firmware), Options::default());
+    let elf = support::demo_elf("/build/app.elf");
+    let server = Server::with(Served::new(riscv(), Some(elf)), Options::default());
     let mut client = server.connect().into_gdb();
     let requests = [
         "mzz,4",

@@ -21,8 +21,7 @@ pub struct Case {
 
 impl Case {
     pub fn opened(&self) -> Opened {
-        let elf = self.elf.iter().cloned().collect();
-        let options = Options { elf, force: self.force, ..Options::default() };
+        let options = Options::default().elf(self.elf.clone()).force(self.force);
         let opened = open::open(&self.inputs, &options);
         opened.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 pub(crate) fn open_files(names: &[&str], elf: Option<&str>) -> Option<Result<Opened>> {
     let folder = fixtures()?;
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-    let elf = elf.map(|elf| folder.join(elf)).into_iter().collect();
-    Some(open::open(&paths, &Options { elf, ..Options::default() }))
+    let elf = elf.map(|elf| folder.join(elf));
+    Some(open::open(&paths, &Options::default().elf(elf)))
 }
 
 /// Opens bytes as if they were a file called `name`.
@@ -68,7 +68,7 @@ pub(crate) fn try_all_prefixes(name: &str, bytes: &[u8], options: &Options) {
     let steps = if bytes.len() > 100_000 { 40 } else { 300 };
     let step = (bytes.len() / steps).max(1);
     let near_the_start = 0..bytes.len().min(256);
-    let force = Options { force: true, ..options.clone() };
+    let force = options.clone().force(true);
     for len in near_the_start.chain((0..bytes.len()).step_by(step)) {
         for options in [options, &force] {
             if let Err(error) = open_bytes(name, bytes[..len].to_vec(), options) {
@@ -80,7 +80,7 @@ pub(crate) fn try_all_prefixes(name: &str, bytes: &[u8], options: &Options) {
 
 /// Opens `bytes` with bits flipped here and there, plainly and by force.
 pub(crate) fn try_bit_flips(name: &str, bytes: &[u8], options: &Options) {
-    let force = Options { force: true, ..options.clone() };
+    let force = options.clone().force(true);
     let mut random = 0x2545_f491_4f6c_dd1du64;
     let mut next = |below: usize| {
         random ^= random << 13;

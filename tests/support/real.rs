@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 /// Opens a fixture with the ELF file of its firmware.
 pub fn open(inputs: &[PathBuf], elf: Option<PathBuf>) -> Opened {
-    let options = Options { elf: elf.into_iter().collect(), ..Options::default() };
+    let options = Options::default().elf(elf);
     open::open(inputs, &options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use coroner::dump::{Dump, Note, Stack, Thread};
+use coroner::firmware::Firmware;
 use coroner::memory::{Access, AddrRange, Origin, Region};
 use coroner::reason::{FaultWord, Reason, Signal};
 use coroner::registers::Registers;
@@ -382,4 +383,10 @@ pub(crate) fn unhex(digits: &[u8]) -> Vec<u8> {
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("two digits"))
         .collect()
+}
+
+/// The demo's firmware, as if its file were at `path`.
+pub(crate) fn demo_elf(path: &str) -> Arc<Firmware> {
+    let bytes = include_bytes!("../data/demo/firmware.elf").as_slice();
+    Arc::new(Firmware::parse(path.into(), bytes.into()).expect("our own ELF file"))
 }

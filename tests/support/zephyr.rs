@@ -217,6 +217,54 @@ impl Stream {
         lines
     }
 
+    /// What the shell prints for `coredump print pretty`. It stops at a checksum.
+    pub(crate) fn pretty(&self) -> Vec<String> {
+        let header = &self.buffers[0];
+        let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let targets = ["Unknown", "x86", "x86_64", "ARM Cortex-m", "Risc V", "Xtensa", "ARM64"];
+        let mut lines = vec!["uart:~$ coredump print pretty".to_string()];
+        lines.push("**** Zephyr Coredump ****".into());
+        lines.push(format!("\tVersion {}", half(2)));
+        lines.push(format!("\tTarget: {}", targets[usize::from(half(4))]));
+        lines.push(format!("\tPointer size: {}", self.bits));
+        lines.push(format!("\tFlag: {}", header[7]));
+        lines.push(format!("\tReason: {}", half(8)));
+        lines.push(format!("\tSize of the coredump: {}", self.bytes().len()));
+        lines.push(String::new());
+        let mut rest = self.buffers[1..].iter();
+        while let Some(head) = rest.next() {
+            let name = match head[0] {
+                b'A' => "Arch",
+                b'T' => "Thread",
+                b'M' => "Memory",
+                _ => {
+                    lines.push("Error while retrieving/parsing coredump: -22".into());
+                    return lines;
+                }
+            };
+            let data = rest.next().expect("what the block holds");
+            lines.push(format!("-> {name} coredump header found"));
+            lines.push(format!("\tVersion {}", head[1]));
+            lines.push(format!("\tSize {}", data.len()));
+            if head[0] == b'M' {
+                let start = head[3..3 + self.bits as usize / 8].iter().rev();
+                let start = start.fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+                let end = start + data.len() as u64;
+                lines.push(format!("\tStarts at {start:#x} ends at {end:#x}"));
+            }
+            lines.push("Data:".into());
+            lines.push("#CD:BEGIN#".into());
+            for line in data.chunks(32) {
+                let digits: String = line.iter().map(|byte| format!("{byte:02x}")).collect();
+                lines.push(format!("#CD:{digits}"));
+            }
+            lines.push("#CD:END#".into());
+            lines.push(String::new());
+        }
+        lines.push("Stored coredump printed".into());
+        lines
+    }
+
     /// The flash partition: header, data from the next multiple of `block` on, erased behind.
     pub(crate) fn flash(&self, block: usize) -> Vec<u8> {
         let data = self.bytes();
@@ -299,6 +347,21 @@ impl Stream {
         };
         data.chunks(1024).enumerate().map(message).collect()
     }
+}
+
+/// The messages of [`Stream::spotflow`] as JSON.
+pub(crate) fn spotflow_json(stream: &Stream) -> Vec<serde_json::Value> {
+    use base64::Engine;
+    let data = stream.bytes();
+    let count = data.len().div_ceil(1024);
+    let message = |(n, chunk): (usize, &[u8])| {
+        serde_json::json!({
+            "messageType": "CORE_DUMP_CHUNK", "coreDumpId": 41, "chunkOrdinal": n,
+            "content": base64::engine::general_purpose::STANDARD.encode(chunk),
+            "isLastChunk": n + 1 == count, "os": "ZEPHYR",
+        })
+    };
+    data.chunks(1024).enumerate().map(message).collect()
 }
 
 /// A line of the logging backend.

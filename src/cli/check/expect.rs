@@ -53,8 +53,12 @@ pub(super) type LookUp<'l> = dyn Fn(&str) -> std::result::Result<Vec<Value>, Str
 impl Expected {
     pub(super) fn load(path: &Path) -> Result<Expected> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        Expected::parse(path, &text)
+    }
+
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Expected> {
         let bad = |e: toml::de::Error| Error::Usage(format!("{}: {e}", path.display()));
-        toml::from_str(&text).map_err(bad)
+        toml::from_str(text).map_err(bad)
     }
 
     /// A verdict for each thing that is expected.

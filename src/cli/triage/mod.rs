@@ -42,7 +42,7 @@ const DEEPEST_FOLDER: usize = 32;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TriageArgs {
-    /// Write a row for each dump to FILE, by its name's ending: .csv, .parquet, or else JSON Lines;
+    /// Write a row for each dump to FILE, format by file extension: .csv, .parquet, otherwise JSON Lines;
     /// several files may be named
     #[arg(long, value_name = "FILE")]
     pub rows: Vec<PathBuf>,
@@ -95,7 +95,7 @@ struct Group {
 /// `open` is what the user said of opening, for the processes that read the dumps.
 pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
     if args.worker {
-        let options = args.open.options();
+        let options = args.open.options.clone();
         return workers::work(|file| row(file, &options));
     }
     // A damaged file is a row; a name that was mistyped is a mistake.
@@ -109,7 +109,7 @@ pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
-    // Where it can't be had, Ctrl-C ends us at once, as it does other programs.
+    // Where it is not available, Ctrl-C ends us at once, as it does other programs.
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     let mut groups = BTreeMap::new();
     let mut failed = 0u64;
@@ -254,6 +254,18 @@ fn row(file: &Path, options: &Options) -> Row {
     row
 }
 
+/// Goes on with a journal and adds nothing: how many rows it has.
+#[cfg(fuzzing)]
+pub(super) fn resume(journal: &Path) -> Result<usize> {
+    let (mut number, mut groups) = (0, BTreeMap::new());
+    let (rows, _) = Rows::open(&[journal.into()], true, |row| {
+        number += 1;
+        count(&mut groups, row);
+    })?;
+    rows.end()?;
+    Ok(number)
+}
+
 fn count(groups: &mut BTreeMap<String, Group>, row: &Row) {
     let Some(signature) = &row.signature else { return };
     let group = groups.entry(signature.clone()).or_insert_with(|| Group {
@@ -315,7 +327,7 @@ fn print(args: &TriageArgs, groups: BTreeMap<String, Group>, failed: u64) -> Res
     std::io::stdout().lock().write_all(out.as_bytes()).map_err(stdout)?;
     let unread = match failed {
         0 => String::new(),
-        _ if args.rows.is_empty() => format!(", unread files: {failed} (--rows FILE tells why)"),
+        _ if args.rows.is_empty() => format!(", unread files: {failed} (--rows FILE says why)"),
         _ => format!(", unread files: {failed}"),
     };
     eprintln!("coroner: dumps: {dumps}, groups: {all}{unread}");

@@ -46,7 +46,7 @@ impl Carrier for CrashCatcherConsole {
             let layer = format!("{}, {place}", self.name());
             let mut inner = piece.inner(layer, block.bytes.into()).hinted(NAME);
             if !block.complete {
-                let words = format!("{NAME}: {place}: there is no '{END}' behind this dump");
+                let words = format!("{NAME}: {place}: there is no '{END}' after this dump");
                 inner.notes.push(Note::warning(words));
             }
             inner

@@ -45,7 +45,7 @@ impl Format for Dialect {
         }
         let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
         dump.reason = reason::of(&crash, trap);
-        dump.texts.push(crash.lines.join("\n"));
+        dump.texts.push(crash.texts.join("\n"));
         add_stack(&mut dump, self.name, crash.rows.clone());
         let facts =
             crash.facts.iter().map(|(label, text)| ((*label).to_string(), (*text).to_string()));
@@ -119,15 +119,20 @@ impl Dialect {
         }
         let id = task.id.filter(|id| *id != 0);
         let place = (dump.threads.len() as u64).saturating_add(1);
-        let mut thread = Thread::new(dump.free_thread_id(id.unwrap_or(place)), registers);
+        let mut thread = Thread::new(id.unwrap_or(place), registers);
         thread.control_block = id;
         thread.name = task.name.map(str::to_string);
         thread.core = task.core;
         thread.state = task.state.map(str::to_string);
         thread.priority = task.priority;
         thread.stack = task.stack;
+        thread.saved_sp = task.saved_sp;
         thread.remarks.clone_from(&task.remarks);
         thread.printed.clone_from(&task.frames);
+        if matches!(dump.arch.family, Family::CortexM | Family::Arm) {
+            // Thumb's bit.
+            thread.printed.iter_mut().for_each(|frame| frame.pc &= !1);
+        }
         thread
     }
 }

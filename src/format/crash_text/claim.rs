@@ -7,6 +7,7 @@ use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
+use std::borrow::Cow;
 
 /// A dialect as carrier (it cuts the crashes out of a log) and format.
 impl Carrier for Dialect {
@@ -38,24 +39,36 @@ impl Carrier for Dialect {
                 blocks.push((index, all.len()));
                 open = true;
             }
-            let far = blocks.last().is_some_and(|(first, _)| index.saturating_sub(*first) > 400);
+            let far =
+                blocks.last().is_some_and(|(first, _)| index.saturating_sub(*first) > self.reach);
             if self.is_end(&line.text) || far || BANNERS.iter().any(|b| line.text.contains(b)) {
                 open = false;
             }
         }
+        let blocks: Vec<Cow<'_, [Line]>> = blocks
+            .into_iter()
+            .filter_map(|(first, end)| {
+                let block = all.get(first..end)?;
+                Some(self.mend.map_or(Cow::Borrowed(block), |mend| mend(block).into()))
+            })
+            .collect();
         let mut read: Vec<(&[Line], Crash<'_>)> = Vec::new();
-        for (first, end) in blocks {
-            let Some(block) = all.get(first..end) else { continue };
+        for block in &blocks {
             let crash = Crash::read(self, block);
             let told = (self.family)(&crash).is_some() || !crash.titles.is_empty();
-            if told && !(crash.task.words.is_empty() && crash.titles.is_empty()) {
+            let empty =
+                crash.task.words.is_empty() && crash.titles.is_empty() && crash.rows.is_empty();
+            if told && !empty {
                 read.push((block, crash));
             }
         }
         // A word of it that is repeated behind a whole report is not a crash of its own.
         if read.iter().any(|(_, crash)| !crash.task.words.is_empty()) {
             let says = |c: &Crash<'_>| {
-                !c.task.words.is_empty() || c.task.id.is_some() || c.titles.len() > 1
+                !c.task.words.is_empty()
+                    || !c.rows.is_empty()
+                    || c.task.id.is_some()
+                    || c.titles.len() > 1
             };
             read.retain(|(_, crash)| says(crash));
         }

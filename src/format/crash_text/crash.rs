@@ -22,8 +22,8 @@ pub struct Word<'a> {
     pub digits: usize,
     /// Why there is no value.
     pub(super) why: &'static str,
-    /// The number, where only all of them together tell its radix.
-    open: Option<&'a str>,
+    /// The number as printed, where only all of them together tell its radix.
+    pub(super) printed: Option<&'a str>,
 }
 
 /// A context that the text has registers or a backtrace of: the one that crashed, another core,
@@ -46,6 +46,8 @@ pub struct Task<'a> {
     pub priority: Option<i64>,
     /// The bounds of its stack.
     pub stack: Option<Stack>,
+    /// The stack pointer that its kernel kept.
+    pub saved_sp: Option<u64>,
     /// What else there is to say of it.
     pub remarks: Vec<String>,
 }
@@ -63,8 +65,22 @@ impl Task<'_> {
 
     /// Whether nothing is known of it.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.frames.is_empty() && self.id.is_none() && self.name.is_none()
+        let unknown = self.id.is_none() && self.name.is_none() && self.stack.is_none();
+        unknown && self.words.is_empty() && self.frames.is_empty()
     }
+}
+
+/// A number that only the dialect itself can place.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    /// The part of the text that it stands in.
+    pub section: &'static str,
+    /// What it is.
+    pub name: &'static str,
+    /// A number before it, as printed: an address.
+    pub at: Option<&'a str>,
+    /// The number, as printed.
+    pub number: &'a str,
 }
 
 /// What the lines of a crash said.
@@ -72,6 +88,8 @@ impl Task<'_> {
 pub struct Crash<'a> {
     /// All lines, the last one the last that said something.
     pub lines: Vec<&'a str>,
+    /// Those that are not shown as memory.
+    pub texts: Vec<&'a str>,
     /// What crashed.
     pub task: Task<'a>,
     /// Other tasks and cores, in the order of the text.
@@ -88,6 +106,11 @@ pub struct Crash<'a> {
     pub rows: Vec<(u64, Vec<u8>)>,
     /// Other facts, by what they are.
     pub facts: Vec<(&'a str, &'a str)>,
+    /// Numbers that the dialect places.
+    pub cells: Vec<Cell<'a>>,
+    section: &'static str,
+    /// The line before the one that is taken.
+    before: Option<&'a str>,
 }
 
 impl<'a> Crash<'a> {
@@ -99,6 +122,11 @@ impl<'a> Crash<'a> {
     /// Whether a value of that name stands there, of what crashed.
     pub fn has(&self, name: &str) -> bool {
         self.task.has(name)
+    }
+
+    /// Whether `pattern` matches in some line.
+    pub(super) fn has_line(&self, pattern: &'static str) -> bool {
+        self.lines.iter().any(|line| find(pattern, line).is_some())
     }
 
     /// Whether some line has `words` in it.
@@ -114,13 +142,21 @@ impl<'a> Crash<'a> {
     /// Reads the lines of one crash.
     pub(super) fn read(dialect: &Dialect, lines: &'a [Line]) -> Self {
         let mut crash = Crash::default();
-        let (mut all, mut last) = (Vec::new(), 0);
+        let (mut all, mut texts, mut last) = (Vec::new(), Vec::new(), 0);
         for line in lines {
             let text = line.text.as_str();
             all.push(text);
+            let before = (crash.rows.len(), crash.cells.len());
             if crash.take(dialect, text) {
                 last = all.len();
             }
+            let cell = crash.cells.get(before.1..).unwrap_or_default();
+            let is_memory =
+                crash.rows.len() > before.0 || cell.iter().any(|cell| cell.at.is_some());
+            if !is_memory {
+                texts.push((all.len(), text));
+            }
+            crash.before = Some(text);
             if dialect.is_end(text) {
                 last = all.len();
                 break;
@@ -131,6 +167,7 @@ impl<'a> Crash<'a> {
         }
         all.truncate(last);
         crash.lines = all;
+        crash.texts = texts.into_iter().filter(|(n, _)| *n <= last).map(|(_, text)| text).collect();
         crash.decide_radix(dialect);
         crash
     }
@@ -205,6 +242,10 @@ impl<'a> Crash<'a> {
             }
             Rule::FramesBehind(before, pattern, address) => {
                 let Some((_, behind)) = text.split_once(before) else { return false };
+                if !self.current().frames.is_empty() {
+                    // A second list is of another thread.
+                    return true;
+                }
                 let all = find_all(pattern, behind, &|_| true);
                 self.add_frames(&all, *address);
                 return !all.is_empty();
@@ -253,6 +294,22 @@ impl<'a> Crash<'a> {
                 // All of them, not up to the first.
                 return rules.iter().filter(|rule| self.apply(dialect, rule, text)).count() > 0;
             }
+            Rule::After(before, rules) => {
+                let line = self.before.filter(|line| find(before, line).is_some());
+                return line.is_some() && rules.iter().any(|rule| self.apply(dialect, rule, text));
+            }
+            Rule::Section(pattern, name) => {
+                if one(pattern).is_none() {
+                    return false;
+                }
+                self.section = name;
+            }
+            Rule::Cell(pattern, name) => {
+                let Some(found) = one(pattern) else { return false };
+                let Some(number) = found.text("number") else { return false };
+                let at = found.text("at");
+                self.cells.push(Cell { section: self.section, name, at, number });
+            }
             Rule::Skip(pattern) => return one(pattern).is_some(),
         }
         true
@@ -262,11 +319,11 @@ impl<'a> Crash<'a> {
     /// known that are the same in both.
     fn decide_radix(&mut self, dialect: &Dialect) {
         let tasks = || std::iter::once(&self.task).chain(&self.others);
-        let open = tasks().flat_map(|task| &task.words).filter_map(|word| word.open);
-        let radix = Radix::of(open, dialect.printer);
+        let printed = tasks().flat_map(|task| &task.words).filter_map(|word| word.printed);
+        let radix = Radix::of(printed, dialect.printer);
         let all = std::iter::once(&mut self.task).chain(&mut self.others);
         for word in all.flat_map(|task| &mut task.words) {
-            if let Some(digits) = word.open.take() {
+            if let Some(digits) = word.printed {
                 word.value = radix.read(digits);
             }
         }
@@ -291,8 +348,8 @@ impl<'a> Crash<'a> {
             (None, Some(value), _) => self.add_value(name, value, 0, 0),
             (None, None, Some(digits)) => {
                 let why = "nothing tells whether its digits are hexadecimal or decimal";
-                let (name, open) = (name.to_ascii_lowercase(), Some(digits));
-                self.current().words.push(Word { name, open, why, ..Word::default() });
+                let (name, printed) = (name.to_ascii_lowercase(), Some(digits));
+                self.current().words.push(Word { name, printed, why, ..Word::default() });
             }
             _ => return false,
         }
@@ -304,7 +361,7 @@ impl<'a> Crash<'a> {
         // A segment has 16 bits, and no register prints 9 to 15 digits.
         let whole = (missing == 0 || name == "cs") && !(9..16).contains(&digits);
         let (value, why) = (whole.then_some(value), "digits are missing at the end");
-        self.current().words.push(Word { name, value, digits, why, open: None });
+        self.current().words.push(Word { name, value, digits, why, printed: None });
     }
 }
 
@@ -318,7 +375,10 @@ impl<'a> Task<'a> {
         self.core = self.core.or(core);
         self.state = self.state.or(found.text("state"));
         self.priority = self.priority.or(found.text("priority").and_then(|text| text.parse().ok()));
-        if let (Some(low), Some(high)) = (found.whole("hexlow"), found.whole("hexhigh")) {
+        self.saved_sp = self.saved_sp.or(found.whole("hexsaved"));
+        let low = found.whole("hexlow");
+        let of_size = || low?.checked_add(found.whole("hexsize")?);
+        if let (Some(low), Some(high)) = (low, found.whole("hexhigh").or_else(of_size)) {
             self.stack = self.stack.or(Some(Stack { low, high }).filter(|stack| low < stack.high));
         }
     }

@@ -11,33 +11,46 @@ mod above;
 mod assemble;
 mod boards;
 mod claim;
+mod cm_backtrace;
 mod crash;
+mod duet;
 mod espressif;
 mod handlers;
 mod linux;
+mod mbed;
 mod pattern;
+mod px4;
 mod radix;
 mod reason;
 mod zephyr;
 
 use super::Context;
 use super::machine::{Family, Machine};
+use crate::carrier::text::Line;
 use crate::dump::{Dump, Note};
 use crate::error::Result;
 
 pub(in crate::format) use above::complete;
 pub use assemble::usual_machine;
 pub use boards::*;
-pub use crash::{Crash, Task, Word};
+pub use cm_backtrace::CM_BACKTRACE;
+pub use crash::{Cell, Crash, Task, Word};
+pub use duet::DUET;
 pub use espressif::*;
 pub use handlers::*;
 pub use linux::*;
+pub use mbed::MBED;
+pub use px4::PX4_LOG;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
+    &PX4_LOG,
+    &CM_BACKTRACE,
+    &MBED,
+    &DUET,
     &ZEPHYR_FATAL,
     &ESP_HAL,
     &ESPHOME,
@@ -80,7 +93,8 @@ pub enum Rule {
     /// The address that could not be used: `{hex}`.
     Address(&'static str),
     /// The thread or core that the lines are of: `{hex}` or `{id}`, its id, `{thread}`, its name,
-    /// `{core}`, `{state}`, `{priority}`, `{hexlow}` and `{hexhigh}`, the bounds of its stack.
+    /// `{core}`, `{state}`, `{priority}`, `{hexlow}` and `{hexhigh}` or `{hexsize}`, the bounds of its
+    /// stack, `{hexsaved}`, the stack pointer that the kernel kept.
     Thread(&'static str),
     /// The same of another one, whose lines begin here.
     Other(&'static str),
@@ -105,8 +119,14 @@ pub enum Rule {
     Says(&'static str, &'static str),
     /// Registers of which the line names the first only: `{words}`.
     Row(&'static str, &'static [&'static str]),
+    /// Begins a part of the text, of this name, whose numbers mean something of their own.
+    Section(&'static str, &'static str),
+    /// A number for [`Dialect::finish`], by this name: `{number}`, and `{at}`, a number before it.
+    Cell(&'static str, &'static str),
     /// Each of these, on the same line.
     All(&'static [Rule]),
+    /// The first of these, if the line before has this in it.
+    After(&'static str, &'static [Rule]),
     /// A line that says nothing.
     Skip(&'static str),
 }
@@ -123,6 +143,9 @@ pub enum Address {
 /// Which machine a crash is of.
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
 
+/// The lines of a crash as they should have been printed.
+pub type Mend = fn(&[Line]) -> Vec<Line>;
+
 /// The crash text of one producer.
 pub struct Dialect {
     /// Its name, as `--format` takes it.
@@ -135,6 +158,11 @@ pub struct Dialect {
     pub starts: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
+    /// So many lines after its start another line of `starts` begins a crash of its own, whether an
+    /// end was seen or not.
+    pub reach: usize,
+    /// The lines of a crash as they should have been printed, where users' tools break them.
+    pub mend: Option<Mend>,
     /// What its lines say; the first rule that matches takes the line.
     pub rules: &'static [Rule],
     /// Names that the producer gives registers, where they are not the usual ones.
@@ -160,6 +188,8 @@ pub const PLAIN: Dialect = Dialect {
     sample: "",
     starts: &[],
     ends: &[],
+    reach: 400,
+    mend: None,
     rules: &[],
     names: &[],
     any_name: false,
@@ -183,7 +213,7 @@ fn is_wide(crash: &Crash<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::carrier::text::{Line, lines};
+    use crate::carrier::text::lines;
 
     #[test]
     fn every_sample_is_read_by_its_own_table_whole() {

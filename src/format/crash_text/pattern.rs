@@ -136,6 +136,9 @@ fn find_accepted<'a>(
         let inside = before.is_some_and(|b: char| b.is_ascii_alphanumeric() || b == '_')
             && (c.is_ascii_alphanumeric() || c == '_');
         before = Some(c);
+        if first.is_some() && at > 0 {
+            return None;
+        }
         let Some(rest) = line.get(at..) else { continue };
         if inside || c == ' ' || !rest.starts_with(literal) {
             continue;
@@ -145,9 +148,6 @@ fn find_accepted<'a>(
             && captures.text("name").is_none_or(accept)
         {
             return Some((captures, rest));
-        }
-        if first.is_some() {
-            return None;
         }
     }
     None
@@ -283,6 +283,7 @@ mod tests {
         assert_eq!(captures.text("thread"), Some("net mgmt"));
         assert_eq!(captures.hex(), Some((0x2000_3200, 0)));
         assert!(find("sp: 0x{hex}", "wasp: 0x12").is_none());
+        assert!(find("^sp: 0x{hex}", "lr: 0x10 sp: 0x12").is_none());
         assert_eq!(find("pc {hex8}", "pc 801").unwrap().0.hex(), Some((0x801, 5)));
         let bare =
             find_all("{name}: {hex8}", "os: a0: 8000401c  t0: 000000f1", &|name| name != "os");

@@ -23,6 +23,8 @@ pub enum Printer {
     Usual,
     /// It prints either base, and never zeros in front: Rust's `{:?}` and `{:x?}`.
     Either,
+    /// It prints either base with `0x` in front, filled up with zeros to eight digits.
+    Filled,
 }
 
 /// The base of a text's numbers.
@@ -45,6 +47,11 @@ impl Radix {
         let has_letter = |text: &str| text.bytes().any(|b| b.is_ascii_alphabetic());
         let is_wide = |text: &str| WIDTHS.contains(&text.len());
         // `add` and `bad` may be words.
+        if printer == Printer::Filled {
+            let decimal =
+                numbers.clone().any(|text| text.len() > 8) && !numbers.clone().any(has_letter);
+            return if decimal { Radix::Decimal } else { Radix::Hexadecimal };
+        }
         let no_word = |text: &str| text.bytes().any(|b| b.is_ascii_digit()) || is_wide(text);
         let hexadecimal = numbers.clone().any(|text| {
             (has_letter(text) && no_word(text)) || (is_wide(text) && text.starts_with('0'))

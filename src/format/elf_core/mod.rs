@@ -113,6 +113,8 @@ impl Format for ElfCore {
             let words = format!("{}, converted to an ELF core", own.format);
             own.restore(&mut dump);
             dump.format = words;
+            // The record is contents enough: a damaged dump may have nothing else.
+            return Ok(dump);
         }
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
             let found = format!("{} notes, {} segments", core.notes.len(), core.segments.len());

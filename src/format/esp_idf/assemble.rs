@@ -286,7 +286,7 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piec
         (Some(low), Some(end)) if low < end => Some(Stack { low: low.into(), high: end.into() }),
         _ => None,
     };
-    let mut thread = Thread::new(dump.free_thread_id(record.tcb_addr.into()), registers);
+    let mut thread = Thread::new(record.tcb_addr.into(), registers);
     if let (Some(sp), Some(stack)) = (thread.registers.sp(), stack)
         && !(stack.low..=stack.high + 16).contains(&sp)
         && !in_interrupt(body, dump, task, crashed)
@@ -356,7 +356,7 @@ fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>) -> Option<Thre
     let crashed = dump.threads.iter().find(|thread| thread.crashed)?;
     let mut thread = Thread {
         // Control blocks are aligned, so this number is free as a rule.
-        id: dump.free_thread_id(crashed.id.saturating_add(1)),
+        id: crashed.id.saturating_add(1),
         crashed: false,
         state: Some("interrupted".into()),
         remarks: vec!["the task's own context when the interrupt came".into()],

@@ -87,7 +87,7 @@ impl Carrier for EspConsole {
             pieces.push(inner);
         }
         if pieces.is_empty() {
-            let expected = format!("base64 lines behind {START}");
+            let expected = format!("base64 lines after {START}");
             return Some(Err(Fault::new(NAME, "core dump", 0, expected, "none")));
         }
         Some(Ok(pieces))
@@ -302,7 +302,7 @@ fn with_gap(all: &[Chunk], have: usize, declared: usize, complete: bool) -> Opti
     let number = |index: usize| all.get(index).map_or(0, |chunk| chunk.line);
     let Some(mended) = lost_lines::mend(&lines, declared) else {
         let field = format!("lines {}-{}", number(0), number(all.len().saturating_sub(1)));
-        let found = format!("{have}: lines were lost, and nothing tells where");
+        let found = format!("{have}: lines were lost, and where is unknown");
         let fault = Fault::new(NAME, field, 0, format!("{declared} bytes"), found).forceable();
         let lost = std::iter::once(image::FIRST_WORDS..have as u64).collect();
         let (bytes, notes) = (lines.concat(), Vec::new());

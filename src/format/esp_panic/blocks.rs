@@ -71,14 +71,18 @@ fn peel(piece: &Piece, wanted: impl Fn(&[Block]) -> bool) -> Option<Result<Vec<P
     if !wanted(&blocks) {
         return None;
     }
-    for block in blocks.into_iter().filter(|block| is_text || block.has_body) {
+    // What the chip calls itself stands where it starts: before the panic, or after it.
+    let names_chip = |(_, line): &(usize, &Line)| chip_named(&line.text).is_some();
+    let banners: Vec<usize> =
+        all.iter().enumerate().filter(names_chip).map(|(index, _)| index).collect();
+    let blocks = blocks.into_iter().filter(|block| is_text || block.has_body).collect();
+    for block in piece.budget.last_of(blocks) {
         let Some(of_block) = all.get(block.first..block.end) else { continue };
         let (Some(head), Some(tail)) = (of_block.first(), of_block.last()) else { continue };
         let layer = format!("log, lines {}-{}", head.number, tail.number);
-        // What the chip calls itself stands where it starts: before the panic, or after it.
-        let before = all.get(..block.first).unwrap_or_default().iter().rev();
-        let after = all.get(block.end..).unwrap_or_default().iter();
-        let banner = before.chain(after).find(|line| chip_named(&line.text).is_some());
+        let before = banners.partition_point(|index| *index < block.first).checked_sub(1);
+        let behind = banners.partition_point(|index| *index < block.end);
+        let banner = banners.get(before.unwrap_or(behind)).and_then(|index| all.get(*index));
         let mut texts: Vec<&str> = of_block.iter().map(|line| line.text.as_str()).collect();
         texts.extend(banner.map(|line| line.text.as_str()));
         pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(NAME));

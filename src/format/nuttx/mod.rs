@@ -202,7 +202,7 @@ fn add_thread(dump: &mut Dump, task: &mut Task, id: u64) {
     let family = dump.arch.family;
     rename(&mut task.named, family);
     let registers = registers(&dump.arch, &task.named);
-    let mut thread = Thread::new(dump.free_thread_id(id), registers);
+    let mut thread = Thread::new(id, registers);
     thread.name = task.name.take();
     thread.printed = tasks::frames(&task.printed, family, thread.registers.pc());
     let used = task.stack_used.take();

@@ -122,8 +122,7 @@ fn add_thread(dump: &mut Dump, set: &NamedRegisters) {
             unknown.join(", ")
         )));
     }
-    let id = dump.free_thread_id(1);
-    let mut thread = Thread::new(id, registers);
+    let mut thread = Thread::new(1, registers);
     thread.crashed = dump.threads.is_empty();
     let in_handler = thread
         .registers
@@ -155,7 +154,7 @@ fn use_frame(dump: &mut Dump, addr: u64) -> Result<()> {
     };
     registers.set_why_missing("register not in the exception frame");
     frame.restore(&mut registers);
-    let mut thread = Thread::new(dump.free_thread_id(1), registers);
+    let mut thread = Thread::new(0, registers);
     thread.crashed = true;
     thread.remarks.push(format!("registers of the exception frame at {addr:#x} (--frame)"));
     if let Some(handler) = dump.threads.iter_mut().find(|thread| thread.crashed) {

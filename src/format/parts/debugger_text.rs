@@ -202,9 +202,11 @@ fn add_links(links: &[Link], named: &mut NamedRegisters, notes: &mut Vec<Note>) 
     match one(&codes).or_else(|| one(&stacked)) {
         Some(value) => _ = named.insert(LINK.into(), value),
         None => notes.push(
-            Note::warning("lr is printed with several values and none stands beside pc: unknown")
-                .by(NAME)
-                .code("ambiguous-register"),
+            Note::warning(
+                "lr is printed with several values and none is printed next to pc: unknown",
+            )
+            .by(NAME)
+            .code("ambiguous-register"),
         ),
     }
 }

@@ -43,9 +43,8 @@ pub fn of_images(dump: &mut Dump, symbols: &dyn Symbols) {
         thread.core = thread.core.or(core);
         thread.remarks.push("halted by the probe, after the crash".into());
     }
-    let id = dump.free_thread_id(1);
     if let (Some(thread), 1..) = (dump.threads.first_mut(), halted) {
-        thread.id = id;
+        thread.id = 0;
     }
     dump.notes.push(Note::info(
         "the crashed thread's registers are those that SiFli's fault handler kept in \

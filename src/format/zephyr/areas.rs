@@ -241,6 +241,6 @@ fn nothing_stored(piece: &Piece) -> Option<Fault> {
     if !head.starts_with(CD) || version != 1 || u16_at(head, 8)? != 0 {
         return None;
     }
-    let found = format!("none, though the partition's header tells of {size} bytes");
+    let found = format!("none, though the partition's header says {size} bytes");
     Some(Fault::new(FLASH, "dump", 16, "a stream that begins with 5a45 (\"ZE\")", found))
 }

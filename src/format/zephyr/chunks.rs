@@ -48,7 +48,7 @@ impl Chunks {
             let from = bytes.len() as u64;
             let Some(gap) = until.checked_sub(from).filter(|gap| *gap > 0) else { return true };
             if gap > LARGEST_GAP {
-                notes.push(format!("offset {until:#x} is too far behind {from:#x} to be believed"));
+                notes.push(format!("offset {until:#x} is too far after {from:#x} to be believed"));
                 return false;
             }
             notes.push(format!("bytes {from:#x}..{until:#x} of the stream did not arrive"));

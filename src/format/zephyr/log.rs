@@ -3,6 +3,7 @@
 //! Each line stands for at most 32 bytes. The kernel ends a line at the end of each of its own
 //! buffers, so the header and every block begin a line. The shell's `coredump print` does not: it
 //! cuts where it likes, and may print a line of which it has only a part, and then again whole.
+//! `coredump print pretty` prints each block by itself: [`super::log_pretty`].
 //!
 //! Other output may stand between the lines, and before the marker and behind the digits of each.
 //! What was lost is found out by the lengths that the blocks give; where that leaves the place of
@@ -14,6 +15,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 use super::log_mend::{Mended, mend};
+use super::log_pretty::{self, Is, Pretty};
 use super::{INCOMPLETE, NAME};
 use crate::carrier::text::{Line, decode_base64, decode_hex, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
@@ -22,9 +24,9 @@ use crate::error::Fault;
 use memchr::memmem;
 
 const CARRIER: &str = "console log";
-const MARKER: &str = "#CD:";
-const BEGIN: &str = "BEGIN#";
-const END: &str = "END#";
+pub(super) const MARKER: &str = "#CD:";
+pub(super) const BEGIN: &str = "BEGIN#";
+pub(super) const END: &str = "END#";
 const ERROR: &str = "ERROR CANNOT DUMP#";
 const LOCATION: &str = "LOCATION";
 /// What deferred logging prints when its buffer ran over.
@@ -48,6 +50,7 @@ struct Section {
     /// The device itself says that it could not dump everything.
     failed: bool,
     base64: bool,
+    notes: Vec<Note>,
 }
 
 /// What one line stands for.
@@ -99,7 +102,7 @@ impl Carrier for ZephyrLog {
             // A log that only mentions the marker is not ours.
             let line = stray?;
             let expected = "lines that begin with the header of a dump";
-            let found = "lines of a dump without its beginning, or of `coredump print pretty`";
+            let found = "lines of a dump without its beginning";
             return Some(Err(Fault::new(CARRIER, "dump", line as u64, expected, found)));
         }
         Some(Ok(pieces))
@@ -123,6 +126,7 @@ fn piece_of(piece: &Piece, section: Section, layer: String, place: &str) -> Piec
     inner.lost = lost;
     let warn = |words: String| Note::warning(format!("{CARRIER}: {words}"));
     inner.notes.extend(notes.into_iter().map(warn));
+    inner.notes.extend(section.notes.into_iter().map(|note| note.by(CARRIER)));
     if section.failed {
         let words = format!("{place}: the device says that it could not dump everything");
         inner.notes.push(Note::doubt(format!("{CARRIER}: {words}")));
@@ -148,7 +152,23 @@ fn sections(piece: &Piece) -> Found {
     let mut open: Option<Section> = None;
     let mut stray = None;
     let mut gap = false;
+    let mut pretty: Option<(usize, Pretty)> = None;
     for line in lines(&piece.bytes) {
+        if line.text.contains(log_pretty::TITLE) {
+            sections.extend(open.take());
+            sections.extend(pretty.take().map(|(first, pretty)| Section::of(first, pretty)));
+            pretty = Some((line.number, Pretty::default()));
+            continue;
+        }
+        if let Some((_, printed)) = &mut pretty {
+            let is = printed.line(&line);
+            if is != Is::Inside {
+                sections.extend(pretty.take().map(|(first, pretty)| Section::of(first, pretty)));
+            }
+            if is != Is::Outside {
+                continue;
+            }
+        }
         // A line end that was lost leaves two in one.
         let mut markers = line.text.split(MARKER);
         gap |= markers.next().is_some_and(|before| before.contains(DROPPED));
@@ -183,6 +203,7 @@ fn sections(piece: &Piece) -> Found {
         }
     }
     sections.extend(open);
+    sections.extend(pretty.map(|(first, pretty)| Section::of(first, pretty)));
     sections.retain(|section| {
         let ours = section.parts.first().is_some_and(|part| part.bytes.starts_with(b"ZE"));
         if !ours {
@@ -202,6 +223,13 @@ impl Section {
         Section { first: line.number, last: line.number, ..Section::default() }
     }
 
+    /// What the shell printed from line `first` on.
+    fn of(first: usize, pretty: Pretty) -> Section {
+        let Pretty { parts, ended, notes, .. } = pretty;
+        let last = parts.last().map_or(first, |part| part.line);
+        Section { first, last, parts, ended, notes, ..Section::default() }
+    }
+
     fn push(&mut self, line: &Line, rest: &str, gap_before: bool) {
         self.last = line.number;
         if self.parts.is_empty() {
@@ -215,7 +243,7 @@ impl Section {
 }
 
 /// The bytes of the digits that `rest` begins with, and whether digits are missing.
-fn hex_part(rest: &str) -> (Vec<u8>, bool) {
+pub(super) fn hex_part(rest: &str) -> (Vec<u8>, bool) {
     let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
     let (digits, tail) = rest.split_at(end);
     // What follows the digits at once, and is no message of its own or the end of a string in an

@@ -227,7 +227,7 @@ impl Blocks<'_> {
         if needed.saturating_sub(there) > MOST_LOST {
             self.mended.notes.push(format!(
                 "lines {first}-{last}: a block of {needed} bytes, of which {there} are there: its \
-                 first line is taken to be damaged, and the block is left out"
+                 first line is assumed to be damaged, and the block is left out"
             ));
             return;
         }

@@ -11,6 +11,7 @@ mod assemble;
 mod chunks;
 mod log;
 mod log_mend;
+mod log_pretty;
 mod reason;
 mod registers;
 mod riscv;

@@ -1,4 +1,5 @@
-//! Dumps that Spotflow's agent uploads: CBOR maps, one a chunk.
+//! Dumps that Spotflow's agent uploads: CBOR maps, one a chunk; or JSON objects, as devices without
+//! its agent send them ([`json`]).
 //!
 //! | key | value                                                     |
 //! |   0 | kind of message: 2 is a chunk of a dump                   |
@@ -13,6 +14,8 @@
 //! Source: Spotflow's device module for Zephyr, 2025; CBOR: RFC 8949.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod json;
 
 use super::chunks::Chunks;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
@@ -50,7 +53,11 @@ impl Carrier for Spotflow {
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        is_message(&piece.bytes).then(|| messages(piece))
+        if is_message(&piece.bytes) {
+            return Some(messages(piece));
+        }
+        let messages = json::messages(&piece.bytes);
+        (!messages.is_empty()).then(|| Ok(pieces(piece, messages)))
     }
 }
 
@@ -65,14 +72,25 @@ pub(super) fn is_message(bytes: &Bytes) -> bool {
 
 fn messages(piece: &Piece) -> Result<Vec<Piece>, Fault> {
     let mut cursor = Cursor::new(CARRIER, piece.bytes.clone(), 0);
-    let mut dumps: BTreeMap<u64, Vec<Message>> = BTreeMap::new();
+    let mut messages = Vec::new();
     while !cursor.is_at_end() {
-        let message = message(&mut cursor)?;
-        if message.kind == Some(KIND_CHUNK) {
-            dumps.entry(message.dump).or_default().push(message);
+        messages.push(message(&mut cursor)?);
+        // A client that prints messages ends each with a line end, which begins no map.
+        while piece.bytes.get(cursor.offset() as usize).is_some_and(|b| matches!(b, b'\r' | b'\n'))
+        {
+            cursor.skip("line end", 1)?;
         }
     }
-    Ok(dumps.into_values().map(|messages| dump(piece, messages)).collect())
+    Ok(pieces(piece, messages))
+}
+
+/// The dumps that `messages` are chunks of.
+fn pieces(piece: &Piece, messages: Vec<Message>) -> Vec<Piece> {
+    let mut dumps: BTreeMap<u64, Vec<Message>> = BTreeMap::new();
+    for message in messages.into_iter().filter(|message| message.kind == Some(KIND_CHUNK)) {
+        dumps.entry(message.dump).or_default().push(message);
+    }
+    dumps.into_values().map(|messages| dump(piece, messages)).collect()
 }
 
 fn dump(piece: &Piece, messages: Vec<Message>) -> Piece {

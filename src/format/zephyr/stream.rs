@@ -15,7 +15,7 @@
 //! | `M` | pointer start, pointer end (exclusive), end - start bytes    | memory             |
 //! | `C` | u32 CRC-32 (zlib's) of all bytes in front of the block       | checksum           |
 //!
-//! All little-endian, nothing aligned. A block with another id can't be passed over: its length
+//! All little-endian, nothing aligned. A block with another id can't be skipped: its length
 //! is not known.
 //!
 //! Source: Zephyr 2.4 to 4.2, `include/zephyr/debug/coredump.h`, `subsys/debug/coredump/`;
@@ -266,7 +266,7 @@ struct Reader<'a> {
     piece: &'a Piece,
     strictness: Strictness,
     stream: &'a mut Stream,
-    /// How many blocks were passed over as senseless.
+    /// How many blocks were skipped as senseless.
     repeated: usize,
     /// The checksum block was read.
     closed: bool,
@@ -343,7 +343,7 @@ impl Reader<'_> {
     fn memory(&mut self, cursor: &mut Cursor, start: u64, end: u64) -> Result<(), Fault> {
         let Some(len) = end.checked_sub(start) else {
             let found = format!("{start:#x}..{end:#x}");
-            let fault = cursor.fault("memory block", "an end behind its start", found).forceable();
+            let fault = cursor.fault("memory block", "an end after its start", found).forceable();
             cursor.rest();
             return self.tolerate(fault);
         };
@@ -381,7 +381,7 @@ impl Reader<'_> {
             self.stream.verdict = Some("CRC-32 wrong");
         }
         if !is_padding(&cursor.rest()) {
-            self.senseless("there is something behind the checksum block".into());
+            self.senseless("there is something after the checksum block".into());
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ pub(super) fn decode(decoded: &mut Decoded, block: &RegisterBlock) {
         decoded.warn(format!("SoC {soc} is not known: GDB's numbers are taken to be {name}'s"));
     }
     if soc == 3 && !(1..=2).contains(&toolchain) {
-        decoded.warn(format!("toolchain {toolchain} is not known: GDB is taken to be the SDK's"));
+        decoded.warn(format!("toolchain {toolchain} is not known: GDB is assumed to be the SDK's"));
     }
     let mut names: Vec<String> =
         ["pc", "exccause", "excvaddr", "sar", "ps"].map(String::from).to_vec();

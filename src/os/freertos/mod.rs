@@ -59,6 +59,7 @@ const STRUCTURES: [Structure; 3] = [
             &["pcTaskName"],
             // An array since V10.4.0, one byte before.
             &["ucNotifyState", "eNotifyState"],
+            &["uxBasePriority"],
         ],
         needed: Some(2),
     },
@@ -157,6 +158,7 @@ impl Kernel for FreeRtos {
                 Some(state) => state.into(),
             }),
             priority: value("uxPriority").and_then(|priority| priority.try_into().ok()),
+            base_priority: value("uxBasePriority").and_then(|base| base.try_into().ok()),
             stack: stack(view, found.at, top),
             low: value("pxStack"),
             sp: top,

@@ -115,7 +115,7 @@ fn identify_crashed(
     let Some(at) = found else { return };
     if let Some(first) = doubt {
         dump.notes.push(Note::doubt(format!(
-            "zephyr: which CPU panicked is not in the dump: its thread is taken to be {first:#x}, \
+            "zephyr: which CPU panicked is not in the dump: its thread is assumed to be {first:#x}, \
              that of the first"
         )));
     }

@@ -180,7 +180,7 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
             // padding.
             let padded = thread.registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
             if padded && sp.is_multiple_of(8) {
-                let words = "zephyr: the dump's sp leaves out a word of padding that xpsr tells of";
+                let words = "zephyr: the dump's sp leaves out a word of padding that xpsr records";
                 notes.push(Note::info(format!("{words}: it is {:#x}", sp + 4)));
                 thread.registers.set_by_name("sp", sp + 4);
             }

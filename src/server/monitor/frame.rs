@@ -3,7 +3,6 @@
 //! GDB unwinds through a handler only where it was told all of its stack pointers, and LLDB not at
 //! all; our own unwinder needs neither.
 
-use crate::debug_info::Modules;
 use crate::display::Lines;
 use crate::dump::Thread;
 use crate::server::client::Client;
@@ -22,8 +21,7 @@ pub(super) fn frame(client: &mut Client, argument: &str) -> Lines {
         return format_args!("No thread is called '{argument}'; 'monitor threads' lists them.")
             .into();
     };
-    let firmware = client.served.firmware_file();
-    let modules = Modules::of(firmware);
+    let modules = client.served.modules();
     let backtrace = Unwinder::new(dump, &modules).backtrace(thread);
     let mut text = Lines::new();
     for (depth, frame) in backtrace.frames.iter().enumerate() {

@@ -21,7 +21,7 @@ pub(super) fn threads(client: &mut Client, _: &str) -> Lines {
         let mut line = String::new();
         let _ = write!(line, "{mark} {:#x}  {name:16}  {pc}", thread.id);
         let core = thread.core.map(|core| format!("core {core}"));
-        let priority = thread.priority.map(|priority| format!("priority {priority}"));
+        let priority = crate::dump::priority_words(thread.priority, thread.base_priority);
         let more = [core, thread.state.clone(), priority, stack_text(thread)];
         for part in more.into_iter().flatten().chain(thread.remarks.iter().cloned()) {
             let _ = write!(line, ", {part}");

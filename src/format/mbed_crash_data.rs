@@ -21,8 +21,8 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::machine::{CORTEX_M, machine_of, set_words};
-use super::super::{Context, Format, in_input};
+use super::machine::{CORTEX_M, machine_of, set_words};
+use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::cursor::u32_at;
 use crate::dump::{Dump, Note, Stack, Thread};
@@ -65,7 +65,7 @@ impl Format for MbedCrashData {
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
         let bytes = &piece.bytes;
         let Some(crc) = crc_word(bytes) else {
-            let expected = "a status below zero, and a CRC-32 behind it";
+            let expected = "a status below zero, and a CRC-32 after it";
             return Err(in_input(Fault::new(NAME, "error", ERROR as u64, expected, "neither")));
         };
         let error = |n: usize| error_word(bytes, n).unwrap_or_default();
