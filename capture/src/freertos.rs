@@ -104,12 +104,12 @@ impl Tasks<Arm> for Lists<'_> {
                 list.push(task);
             }
             None => {
+                if current != 0 {
+                    list.damaged();
+                }
                 // Whoever it was, it is none of those that the lists lead to.
                 if !on_main && !crash.cause.in_interrupt {
                     list.push_crashed(crash, &self.main_stack);
-                }
-                if current != 0 {
-                    list.damaged();
                 }
             }
         }
