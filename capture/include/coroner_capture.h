@@ -118,7 +118,8 @@ void coroner_crashed(const coroner_crash *crash) __attribute__((noreturn));
 /* Reserves the stack of the capture. */
 #define CORONER_STACK(bytes) \
     static uint8_t coroner_stack[bytes] __attribute__((aligned(16), section(".noinit.coroner"))); \
-    void *const CORONER_STACK_TOP __attribute__((used)) = coroner_stack + sizeof(coroner_stack);
+    void *const CORONER_STACK_TOP __attribute__((used)) = coroner_stack + sizeof(coroner_stack); \
+    void *const CORONER_STACK_BOTTOM __attribute__((used)) = coroner_stack;
 
 /* Makes the entry code the handler of an exception. */
 #define CORONER_VECTOR(name) \

@@ -42,6 +42,8 @@ pub struct Cause<'a> {
     pub in_interrupt: bool,
     /// The processor could not push its exception frame.
     pub frame_lost: bool,
+    /// The capture had faulted twice: this is what the entry code alone has kept.
+    pub last_resort: bool,
     /// Microseconds since the start; the handler fills it in if it has a clock.
     pub uptime_us: Option<u64>,
     /// Why the device had started; the handler fills it in if it knows.
@@ -62,6 +64,7 @@ impl Cause<'_> {
             address: None,
             in_interrupt: false,
             frame_lost: false,
+            last_resort: false,
             uptime_us: None,
             reset_reason: None,
             place: None,
@@ -93,18 +96,19 @@ pub struct Crash<'a> {
     pub(crate) attempt: Attempt,
 }
 
-/// Who handed out a [`Crash`]. The number is what [`crate::arch::state::HandlerOnly`] remembers.
+/// Who handed out a [`Crash`]. The number is what [`crate::arch::state::HandlerOnly`] remembers, in memory
+/// that a crash may have written over: one that does not come about by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub(crate) enum Attempt {
     /// The entry code, at the first fault.
     #[cfg_attr(not(entry), allow(dead_code, reason = "there is no entry code here"))]
-    First = 1,
+    First = 0xa77e_3701,
     /// The entry code, after the capture itself had faulted: the first attempt is over.
     #[cfg_attr(not(entry), allow(dead_code, reason = "as above"))]
-    Second = 2,
+    Second = 0xa77e_3702,
     /// Anybody else: tests, tools, a system's own handler.
-    Made = 3,
+    Made = 0xa77e_3703,
 }
 
 impl<'a> Crash<'a> {

@@ -43,6 +43,8 @@ pub mod task;
 pub mod text;
 mod write;
 
+#[cfg(entry)]
+pub use arch::last::last_resort;
 pub use arch::registry::Registry;
 pub use arch::{Arch, Memory, Native, linker};
 pub use config::{Config, Pace};

@@ -9,8 +9,20 @@
 ///     loop {}
 /// }
 /// ```
+///
+/// RISC-V has no common way to reset the chip: `on_crash!(crashed, stack: 4096, reset: reset_chip)` names
+/// the function for it (`fn() -> !`), which then also ends what the capture can't finish.
 #[macro_export]
 macro_rules! on_crash {
+    ($handler:path, stack: $bytes:expr, reset: $reset:path) => {
+        $crate::on_crash!($handler, stack: $bytes);
+        const _: () = {
+            #[unsafe(no_mangle)]
+            extern "C" fn coroner_platform_reset() -> ! {
+                $reset()
+            }
+        };
+    };
     ($handler:path, stack: $bytes:expr) => {
         const _: () = {
             #[unsafe(no_mangle)]
@@ -24,6 +36,8 @@ macro_rules! on_crash {
 
             #[unsafe(no_mangle)]
             static CORONER_STACK_TOP: $crate::arch::state::Top = STACK.top();
+            #[unsafe(no_mangle)]
+            static CORONER_STACK_BOTTOM: $crate::arch::state::Top = STACK.bottom();
         };
     };
 }

@@ -72,7 +72,8 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
         let bits = bit(cause.in_interrupt, layout::cause::IN_INTERRUPT)
             | bit(cause.frame_lost, layout::cause::FRAME_LOST)
             | bit(cause.address.is_some(), layout::cause::ADDRESS_KNOWN)
-            | bit(recovered, layout::cause::RECOVERED);
+            | bit(recovered, layout::cause::RECOVERED | layout::cause::AT_CALL)
+            | bit(cause.last_resort, layout::cause::LAST_RESORT);
         let uptime = cause.uptime_us.unwrap_or(u64::MAX);
         record!(self; u32s [
             cause.kind as usize | usize::from(cause.signal) << 8 | bits,

@@ -66,6 +66,10 @@ impl Area {
         (self.start.get(), self.end.get())
     }
 
+    /// Bytes at the near end of a stack that has overflowed, and at its far end: calls that repeat
+    /// themselves fill what lies between.
+    pub(crate) const OVERFLOWED: (usize, usize) = (8192, 1024);
+
     /// The part of a stack from its pointer `sp` on, and up to `below` bytes before that; all of it
     /// when `sp` lies outside.
     #[inline(always)]

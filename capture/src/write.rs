@@ -210,6 +210,9 @@ pub(crate) const TABLES: usize = 2;
 /// The notes tell of the threads, and the floating point registers of the crashed one.
 pub(crate) const FLOATS: usize = 1;
 
+/// A stack pointer farther below its stack than this leads somewhere else.
+const MAX_OVERFLOW: usize = 64 << 10;
+
 /// How many priorities there are, from 0 on.
 pub(crate) const PRIORITIES: usize = 256;
 
@@ -284,6 +287,22 @@ impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
 }
 
 fn add_task<A: Arch>(plan: &mut Plan<'_, A>, config: &Config<'_>, task: &Task) {
-    plan.add_mapped(config, &task.used_stack(A::BELOW_SP), Pieces::Lines);
+    let (start, end) = task.stack.bounds();
+    let (near, far) = Area::OVERFLOWED;
+    // What lies between the pointer and the stack was overwritten by it, and belongs to it now.
+    let below = start.wrapping_sub(task.sp);
+    let used = match below {
+        1..MAX_OVERFLOW if start != 0 => Area::between(task.sp, end),
+        _ => task.used_stack(A::BELOW_SP),
+    };
+    let outside = !(start..end).contains(&task.sp);
+    if outside && used.len() > near + far {
+        let first = used.start();
+        plan.add_mapped(config, &Area::between(first, first.wrapping_add(near)), Pieces::Lines);
+        plan.add_mapped(config, &Area::between(end.wrapping_sub(far), end), Pieces::Lines);
+        plan.flags |= usize::from(flag::TRUNCATED);
+    } else {
+        plan.add_mapped(config, &used, Pieces::Lines);
+    }
     plan.add_mapped(config, &task.tcb, Pieces::Of(Access::Byte));
 }

@@ -82,6 +82,12 @@ pub fn syndrome_signal(esr: u64) -> Signal {
     }
 }
 
+/// Whether an exception with this syndrome is taken because of what the interrupted code did, and
+/// not because it asked for it.
+pub fn is_fault(esr: u64) -> bool {
+    !matches!(class(esr), 0x01 | 0x11..=0x13 | 0x15..=0x17 | 0x32 | 0x33)
+}
+
 /// Whether FAR holds the address that could not be used, for an exception with this syndrome.
 pub fn syndrome_has_address(esr: u64) -> bool {
     let classes = [INSTRUCTION_ABORT, DATA_ABORT, WATCHPOINT].concat();

@@ -11,7 +11,7 @@ pub mod xtensa;
 use crate::dump::Dump;
 use crate::reason::{FaultWord, Reason};
 use crate::registers::Registers;
-use crate::targets::Family;
+use crate::targets::{Arch, Family};
 
 /// Makes the fault words that lie in memory registers of the crashed thread, now that all of the
 /// memory is there.
@@ -75,6 +75,12 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
             let (told, signal) = (arm::abort_words(name, status), arm::status_signal(status));
             (name, status, told, signal, address_name, by_name(address_name))
         }
+        Family::X86 | Family::X86_64 => {
+            let vector = by_name("vector")?;
+            let address = by_name("cr2").filter(|_| vector == x86::PAGE_FAULT);
+            let (told, signal) = (x86::vector_words(vector), x86::vector_signal(vector));
+            ("vector", vector, told, signal, "cr2", address)
+        }
         _ => return None,
     };
     let at_address = address.map_or(String::new(), |address| format!(": {address:#x}"));
@@ -87,6 +93,39 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
         words: "the address that could not be used".into(),
     }));
     Some(Reason::new(signal, words, evidence))
+}
+
+/// What a trap is, by its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// In the manual's words: `load access fault`.
+    pub name: String,
+    /// Whether the interrupted code itself is its cause.
+    pub is_fault: bool,
+}
+
+/// What the cause register of a trap says, on architectures where code saves the registers.
+pub fn trap(arch: &Arch, cause: u64) -> Option<Trap> {
+    let (name, is_fault) = match arch.family {
+        Family::RiscV32 | Family::RiscV64 => {
+            let name = riscv::cause_words(cause, arch.word_bits);
+            (name, riscv::is_fault(cause, arch.word_bits))
+        }
+        Family::Aarch64 => (aarch64::syndrome_words(cause), aarch64::is_fault(cause)),
+        Family::X86 | Family::X86_64 => (x86::vector_words(cause), x86::is_fault(cause)),
+        _ => return None,
+    };
+    Some(Trap { name, is_fault })
+}
+
+/// The names of the registers with cause and address of a trap.
+pub fn trap_registers(arch: &Arch) -> [&'static str; 2] {
+    match arch.family {
+        Family::RiscV32 | Family::RiscV64 => ["mcause", "mtval"],
+        Family::Aarch64 => ["ESR_EL1", "FAR_EL1"],
+        Family::X86 | Family::X86_64 => ["vector", "cr2"],
+        _ => ["", ""],
+    }
 }
 
 /// A field of a register: lowest bit, width in bits, and what its value means, if anything.

@@ -56,6 +56,13 @@ pub fn cause_signal(mcause: u64) -> Signal {
     }
 }
 
+/// Whether a trap with this `mcause` is taken because of what the interrupted code did: no
+/// interrupt, and nothing that it asked for.
+pub fn is_fault(mcause: u64, word_bits: u32) -> bool {
+    let is_interrupt = mcause >> (word_bits.clamp(1, 64) - 1) & 1 == 1;
+    !is_interrupt && !matches!(mcause, 8 | 9 | 11)
+}
+
 /// Whether `mtval` holds the address that could not be used, for an exception with this cause.
 pub fn cause_has_address(mcause: u64) -> bool {
     matches!(mcause, 0 | 1 | 4..=7 | 12 | 13 | 15)

@@ -5,7 +5,8 @@
 
 use crate::reason::Signal;
 
-const PAGE_FAULT: u64 = 14;
+/// Whose address is in cr2.
+pub(super) const PAGE_FAULT: u64 = 14;
 
 /// What an exception's vector says, in the manual's words.
 pub fn vector_words(vector: u64) -> String {
@@ -45,6 +46,11 @@ pub fn vector_signal(vector: u64) -> Signal {
         5 | 8 | 10..=14 => Signal::Segv,
         _ => Signal::Abrt,
     }
+}
+
+/// Whether an exception with this vector is taken because of what the interrupted code did.
+pub fn is_fault(vector: u64) -> bool {
+    vector < 32 && !matches!(vector, 1 | 2 | 18)
 }
 
 /// What the error code of an exception with this vector says.

@@ -106,6 +106,17 @@ impl Symbols {
         self.code.iter().filter(|s| s.function).count()
     }
 
+    /// Where functions and labels begin at or below `addr`, the nearest first, and whether that is
+    /// a function's beginning.
+    pub(crate) fn starts_below(&self, addr: u64) -> impl Iterator<Item = (u64, bool)> {
+        let end = self.code.partition_point(|s| s.addr <= addr);
+        let below = self.code.get(..end).unwrap_or_default().iter().rev();
+        let near = below.take_while(move |s| addr - s.addr < FARTHEST);
+        let mut last = None;
+        near.map(|s| (s.addr, s.function))
+            .filter(move |(start, _)| last.replace(*start) != Some(*start))
+    }
+
     /// The start of the function that covers `addr`, and its length.
     pub fn function_bounds(&self, addr: u64) -> Option<(u64, u64)> {
         let end = self.code.partition_point(|s| s.addr <= addr);

@@ -104,7 +104,6 @@ static READERS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &zephyr::Zephyr,
-    &nuttx::NuttxLog,
     &esp_panic::EspPanic,
     &esp8266::Esp8266,
     &esp8266_rtos::Esp8266Rtos,

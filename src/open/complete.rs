@@ -49,8 +49,12 @@ impl Paired<'_> {
         let lacks_control = unwind::has_extended_frame(&dump);
         if finds_fault || lacks_control {
             let modules = elves.modules();
-            if finds_fault {
-                dump.reason.pc = unwind::fault_pc(&dump, &modules);
+            if let Some(fault) = finds_fault.then(|| unwind::fault(&dump, &modules)).flatten() {
+                let told = arch::trap_reason(&fault.registers);
+                if let Some(told) = told.filter(|_| dump.reason.is_unknown()) {
+                    dump.reason = told;
+                }
+                dump.reason.pc = Some(fault.pc);
             }
             if lacks_control {
                 unwind::reconstruct_control(&mut dump, &modules);

@@ -45,7 +45,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
-    &format::nuttx::NUTTX_BLOCKS,
     &format::esp_panic::EspPanicBlocks,
     &format::esp8266::ESP8266_BLOCKS,
     &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,

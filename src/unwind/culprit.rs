@@ -5,13 +5,19 @@
 //! counter. A handler that was entered for another reason (a timer, a call of the supervisor)
 //! interrupted code that did nothing wrong: there the first frame is to be looked at.
 //!
+//! On RISC-V, AArch64 and x86 the cause register tells, as it was saved, or as it is still if no
+//! trap came after; or the way through the entry code; or the interrupted instruction, if it must
+//! have trapped: it accessed what is nowhere, or is none.
+//!
 //! Source: ARMv7-M Architecture Reference Manual (DDI 0403E.e) B1.5.2 (exception numbers), B1.4.2
 //! (IPSR: the exception that is being handled).
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::{Exception, Family, Frame, Unwinder};
+use super::trap::Interrupted;
+use super::{Exception, Family, Found, Frame, Unwinder};
 use crate::arch::cortex_m::fault::{exception_name, is_fault};
+use crate::arch::{Trap, trap, trap_registers};
 use crate::debug_info::Modules;
 use crate::dump::Dump;
 use crate::registers::Registers;
@@ -29,10 +35,33 @@ impl Handler {
             Some(number) => Exception {
                 name: exception_name(number),
                 is_fault: is_fault(number),
-                float_area: None,
+                ..Exception::default()
             },
-            None => Exception { name: "exception".into(), is_fault: false, float_area: None },
+            None => Exception { name: "exception".into(), ..Exception::default() },
         }
+    }
+}
+
+impl Unwinder<'_, '_> {
+    /// The frame that a trap interrupted.
+    pub(super) fn trapped(&self, interrupted: Interrupted) -> Frame {
+        let Interrupted { registers, cause, value, is_interrupt } = interrupted;
+        let pc = registers.pc().unwrap_or_default();
+        let told = cause.and_then(|cause| trap(&self.dump.arch, cause));
+        let exception = match (told, is_interrupt) {
+            (Some(Trap { name, is_fault }), _) => Exception { name, is_fault, ..<_>::default() },
+            (None, Some(true)) => Exception { name: "interrupt".into(), ..<_>::default() },
+            (None, Some(false)) => {
+                Exception { name: "exception".into(), is_fault: true, ..<_>::default() }
+            }
+            (None, None) => Exception {
+                name: "trap".into(),
+                is_fault: !self.modules.is_code(pc),
+                ..<_>::default()
+            },
+        };
+        let exception = Some(Exception { cause, value, ..exception });
+        Frame { exception, ..Frame::new(pc, false, Found::Exception, registers) }
     }
 }
 
@@ -56,20 +85,40 @@ pub(super) fn of(frames: &[Frame]) -> usize {
     frames.iter().position(faulted).unwrap_or_default()
 }
 
-/// The program counter that the fault registers of a dump belong to, where the dump was taken in
-/// the fault's handler.
-pub fn fault_pc(dump: &Dump, modules: &Modules<'_>) -> Option<u64> {
+/// A fault in whose handler a dump was taken.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The program counter that the fault registers belong to.
+    pub pc: u64,
+    /// The registers of the interrupted frame, with those that tell of the fault.
+    pub registers: Registers,
+}
+
+/// The fault in whose handler a dump was taken, if it was.
+pub fn fault(dump: &Dump, modules: &Modules<'_>) -> Option<Fault> {
     let backtrace = Unwinder::new(dump, modules).backtrace(dump.crashed()?);
     let culprit = backtrace.frames.get(backtrace.culprit).filter(|_| backtrace.culprit > 0)?;
-    Some(culprit.pc)
+    let mut registers = culprit.registers.clone();
+    if let Some(exception) = &culprit.exception {
+        let told = [exception.cause, exception.value];
+        for (name, value) in trap_registers(&dump.arch).into_iter().zip(told) {
+            value.map(|value| registers.set_by_name(name, value));
+        }
+    }
+    Some(Fault { pc: culprit.pc, registers })
 }
 
 /// Whether the crashed thread may be in the handler of a fault: only then it is worth the walk.
 pub fn may_be_handler(dump: &Dump) -> bool {
     let Some(thread) = dump.crashed() else { return false };
     let modules = Modules::default();
-    let handler = Unwinder::new(dump, &modules).handler_of(&thread.registers);
-    handler.exception().is_fault
+    let unwinder = Unwinder::new(dump, &modules);
+    match unwinder.abi.family {
+        Family::Arm => unwinder.handler_of(&thread.registers).exception().is_fault,
+        // Readers that know a reason have the registers of the fault, not those of its handler.
+        Family::Riscv | Family::Aarch64 | Family::X86 | Family::X86_64 => dump.reason.is_unknown(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -113,10 +162,11 @@ mod tests {
         let (dump, backtrace) = walked(3);
         let pcs: Vec<u64> = backtrace.frames.iter().map(|frame| frame.pc).collect();
         assert_eq!((pcs, backtrace.culprit), (vec![0x1000, 0x2040], 1));
-        let hard_fault = Exception { name: "HardFault".into(), is_fault: true, float_area: None };
+        let hard_fault =
+            Exception { name: "HardFault".into(), is_fault: true, ..Exception::default() };
         assert_eq!(mark(&backtrace), Some(hard_fault));
         assert!(may_be_handler(&dump));
-        assert_eq!(fault_pc(&dump, &Modules::default()), Some(0x2040));
+        assert_eq!(fault(&dump, &Modules::default()).map(|fault| fault.pc), Some(0x2040));
     }
 
     #[test]
@@ -125,6 +175,6 @@ mod tests {
         assert_eq!(backtrace.culprit, 0);
         assert_eq!(mark(&backtrace).map(|e| e.name), Some("SysTick".into()));
         assert!(!may_be_handler(&dump));
-        assert_eq!(fault_pc(&dump, &Modules::default()), None);
+        assert!(fault(&dump, &Modules::default()).is_none());
     }
 }

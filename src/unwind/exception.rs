@@ -8,7 +8,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::{End, Exception, Family, Found, Frame, Unwinder};
+use super::{End, Exception, Family, Found, Frame, Unwinder, calls};
 use crate::arch::cortex_m::frame::BASIC_LEN;
 use crate::arch::cortex_m::{self, ExcReturn};
 
@@ -38,6 +38,32 @@ impl Unwinder<'_, '_> {
         exc_return.is_valid().then(|| self.pushed(frame, exc_return))
     }
 
+    /// The same for a handler in assembly that pushed its link register and called C code: the word
+    /// lies on the stack, nearer than where any call came from.
+    pub(super) fn interrupted_by_word(&self, frame: &Frame) -> Option<Result<Frame, End>> {
+        if self.abi.family != Family::Arm || !frame.is_return {
+            return None;
+        }
+        let sp = frame.registers.sp()?;
+        for n in 0..MOST_PUSHED {
+            let addr = sp.checked_add(4 * n)?;
+            let word = self.dump.memory.u32_le(addr)?;
+            let exc_return = ExcReturn(word);
+            if exc_return.is_valid() && word & 1 != 0 {
+                let mut registers = frame.registers.clone();
+                (4..12).for_each(|n| registers.forget(&format!("r{n}")));
+                registers
+                    .set_why_missing("register pushed by a handler without call frame information");
+                registers.set(self.dump.arch.sp, u128::from(addr) + 4);
+                return Some(self.pushed(&Frame { registers, ..frame.clone() }, exc_return));
+            }
+            if self.is_call_to(word.into(), frame) {
+                return None;
+            }
+        }
+        None
+    }
+
     fn pushed(&self, frame: &Frame, exc_return: ExcReturn) -> Result<Frame, End> {
         let handler_sp = frame.registers.sp();
         // Handlers run on the main stack; so what was on it is above the handler's own frames.
@@ -55,7 +81,7 @@ impl Unwinder<'_, '_> {
         // nothing tells how much: look a few words up for what a core may have pushed.
         let above = || (1..MOST_PUSHED).filter_map(|n| at(sp.checked_add(4 * n)?)).find(good);
         let mut registers = frame.registers.clone();
-        let pushed = if good(&first) {
+        let pushed = if good(&first) || self.went_nowhere(&first) {
             first
         } else {
             (4..12).for_each(|n| registers.forget(&format!("r{n}")));
@@ -74,9 +100,18 @@ impl Unwinder<'_, '_> {
         }
         let pc = u64::from(pushed.pc());
         let room = pushed.addr.checked_add(BASIC_LEN.into()).filter(|_| pushed.extended);
-        let (name, is_fault) = (String::new(), false);
-        let exception = Some(Exception { name, is_fault, float_area: room });
+        let exception = Some(Exception { float_area: room, ..Exception::default() });
         Ok(Frame { exception, ..Frame::new(pc, false, Found::Exception, registers) })
+    }
+
+    /// Whether a frame is of a call that led to no code: its link register tells of the call. Bit 0
+    /// of such a target is as likely as not clear, and with it the Thumb state.
+    fn went_nowhere(&self, pushed: &cortex_m::Frame) -> bool {
+        let [.., link, pc, xpsr] = pushed.basic;
+        let is_nowhere = !self.may_be_code(pc.into()) || xpsr & 1 << 24 == 0;
+        is_nowhere
+            && self.modules.is_code(u64::from(link & !1))
+            && calls::before(self.abi.family, &self.dump.memory, link.into()).is_some()
     }
 
     /// Carries the banked stack pointers from a frame to its caller.

@@ -150,6 +150,11 @@ impl Unwinder<'_, '_> {
         })
     }
 
+    /// Whether `pointer` is what a call to the very function of `frame` left.
+    pub(super) fn is_call_to(&self, pointer: u64, frame: &Frame) -> bool {
+        self.fit(pointer, frame) == Some(Fit::Exact)
+    }
+
     /// The caller's stack pointer, when its return address was found at `at`. With call frame
     /// information: the lowest one from which the caller's own caller can be found.
     fn likely_sp(&self, at: u64, pointer: u64) -> u64 {

@@ -5,7 +5,7 @@
 //!
 //! 1. Xtensa: the register windows that the device spilled onto the stack (`window.rs`).
 //! 2. Cortex-M: the frame that an exception pushed, when the return address is an `EXC_RETURN`
-//!    (`exception.rs`).
+//!    (`exception.rs`). RISC-V, AArch64, x86: what the entry code of a trap saved (`trap/`).
 //! 3. Call frame information of the ELF files (`cfi.rs`).
 //! 4. The link register, the frame pointer, or a scan of the stack for addresses that a call
 //!    left there (`fallback.rs`). These are guesses, and are marked as such.
@@ -22,9 +22,10 @@ mod extended;
 mod fallback;
 mod printed;
 mod returns;
+mod trap;
 mod window;
 
-pub use culprit::{fault_pc, may_be_handler};
+pub use culprit::{Fault, fault, may_be_handler};
 pub use extended::{has_extended_frame, reconstruct_control};
 pub use printed::reconstruct;
 pub(crate) use returns::{follows_call, return_address};
@@ -48,7 +49,7 @@ pub enum Found {
     Window,
     /// The ELF file's call frame information.
     CallFrameInfo,
-    /// Cortex-M: the frame that an exception pushed.
+    /// What was saved when an exception or interrupt was taken, by the core or by its entry code.
     Exception,
     /// The link register, behind a call: the function has not saved it yet, or never does.
     LinkRegister,
@@ -121,7 +122,7 @@ pub struct Frame {
 }
 
 /// What interrupted a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exception {
     /// The manual's name: `HardFault`.
     pub name: String,
@@ -129,6 +130,10 @@ pub struct Exception {
     pub is_fault: bool,
     /// Cortex-M: where the frame that the core pushed has room for s0-s15, if it has.
     pub float_area: Option<u64>,
+    /// Elsewhere: what the cause register said, if that is known of this exception.
+    pub cause: Option<u64>,
+    /// The same of the register with the address.
+    pub value: Option<u64>,
 }
 
 impl Frame {
@@ -216,12 +221,14 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             return Backtrace { frames, end: End::NoRegisters, culprit: 0 };
         };
         let (found, mut handler) = (Found::Registers, self.handler_of(&registers));
+        let live = registers.clone();
+        let mut live = Some(&live);
         frames.push(Frame::new(pc, false, found, registers));
         let end = loop {
             let Some(frame) = frames.last_mut() else { break End::NoCaller };
             let step = match self.abi.family {
                 Family::Xtensa => self.by_window(frame),
-                _ => self.caller(frame, stack),
+                _ => self.caller(frame, stack, live),
             };
             let mut next = match step {
                 Ok(next) => next,
@@ -230,7 +237,10 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if !goes_up(frame, &next) {
                 break End::NoProgress;
             }
-            if next.found == Found::Exception {
+            if next.found == Found::Exception && self.abi.family != Family::Arm {
+                // The trap's own registers tell of the last one alone.
+                live = None;
+            } else if next.found == Found::Exception {
                 let interrupted = self.handler_of(&next.registers);
                 let float_area = next.exception.take().and_then(|pushed| pushed.float_area);
                 let exception = std::mem::replace(&mut handler, interrupted).exception();
@@ -245,7 +255,15 @@ impl<'u, 'a> Unwinder<'u, 'a> {
         Backtrace { frames, end, culprit }
     }
 
-    fn caller(&self, frame: &mut Frame, stack: Option<Stack>) -> Result<Frame, End> {
+    fn caller(
+        &self,
+        frame: &mut Frame,
+        stack: Option<Stack>,
+        live: Option<&Registers>,
+    ) -> Result<Frame, End> {
+        if let Some(interrupted) = self.by_trap(frame, live) {
+            return Ok(self.trapped(interrupted));
+        }
         if let Some(by_cfi) = self.by_cfi(frame) {
             let next = by_cfi?;
             if let Some(pushed) = self.interrupted(&next) {
@@ -259,7 +277,10 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             }
             return Err(End::NotCode(next.pc));
         }
-        let pushed = self.interrupted(frame).or_else(|| self.interrupted_by_link(frame));
+        let pushed = self
+            .interrupted(frame)
+            .or_else(|| self.interrupted_by_link(frame))
+            .or_else(|| self.interrupted_by_word(frame));
         if let Some(pushed) = pushed {
             return pushed;
         }

@@ -7,5 +7,6 @@ mod backtraces;
 mod machines;
 mod moved;
 mod strange_dwarf;
+mod traps;
 mod unwind;
 mod values;

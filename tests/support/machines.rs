@@ -32,7 +32,7 @@ pub const MACHINES: [Machine; 6] = [
         name: "cortex-m3",
         compiler: "arm-none-eabi-gcc",
         flags: &["-mcpu=cortex-m3", "-mthumb"],
-        origin: Some(&["--defsym=ORIGIN_ADDR=0", "--defsym=ram_addr=0x20000000"]),
+        origin: Some(&["--defsym=ORIGIN_ADDR=0"]),
         qemu: &["qemu-system-arm", "-M", "mps2-an385"],
         gdb: "gdb-multiarch",
         arch: "cortex-m",
@@ -109,7 +109,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        if std::env::var_os("CORONER_KEEP").is_none() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
 }
 
@@ -117,7 +119,8 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // Killed, `timeout` would leave the emulator alone.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).stderr(Stdio::null()).status();
         let _ = self.0.wait();
     }
 }
@@ -149,8 +152,9 @@ pub fn build(
     gcc.args(machine.flags).args(flags);
     if let Some(symbols) = machine.origin {
         gcc.arg("-Wl,--no-warn-rwx-segments");
-        gcc.arg(format!("-Wl,-T,{}", data().join("unwind/nest.ld").display()));
+        // Before the script, which asks whether they are there.
         gcc.args(symbols.iter().map(|symbol| format!("-Wl,{symbol}")));
+        gcc.arg(format!("-Wl,-T,{}", data().join("unwind/nest.ld").display()));
     }
     gcc.args(sources).arg("-o").arg(&elf);
     let output = gcc.output().expect("the compiler is there");
@@ -159,18 +163,19 @@ pub fn build(
     elf
 }
 
-/// Stops the program in `crash`, runs GDB's `commands`, and returns the registers and what GDB
-/// printed over the commands.
+/// Stops the program in the function `place`, runs GDB's `commands`, and returns the registers and
+/// what GDB printed over the commands.
 pub fn stopped(
     machine: &Machine,
     elf: &Path,
     folder: &Path,
+    place: &str,
     commands: &[&str],
 ) -> (Registers, String) {
     let mut before = vec![format!("file {}", elf.display())];
     let mut running = None;
     if machine.qemu.is_empty() {
-        before.extend(["break crash".into(), "run".into()]);
+        before.extend([format!("break {place}"), "run".into()]);
     } else {
         let socket = folder.join("gdb.socket");
         let mut qemu = Command::new("timeout");
@@ -189,7 +194,7 @@ pub fn stopped(
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         before.push(format!("target remote {}", socket.display()));
-        before.extend(["break crash".into(), "continue".into()]);
+        before.extend([format!("break {place}"), "continue".into()]);
     }
     before.extend(["echo REGISTERS\\n".into(), "info registers".into()]);
     before.push("echo COMMANDS\\n".into());
@@ -227,7 +232,7 @@ pub fn look(machine: &Machine, elf: &Path, folder: &Path) -> Option<Seen> {
     let stack = folder.join("stack.bin");
     let save = format!("dump binary memory {} $sp $sp+0x200", stack.display());
     let commands = [save.as_str(), "set backtrace past-main on", "bt"];
-    let (registers, frames) = stopped(machine, elf, folder, &commands);
+    let (registers, frames) = stopped(machine, elf, folder, "crash", &commands);
     let mut dump = Dump::new("test", registers.arch().clone());
     let bytes = std::fs::read(&stack).expect("GDB saved the stack");
     let sp = registers.sp().expect("GDB showed it");
@@ -268,7 +273,7 @@ pub fn opened(
     let ram = folder.0.join("ram.bin");
     let save = format!("dump binary memory {} 0 0x8000", ram.display());
     let all = [&[save.as_str()], commands].concat();
-    let (registers, text) = stopped(machine, &elf, &folder.0, &all);
+    let (registers, text) = stopped(machine, &elf, &folder.0, "crash", &all);
     let mut dump = Dump::new("test", registers.arch().clone());
     let bytes = std::fs::read(&ram).expect("GDB saved it");
     dump.memory.insert(Region::dumped(0, bytes.into()));

@@ -6,7 +6,9 @@
 //! capture is then an ordinary fault again, instead of the lock-up that it would be in HardFault.
 //!
 //! The stage word counts these entries. The first one saves the registers, the second one finds them
-//! saved and writes a smaller record, the third one resets.
+//! saved and writes a smaller record, the third one keeps the record of the last resort
+//! ([`super::last`]) and resets; a further one only resets. A stage word that says so without the
+//! capture's stack being in use is left over from before some reset, and starts at the first one.
 //!
 //! With the security extension of ARMv8-M a handler in the secure state captures crashes of both
 //! states; one in the non-secure state can't see into the secure one, and says so.
@@ -21,7 +23,7 @@ use core::arch::global_asm;
 use self::world::{Special, World};
 use crate::arch::Memory;
 use crate::arch::live::Live;
-use crate::arch::words;
+use crate::arch::{last, words};
 use crate::config::Config;
 use crate::crash::{Attempt, Cause, Crash, Kind, signal};
 use crate::layout::EXC_RETURN;
@@ -35,8 +37,10 @@ pub const SYSTEM_CONTROL: Region =
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Saved {
-    /// Counts the entries: anything but the two values below is the first one.
+    /// Counts the entries: anything but [`STAGE`] and the two numbers after it is the first one.
     stage: u32,
+    /// How often a capture was under way by the stage word alone, its stack not in use.
+    strays: u32,
     r4_r11: [u32; 8],
     msp: u32,
     psp: u32,
@@ -53,11 +57,16 @@ pub(crate) struct Saved {
     /// fault of the capture itself changes them.
     status: [u32; STATUS.len()],
     s16_s31: [u32; 16],
+    /// The processor's frame: a capture may write over the memory where it lies, and fault after that.
+    frame: [u32; 8],
+    /// [`FRAME`] once `frame` holds it.
+    has_frame: u32,
 }
 
 impl Saved {
     pub(crate) const EMPTY: Saved = Saved {
         stage: 0,
+        strays: 0,
         r4_r11: [0; 8],
         msp: 0,
         psp: 0,
@@ -72,14 +81,27 @@ impl Saved {
         ipsr: 0,
         status: [0; STATUS.len()],
         s16_s31: [0; 16],
+        frame: [0; 8],
+        has_frame: 0,
     };
+
+    /// Where the crashed stack has got to.
+    pub(super) fn sp(&self) -> usize {
+        let world = World::of(self);
+        world.frame(self, &world.special(self)) as usize
+    }
 }
 
 /// The registers that tell of the last fault; zero where the profile lacks them.
 const STATUS: [u32; 8] = [CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR, SFSR, SFAR];
 
-/// The stage word while a capture is under way; one more while the smaller record is.
+/// The stage word while a capture is under way; one more while the smaller record is, two more while
+/// that of the last resort is.
 pub(crate) const STAGE: u32 = 0xc0de_f001;
+/// Says that the frame has been read.
+const FRAME: u32 = 0x0f4a_3e01;
+/// Bytes that an overflowing capture may reach below its stack before it is no longer known as such.
+const BELOW_STACK: u32 = 1024;
 
 // The special registers beyond v6-M, stored at r0 in the order of `Saved`.
 #[cfg(all(mainline, not(stack_limit)))]
@@ -207,17 +229,34 @@ global_asm!(
     coroner_trap:
         mrs r3, primask
         cpsid i
+        mov r12, r3
         ldr r0, =CORONER_SAVED
         ldr r1, [r0]
         ldr r2, ={stage}
-        cmp r1, r2
-        beq 2f
+        subs r1, r1, r2             // 0, 1, 2: a capture is under way
+        movs r2, #0
+        cmp r1, #3
+        bhs 6f
+        // Is it? Then this fault was on its stack.
+        mrs r2, msp
+        ldr r3, =CORONER_STACK_TOP
+        ldr r3, [r3]
+        cmp r2, r3
+        bhs 5f
+        ldr r3, =CORONER_STACK_BOTTOM
+        ldr r3, [r3]
+        subs r3, r3, r2
+        ldr r2, ={below}
+        cmp r3, r2
+        ble 2f
+    5:  ldr r2, [r0, #4]            // no; but that can't go on for ever
         adds r2, r2, #1
-        cmp r1, r2
-        beq 9f
-        // First entry: save everything.
-        subs r2, r2, #1
-        stmia r0!, {{r2}}
+        cmp r2, #3
+        bhi 9f
+    6:  // First entry: save everything.
+        ldr r1, ={stage}
+        stmia r0!, {{r1, r2}}
+        mov r3, r12
         stmia r0!, {{r4-r7}}
         mov r4, r8
         mov r5, r9
@@ -244,10 +283,13 @@ global_asm!(
     float_registers!(),
     "   movs r6, #0
         b 3f
-    2:  // Second entry: the registers are saved already.
-        adds r2, r2, #1
+    2:  // Second or third entry: the registers are saved already.
+        cmp r1, #2
+        beq 9f
+        adds r6, r1, #1
+        ldr r2, ={stage}
+        adds r2, r2, r6
         str r2, [r0]
-        movs r6, #1
     3:  // An exception frame on the reserved stack: r0 = attempt, pc = coroner_enter.
         ldr r1, =CORONER_STACK_TOP
         ldr r1, [r1]
@@ -296,7 +338,7 @@ global_asm!(
         mov r0, r6
         ldr r2, =coroner_enter
         bx r2
-    9:  // Third entry: reset.
+    9:  // Fourth entry: reset.
         movs r1, #0
         str r1, [r0]
         ldr r0, =0xe000ed0c
@@ -308,25 +350,62 @@ global_asm!(
     .size coroner_trap, . - coroner_trap
     .ltorg",
     stage = const STAGE,
+    below = const BELOW_STACK,
 );
 
 /// Where the entry code arrives: on the reserved stack, in the mode that had crashed.
 #[unsafe(no_mangle)]
 extern "C" fn coroner_enter(attempt: u32) -> ! {
-    let mut room = Room { registers: [0; 18], faults: [(0, 0); FAULTS], floats: [0; 128] };
-    // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
-    let saved = unsafe { (&raw const words::CORONER_SAVED).cast::<Saved>().read_volatile() };
-    let mut crash = decode(&saved, &mut room);
+    let place = (&raw mut words::CORONER_SAVED).cast::<Saved>();
+    if attempt > 1 {
+        // SAFETY: the entry code has filled it in.
+        last::keep(unsafe { &*place });
+        reset()
+    }
+    if attempt == 0 {
+        last::raise_guard();
+        // SAFETY: as above; only this function goes on with it.
+        keep_frame(unsafe { &mut *place });
+    }
+    let mut room = Room::EMPTY;
+    // SAFETY: as above.
+    let mut crash = decode(unsafe { &*place }, attempt == 0, &mut room);
     if attempt != 0 {
         (crash.retry, crash.attempt) = (true, Attempt::Second);
     }
     words::finish(crash)
 }
 
-struct Room {
+/// Saves the processor's frame too, if it has pushed one.
+fn keep_frame(saved: &mut Saved) {
+    let world = World::of(saved);
+    saved.has_frame = 0;
+    if saved.status[0] & (STKERR | MSTKERR | STKOF) != 0 || world == World::OutOfReach {
+        return;
+    }
+    let at = world.frame(saved, &world.special(saved)) as usize;
+    // Where the entry code saves its registers, and where this runs, nothing is left of it.
+    let own = (&raw const words::CORONER_SAVED).addr();
+    if at < own + size_of::<Saved>() && own < at + 32 || last::stack().overlap(at, at + 32) > 0 {
+        return;
+    }
+    // SAFETY: the processor has just written its frame there, and did not say that it could not.
+    let mut memory = unsafe { Live::new(&Config::MINIMAL) };
+    for (word, at) in saved.frame.iter_mut().zip((at..).step_by(4)) {
+        *word = memory.element(at, Access::Word).unwrap_or(0);
+    }
+    saved.has_frame = FRAME;
+}
+
+pub(super) struct Room {
     registers: [usize; 18],
     faults: [(u32, usize); FAULTS],
     floats: [u8; 128],
+}
+
+impl Room {
+    pub(super) const EMPTY: Room =
+        Room { registers: [0; 18], faults: [(0, 0); FAULTS], floats: [0; 128] };
 }
 
 /// Memory-mapped registers that are noted; only those that the profile has, since reading others may
@@ -373,25 +452,16 @@ fn system_register(at: u32) -> u32 {
     unsafe { core::ptr::with_exposed_provenance::<u32>(at as usize).read_volatile() }
 }
 
-fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
-    // SAFETY: the processor has just written its frame where it is read below, or said that it
-    // could not; then nothing is read.
-    let mut memory = unsafe { Live::new(&Config::MINIMAL) };
+/// `fresh`: the crash has just happened, so that memory and registers of the processor are still those of
+/// the crash.
+pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Crash<'a> {
     let [cfsr, hfsr, _, mmfar, bfar, _, sfsr, sfar] = saved.status;
     let world = World::of(saved);
     let extended = cfg!(vfp) && saved.exc_return & 0x10 == 0;
     let special = world.special(saved);
     let frame = world.frame(saved, &special);
-    let lost = cfsr & (STKERR | MSTKERR | STKOF) != 0 || world == World::OutOfReach;
-
-    let mut words = [0u32; 8];
-    for (index, word) in words.iter_mut().enumerate() {
-        let mut bytes = [0; 4];
-        if !lost && memory.read(frame as usize + 4 * index, &mut bytes, Access::Word) {
-            *word = u32::from_le_bytes(bytes);
-        }
-    }
-    let [r0, r1, r2, r3, r12, lr, pc, xpsr] = words;
+    let lost = saved.has_frame != FRAME;
+    let [r0, r1, r2, r3, r12, lr, pc, xpsr] = if lost { [0; 8] } else { saved.frame };
     let frame_len = if extended { 104 } else { 32 };
     let realigned = if xpsr & 1 << 9 != 0 { 4 } else { 0 };
     let sp = match world {
@@ -407,7 +477,9 @@ fn decode<'a>(saved: &Saved, room: &'a mut Room) -> Crash<'a> {
 
     let mut floats_len = 0;
     let mut float_status = 0;
-    if extended && !lost {
+    if extended && !lost && fresh {
+        // SAFETY: what follows the frame that has just been read.
+        let mut memory = unsafe { Live::new(&Config::MINIMAL) };
         let (low, high) = room.floats.split_at_mut(64);
         if memory.read(frame as usize + 32, low, Access::Word) {
             let (words, _) = high.as_chunks_mut::<4>();

@@ -14,6 +14,8 @@ pub mod ffi;
 #[cfg(atomics)]
 pub mod harts;
 pub mod kept;
+#[cfg(entry)]
+pub mod last;
 pub mod linker;
 pub mod live;
 pub mod registry;
@@ -112,6 +114,9 @@ impl Arch for Arm {
         const R7_SP_PC: u64 = 1 << 7 | 1 << 13 | 1 << 15;
         const THUMB: usize = 1 << 24;
         let frame = *registers.get(7)?;
+        // A stack that has overflowed goes on below its start.
+        let (start, end) = stack.bounds();
+        let stack = Area::between(start.min(*registers.get(Self::SP)?), end);
         if frame & 3 != 0 || stack.overlap(frame, frame.saturating_add(8)) != 8 {
             return None;
         }
@@ -122,7 +127,8 @@ impl Arch for Arm {
         }
         *registers.get_mut(7)? = r7;
         *registers.get_mut(13)? = frame.wrapping_add(8);
-        *registers.get_mut(15)? = lr & !1;
+        // Inside of the call, whichever form it has: what follows may belong to another function.
+        *registers.get_mut(15)? = (lr & !1).wrapping_sub(2);
         *registers.get_mut(16)? = THUMB;
         Some(R7_SP_PC)
     }

@@ -11,14 +11,14 @@
 
 use core::arch::global_asm;
 
-use crate::arch::words;
+use crate::arch::{last, semihosting, words};
 use crate::crash::{Attempt, Cause, Crash, Kind, signal};
 
 /// What the entry code saves of a hart, in its order.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Saved {
-    /// Counts the entries: anything but the two values below is the first one.
+    /// Counts the entries: anything but [`STAGE`] and the two numbers after it is the first one.
     stage: usize,
     /// x1-x31.
     pub(super) x: [usize; 31],
@@ -30,6 +30,8 @@ pub(crate) struct Saved {
     parked: [usize; 2],
     /// [`STAGE`] once another hart has the capture, and this one has saved all and stands still.
     pub(super) stopped: usize,
+    /// How often a capture was under way by the stage word alone, its stack not in use.
+    strays: usize,
     #[cfg(floats)]
     floats: [u64; 32],
     #[cfg(floats)]
@@ -46,14 +48,24 @@ impl Saved {
         mstatus: 0,
         parked: [0; 2],
         stopped: 0,
+        strays: 0,
         #[cfg(floats)]
         floats: [0; 32],
         #[cfg(floats)]
         fcsr: 0,
     };
+
+    /// Where the crashed stack has got to.
+    pub(super) fn sp(&self) -> usize {
+        self.x[1]
+    }
 }
 
-/// The stage word while a capture is under way; one more while the smaller record is.
+/// Bytes that an overflowing capture may reach below its stack before it is no longer known as such.
+const BELOW_STACK: usize = 1024;
+
+/// The stage word while a capture is under way; one more while the smaller record is, two more while
+/// that of the last resort is.
 pub(crate) const STAGE: usize = 0x40de_f001;
 
 /// Which hart captures is settled by one atomic exchange of this word for [`CLAIMED`].
@@ -96,6 +108,9 @@ macro_rules! width {
         .endm
         .macro LOAD reg, slot
             lw \\reg, 4*\\slot(t0)
+        .endm
+        .macro LOADP reg
+            lw \\reg, 0(\\reg)
         .endm"
     };
 }
@@ -107,6 +122,9 @@ macro_rules! width {
         .endm
         .macro LOAD reg, slot
             ld \\reg, 8*\\slot(t0)
+        .endm
+        .macro LOADP reg
+            ld \\reg, 0(\\reg)
         .endm"
     };
 }
@@ -158,10 +176,25 @@ global_asm!(
         SAVE t2, 37
         LOAD t1, 0
         li t2, {stage}
-        beq t1, t2, 2f
+        sub t1, t1, t2
+        sltiu t2, t1, 3
+        beqz t2, 6f
+        // A capture is under way, if its stack is in use. Else that was before some reset.
+        la t2, CORONER_STACK_TOP
+        LOADP t2
+        bgeu sp, t2, 5f
+        la t2, CORONER_STACK_BOTTOM
+        LOADP t2
+        addi t2, t2, -{below}
+        bgeu sp, t2, 2f
+    5:  LOAD t2, 39                 // but that can't go on for ever
         addi t2, t2, 1
-        beq t1, t2, 9f
-        li t2, {stage}
+        SAVE t2, 39
+        sltiu t2, t2, 4
+        bnez t2, 7f
+        j 9f
+    6:  SAVE x0, 39
+    7:  li t2, {stage}
         SAVE t2, 0
         SAVE x1, 1
         SAVE x2, 2
@@ -188,18 +221,24 @@ global_asm!(
     "   li a0, 0",
     claim!(),
     "   j 3f
-    2:  addi t2, t2, 1
+    2:  addi a0, t1, 1              // second or third entry
+        li t2, 3
+        beq a0, t2, 9f
+        li t2, {stage}
+        add t2, t2, a0
         SAVE t2, 0
-        li a0, 1
     3:  mv a1, t0
         la t0, CORONER_STACK_TOP
         LOAD sp, 0
         li ra, 0
         j coroner_enter
-    9:  SAVE x0, 0
+    9:  SAVE x0, 0                  // fourth entry
+        la t0, CORONER_STACK_TOP
+        LOAD sp, 0
         j coroner_reset
     .size coroner_trap, . - coroner_trap",
     stage = const STAGE,
+    below = const BELOW_STACK,
     floats = const FLOATS,
     claimed = const CLAIMED,
 );
@@ -230,52 +269,75 @@ pub fn hart() -> usize {
 #[unsafe(no_mangle)]
 extern "C" fn coroner_enter(attempt: usize, saved: *const Saved) -> ! {
     // SAFETY: the entry code has filled it in, and runs again only after this function's reads.
-    let saved = unsafe { saved.read_volatile() };
-    let mut registers = [0; 32];
-    if let Some((pc, rest)) = registers.split_first_mut() {
+    let saved = unsafe { &*saved };
+    if attempt > 1 {
+        last::keep(saved);
+        reset()
+    }
+    if attempt == 0 {
+        last::raise_guard();
+    }
+    let mut room = Room::EMPTY;
+    let mut crash = decode(saved, true, &mut room);
+    if attempt != 0 {
+        (crash.retry, crash.attempt) = (true, Attempt::Second);
+    }
+    words::finish(crash)
+}
+
+const FAULTS: usize = 8;
+
+pub(super) struct Room {
+    registers: [usize; 32],
+    faults: [(u32, usize); FAULTS],
+    #[cfg(floats)]
+    floats: [u8; 256],
+}
+
+impl Room {
+    pub(super) const EMPTY: Room = Room {
+        registers: [0; 32],
+        faults: [(0, 0); FAULTS],
+        #[cfg(floats)]
+        floats: [0; 256],
+    };
+}
+
+/// `fresh`: the registers of the processor are still those of the crash.
+pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Crash<'a> {
+    if let Some((pc, rest)) = room.registers.split_first_mut() {
         *pc = saved.mepc;
         rest.copy_from_slice(&saved.x);
     }
-    #[cfg(floats)]
-    let mut floats = [0; 256];
-    #[cfg(floats)]
-    {
-        let (words, _) = floats.as_chunks_mut::<8>();
-        for (bytes, value) in words.iter_mut().zip(saved.floats) {
-            *bytes = value.to_le_bytes();
-        }
-    }
-    #[cfg(not(floats))]
-    let floats = [];
-    // mstatus.FS: 0 is off.
-    let on = saved.mstatus & 0x6000 != 0;
-    let faults = [
+    room.faults = [
         (0x300, saved.mstatus),
-        (0x305, csr!("mtvec")),
         (0x341, saved.mepc),
         (0x342, saved.mcause),
         (0x343, saved.mtval),
+        (0x305, csr!("mtvec")),
         (0x301, csr!("misa")),
         (0x304, csr!("mie")),
         (0xf14, csr!("mhartid")),
     ];
+    let known = if fresh { FAULTS } else { 4 };
     let mut cause = Cause::new(Kind::Fault, signal_of(saved.mcause));
     cause.code = saved.mcause as u32;
     cause.address = matches!(saved.mcause, 0 | 1 | 4..=7 | 12 | 13 | 15).then_some(saved.mtval);
-    words::finish(Crash {
-        cause,
-        registers: &registers,
-        known: 0xffff_ffff,
-        floats: if on { &floats } else { &[] },
-        #[cfg(floats)]
-        float_status: saved.fcsr as u32,
-        #[cfg(not(floats))]
-        float_status: 0,
-        faults: &faults,
-        interrupted_sp: None,
-        retry: attempt != 0,
-        attempt: if attempt == 0 { Attempt::First } else { Attempt::Second },
-    })
+    let mut crash = Crash::new(cause, &room.registers, 0xffff_ffff);
+    crash.attempt = Attempt::First;
+    crash.faults = room.faults.get(..known).unwrap_or(&[]);
+    #[cfg(floats)]
+    {
+        let (words, _) = room.floats.as_chunks_mut::<8>();
+        for (bytes, value) in words.iter_mut().zip(saved.floats) {
+            *bytes = value.to_le_bytes();
+        }
+        // mstatus.FS: 0 is off.
+        if saved.mstatus & 0x6000 != 0 {
+            (crash.floats, crash.float_status) = (&room.floats, saved.fcsr as u32);
+        }
+    }
+    crash
 }
 
 fn signal_of(mcause: usize) -> u8 {
@@ -296,10 +358,68 @@ pub fn install() {
     }
 }
 
-/// Only a fault in the smaller record leads here: resets the chip, where the platform knows how.
+/// The handler's last act: resets the chip. The next crash is a new one.
+///
+/// RISC-V has no common way to reset, so: by the function that `on_crash!(.., reset: ..)` names; else,
+/// where an emulator or debugger has answered before, by ending the emulator; else by starting the
+/// program over at `_start`, with interrupts off and everything else as the crash has left it.
+pub fn reset() -> ! {
+    words::forget();
+    #[cfg(atomics)]
+    CORONER_CLAIM.store(0, core::sync::atomic::Ordering::Relaxed);
+    coroner_reset()
+}
+
+unsafe extern "C" {
+    /// The program's own way, and its start; 0 where there is none.
+    static CORONER_WAYS: [Option<unsafe extern "C" fn() -> !>; 2];
+}
+
+#[cfg(target_arch = "riscv32")]
+global_asm!(
+    ".section .rodata.coroner_ways, \"a\"
+    .balign 4
+    .weak coroner_platform_reset
+    .weak _start
+    .global CORONER_WAYS
+    CORONER_WAYS: .word coroner_platform_reset, _start
+    .previous"
+);
+#[cfg(target_arch = "riscv64")]
+global_asm!(
+    ".section .rodata.coroner_ways, \"a\"
+    .balign 8
+    .weak coroner_platform_reset
+    .weak _start
+    .global CORONER_WAYS
+    CORONER_WAYS: .dword coroner_platform_reset, _start
+    .previous"
+);
+
+/// The entry code comes here when nothing can be kept any more.
 #[unsafe(no_mangle)]
 extern "C" fn coroner_reset() -> ! {
+    // SAFETY: constants of the linker.
+    let [own, start] = unsafe { (&raw const CORONER_WAYS).read_volatile() };
+    if let Some(own) = own {
+        // SAFETY: the program's function, which expects nothing.
+        unsafe { own() }
+    }
+    if semihosting::has_answered() {
+        crate::sink::semihosting::exit(STOPPED)
+    }
+    if let Some(start) = start {
+        // SAFETY: as the processor comes out of reset as far as interrupts go; nothing of the program runs
+        // any more, and its start-up code expects nothing of memory.
+        unsafe {
+            core::arch::asm!("csrci mstatus, 8", "csrw mie, x0");
+            start()
+        }
+    }
     loop {
         core::hint::spin_loop();
     }
 }
+
+/// What an emulator is told when not even the last resort could be kept.
+const STOPPED: usize = 134;

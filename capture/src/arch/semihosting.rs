@@ -1,6 +1,8 @@
 //! Calls to the debugger or emulator that watches the processor (ARM semihosting; RISC-V uses the
 //! same numbers). Without one they fault: only for firmware that runs under QEMU or a probe.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 /// `SYS_OPEN` and friends.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
@@ -46,7 +48,23 @@ pub(crate) fn call(call: Call, arguments: &[usize; 3]) -> usize {
         let _ = (call, arguments);
         result = usize::MAX;
     }
+    if result != usize::MAX {
+        ANSWERED.store(YES, Ordering::Relaxed);
+    }
     result
+}
+
+/// [`YES`] once somebody has answered a call: a call can end the program then.
+static ANSWERED: AtomicU32 = AtomicU32::new(0);
+const YES: u32 = 0x5e31_4057;
+
+/// Whether somebody has answered a call.
+#[cfg_attr(
+    not(any(target_arch = "riscv32", target_arch = "riscv64")),
+    allow(dead_code, reason = "Cortex-M can reset")
+)]
+pub(crate) fn has_answered() -> bool {
+    ANSWERED.load(Ordering::Relaxed) == YES
 }
 
 /// The command line that the debugger or emulator was given for the program, as bytes.

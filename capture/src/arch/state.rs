@@ -1,7 +1,7 @@
 //! What the program reserves for the handler.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::crash::{Attempt, Crash};
 
@@ -19,6 +19,11 @@ impl<const BYTES: usize> Stack<BYTES> {
         Stack(UnsafeCell::new([0; BYTES]))
     }
 
+    /// Its first byte.
+    pub const fn bottom(&'static self) -> Top {
+        Top(self.0.get().cast::<u8>())
+    }
+
     /// One behind its last byte.
     pub const fn top(&'static self) -> Top {
         Top(self.0.get().cast::<u8>().wrapping_add(BYTES))
@@ -31,9 +36,17 @@ impl<const BYTES: usize> Default for Stack<BYTES> {
     }
 }
 
-/// Where the reserved stack begins to grow down from.
+/// Where the reserved stack begins to grow down from, or ends.
 #[repr(transparent)]
-pub struct Top(#[allow(dead_code, reason = "the entry code reads it")] *mut u8);
+pub struct Top(*mut u8);
+
+impl Top {
+    /// As a number.
+    #[cfg(entry)]
+    pub(super) fn address(&self) -> usize {
+        self.0.expose_provenance()
+    }
+}
 
 // SAFETY: an address; only the entry code uses it.
 unsafe impl Sync for Top {}
@@ -44,7 +57,7 @@ unsafe impl Sync for Top {}
 /// this holds for a [`Crash`]: so a value is lent to one holder at a time, whoever asks.
 pub struct HandlerOnly<T> {
     /// 0: nobody; else the number of the [`Attempt`] that has it.
-    holder: AtomicU8,
+    holder: AtomicU32,
     value: UnsafeCell<T>,
 }
 
@@ -52,12 +65,12 @@ pub struct HandlerOnly<T> {
 // It goes from one context to another then, which is what `Send` allows.
 unsafe impl<T: Send> Sync for HandlerOnly<T> {}
 
-const NOBODY: u8 = 0;
+const NOBODY: u32 = 0;
 
 impl<T> HandlerOnly<T> {
     /// Keeps `value` for the handler.
     pub const fn new(value: T) -> Self {
-        HandlerOnly { holder: AtomicU8::new(NOBODY), value: UnsafeCell::new(value) }
+        HandlerOnly { holder: AtomicU32::new(NOBODY), value: UnsafeCell::new(value) }
     }
 
     /// The value, for the handler that holds `crash`. A second attempt may find it half changed by
@@ -80,27 +93,31 @@ impl<T> HandlerOnly<T> {
     /// The value, unless somebody holds it already.
     pub fn try_get<'a>(&'a self, crash: &Crash<'_>) -> Option<Held<'a, T>> {
         let attempt = crash.attempt;
-        // The first attempt never goes on once the second has begun, and its `Held` is never used
-        // again: the second one may take the value away from it, and from nobody else.
-        let taken = self.take(NOBODY, attempt)
-            || (attempt == Attempt::Second && self.take(Attempt::First as u8, attempt));
-        taken.then_some(Held { from: self })
+        let holder = self.holder.load(Ordering::Relaxed);
+        let free = match attempt {
+            Attempt::Made => holder == NOBODY,
+            // The first attempt never goes on once the second has begun, and its `Held` is never used
+            // again. A number that is none was written by the crash itself.
+            Attempt::First | Attempt::Second => {
+                holder != attempt as u32 && holder != Attempt::Made as u32
+            }
+        };
+        (free && self.take(holder, attempt)).then_some(Held { from: self })
     }
 
-    #[cfg(target_has_atomic = "8")]
-    fn take(&self, from: u8, to: Attempt) -> bool {
-        self.holder.compare_exchange(from, to as u8, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    #[cfg(target_has_atomic = "32")]
+    fn take(&self, from: u32, to: Attempt) -> bool {
+        self.holder.compare_exchange(from, to as u32, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Without an atomic exchange only the handler is alone for sure: interrupts are off, and other
     /// cores do not get this far.
-    #[cfg(not(target_has_atomic = "8"))]
-    fn take(&self, from: u8, to: Attempt) -> bool {
-        let free = to != Attempt::Made && self.holder.load(Ordering::Acquire) == from;
-        if free {
-            self.holder.store(to as u8, Ordering::Relaxed);
+    #[cfg(not(target_has_atomic = "32"))]
+    fn take(&self, _: u32, to: Attempt) -> bool {
+        if to != Attempt::Made {
+            self.holder.store(to as u32, Ordering::Relaxed);
         }
-        free
+        to != Attempt::Made
     }
 }
 

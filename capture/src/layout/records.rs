@@ -73,6 +73,10 @@ pub struct Cause<'a> {
     pub frame_lost: bool,
     /// What is known instead are pc, sp and frame pointer of the nearest caller.
     pub recovered: bool,
+    /// That pc lies inside of the call; otherwise it is the return address.
+    pub at_call: bool,
+    /// The entry code alone has kept this, after the capture had faulted twice.
+    pub last_resort: bool,
     /// See the table.
     pub code: u32,
     /// The user's value; `None`: unknown.
@@ -111,6 +115,12 @@ pub mod cause {
     /// Bit: after a lost frame, pc, sp and frame pointer are those of the nearest caller that the
     /// chain of frame pointers gave; all other registers are unknown.
     pub const RECOVERED: u8 = 8;
+    /// Bit: that pc lies inside of the call, before the return address. Without this bit, in dumps of
+    /// earlier writers, it is the return address itself.
+    pub const AT_CALL: u8 = 16;
+    /// Bit: the capture had faulted twice, and the entry code alone has kept registers and a piece of
+    /// the stack.
+    pub const LAST_RESORT: u8 = 32;
 }
 
 impl<'a> Cause<'a> {
@@ -130,6 +140,8 @@ impl<'a> Cause<'a> {
             in_interrupt: bits & cause::IN_INTERRUPT != 0,
             frame_lost: bits & cause::FRAME_LOST != 0,
             recovered: bits & cause::RECOVERED != 0,
+            at_call: bits & cause::AT_CALL != 0,
+            last_resort: bits & cause::LAST_RESORT != 0,
             code,
             reset_reason: (reset_reason != u32::MAX).then_some(reset_reason),
             uptime_us: (uptime != u64::MAX).then_some(uptime),

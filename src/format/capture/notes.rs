@@ -92,6 +92,20 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         dump.texts.push(message);
     }
     dump.reason = Reason::new(signal, words, dump.reason.evidence.clone());
+    if cause.last_resort {
+        dump.warn("the capture faulted twice: this is the record of the last resort, the registers and a piece of the stack");
+    }
+    if cause.recovered
+        && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
+    {
+        thread.remarks.push(
+            match cause.at_call {
+                true => "pc is inside of the call by which the nearest known caller went on",
+                false => "pc is the return address in the nearest known caller",
+            }
+            .into(),
+        );
+    }
     if cause.frame_lost {
         dump.warn("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown");
     }
@@ -135,7 +149,9 @@ fn interrupt_words(cause: &Cause<'_>, dump: &Dump) -> Option<String> {
 fn fault_words(cause: Option<&Cause<'_>>, dump: &mut Dump) -> Option<String> {
     let address = cause.and_then(|cause| cause.address);
     let registers = &dump.crashed()?.registers;
-    let at = registers.pc().map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
+    // What a caller was about to return to is not where it happened.
+    let pc = registers.pc().filter(|_| !cause.is_some_and(|cause| cause.recovered));
+    let at = pc.map_or(String::new(), |pc| format!(" at pc {pc:#x}"));
     if cortex_m::is_m_profile(&dump.arch) {
         let told = cortex_m::FaultStatus::of_registers(registers).cause()?;
         return Some(format!("{}{at}", told.words));

@@ -123,7 +123,7 @@ impl Dialect {
         thread.control_block = id;
         thread.name = task.name.map(str::to_string);
         thread.core = task.core;
-        thread.state = task.state.map(str::to_string);
+        thread.state = task.state.as_deref().map(str::to_string);
         thread.priority = task.priority;
         thread.stack = task.stack;
         thread.saved_sp = task.saved_sp;

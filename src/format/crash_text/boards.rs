@@ -1,5 +1,5 @@
 //! Fault texts of kernels and products on Cortex-M: RT-Thread, RIOT, Mynewt, Tock, rusEFI,
-//! MicroPython, Teensy, Flipper Zero, Marlin, ArduPilot, TizenRT, Playdate.
+//! MicroPython, Teensy, Flipper Zero, Marlin, ArduPilot, Playdate.
 //!
 //! Sources: RT-Thread `libcpu/arm/cortex-m*/cpuport.c` (3.1 to 5.1); RIOT `cpu/cortexm_common/
 //! vectors_cortexm.c` (c8bd52ff13); apache/mynewt-core `kernel/os/src/arch/cortex_m4/os_fault.c`
@@ -7,11 +7,10 @@
 //! forms of 2.0 and 2.1); rusEFI's console texts of 2023 and 2025; MicroPython `ports/stm32/stm32_it.c`
 //! and `ports/renesas-ra/ra_it.c` (1c3c201149); PaulStoffregen/cores `teensy4/CrashReport.cpp`
 //! (7f107ee); Flipper Zero `furi/core/check.c`; Marlin `HAL/shared/cpu_exception/exception_arm.cpp`
-//! (2.1); ArduPilot `AP_Vehicle.cpp` and the log message WDOG; TizenRT `os/arch/arm/src/armv8-m/
-//! up_assert.c` (798b78219a, and its form of 2022); Playdate's crashlog.txt of 2.x and 3.x.
+//! (2.1); ArduPilot `AP_Vehicle.cpp` and the log message WDOG; Playdate's crashlog.txt of 2.x and 3.x.
 
 use super::{Address, Crash, Dialect, PLAIN, Rule, cortex_m};
-use crate::dump::{Dump, Note, Stack};
+use crate::dump::{Dump, Note};
 use crate::format::machine::Family;
 use crate::reason::Signal;
 
@@ -410,53 +409,6 @@ pub static ARDUPILOT_WDOG: Dialect = Dialect {
         dump.reason.signal = Some(Signal::Segv).filter(|_| words != "watchdog reset");
     },
     ..on_cortex_m("ardupilot-wdog", "ArduPilot watchdog record")
-};
-
-/// TizenRT's asserts and faults.
-pub static TIZENRT: Dialect = Dialect {
-    sample: "\
-up_hardfault: PANIC!!! Hard fault: 40000000
-up_assert: Assertion failed at file:armv8-m/up_hardfault.c line: 204 task: appsh
-up_dumpstate: sp:     02193a24
-up_dumpstate: stack base: 02193c70
-up_dumpstate: stack size: 00000ff4
-up_stackdump: 02193a20: xxxxxxxx 0e0062a5 00000002 00002bf7 0e006b03 00000000 0e006cb9 0e006b7f
-",
-    starts: &[
-        "PANIC!!!",
-        "up_assert: Assertion failed at file:",
-        "Assertion failed at file:{text} line:",
-    ],
-    rules: &[
-        Rule::All(&[
-            Rule::Title("PANIC!!! {text}"),
-            Rule::Register("Hard fault: {hex8}", "HFSR"),
-            Rule::Register("at instruction : 0x{hex8}", "pc"),
-        ]),
-        Rule::All(&[Rule::Title("Assertion failed at file:"), Rule::Thread("task: {thread}$")]),
-        Rule::Fact("Assert location (PC) : {text}", "assert location"),
-        Rule::Fact("Code asserted in {text}", "context"),
-        Rule::Fact("IRQ num: {text}", "interrupt"),
-        Rule::Fact("IRQ handler: {text}", "interrupt handler"),
-        Rule::Fact("IRQ name: {text}", "interrupt name"),
-        Rule::Register("SP is {text} SP: {hex8}", "sp"),
-        Rule::Register("sp: {hex8}", "sp"),
-        Rule::Register("base: {hex8}", "stack base"),
-        Rule::Register("size: {hex8}", "stack size"),
-        Rule::Register("used: {hex8}", "stack used"),
-        Rule::Row("R0: {words}", &["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]),
-        Rule::Row("R8: {words}", &["r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc"]),
-        Rule::Memory("{hexaddr}: {words}"),
-        Rule::Registers("{name}: {hex8}"),
-    ],
-    finish: |dump, crash| {
-        let (base, size) = (crash.word("stack base"), crash.word("stack size"));
-        if let (Some(thread), Some(high), Some(size)) = (dump.threads.first_mut(), base, size) {
-            thread.stack = Some(Stack { low: high.saturating_sub(size), high });
-        }
-        dump.reason.signal = dump.reason.signal.or(Some(Signal::Abrt));
-    },
-    ..on_cortex_m("tizenrt", "TizenRT crash text")
 };
 
 /// Playdate's crash log.

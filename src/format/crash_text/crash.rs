@@ -6,6 +6,7 @@ use super::{Address, Dialect, Rule};
 use crate::carrier::text::Line;
 use crate::dump::{PrintedFrame, Stack};
 use crate::format::parts::register_lines::register_name;
+use std::borrow::Cow;
 
 /// What devices print when they start: no line after it is of the crash.
 pub(super) const BANNERS: &[&str] =
@@ -41,7 +42,7 @@ pub struct Task<'a> {
     /// The core.
     pub core: Option<u32>,
     /// Its state, in the words of the text.
-    pub state: Option<&'a str>,
+    pub state: Option<Cow<'a, str>>,
     /// Its priority.
     pub priority: Option<i64>,
     /// The bounds of its stack.
@@ -284,10 +285,16 @@ impl<'a> Crash<'a> {
             }
             Rule::Row(pattern, names) => {
                 let Some(found) = one(pattern) else { return false };
-                let words = found.text("words").unwrap_or_default().split_whitespace();
-                for (name, word) in names.iter().zip(words) {
-                    let Some(value) = number(word) else { break };
-                    self.add_value(name, value, usize::saturating_sub(8, word.len()), 0);
+                let words = found.words().unwrap_or_default();
+                let values: Option<Vec<u64>> = words.into_iter().map(number).collect();
+                let Some(values) = values else {
+                    return false;
+                };
+                if values.len() != names.len() {
+                    return false;
+                }
+                for (name, value) in names.iter().zip(values) {
+                    self.add_value(name, value, 0, 0);
                 }
             }
             Rule::All(rules) => {
@@ -373,7 +380,7 @@ impl<'a> Task<'a> {
         self.id = self.id.or_else(|| found.id());
         self.name = self.name.or(name);
         self.core = self.core.or(core);
-        self.state = self.state.or(found.text("state"));
+        self.state = self.state.take().or(found.text("state").map(Cow::Borrowed));
         self.priority = self.priority.or(found.text("priority").and_then(|text| text.parse().ok()));
         self.saved_sp = self.saved_sp.or(found.whole("hexsaved"));
         let low = found.whole("hexlow");

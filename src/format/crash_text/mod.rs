@@ -18,6 +18,7 @@ mod espressif;
 mod handlers;
 mod linux;
 mod mbed;
+mod nuttx;
 mod pattern;
 mod px4;
 mod radix;
@@ -40,6 +41,7 @@ pub use espressif::*;
 pub use handlers::*;
 pub use linux::*;
 pub use mbed::MBED;
+pub use nuttx::NUTTX;
 pub use px4::PX4_LOG;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
@@ -47,6 +49,7 @@ pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
+    &NUTTX,
     &PX4_LOG,
     &CM_BACKTRACE,
     &MBED,
@@ -68,7 +71,6 @@ pub static ALL: &[&Dialect] = &[
     &FLIPPER,
     &MARLIN,
     &ARDUPILOT_WDOG,
-    &TIZENRT,
     &PLAYDATE,
     &YIU,
     &STACKED,
@@ -156,6 +158,8 @@ pub struct Dialect {
     pub sample: &'static str,
     /// Lines that begin a crash.
     pub starts: &'static [&'static str],
+    /// Lines that begin one where none is open, and anew after the memory of one that such a line began.
+    pub weak: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
     /// So many lines after its start another line of `starts` begins a crash of its own, whether an
@@ -187,6 +191,7 @@ pub const PLAIN: Dialect = Dialect {
     title: "",
     sample: "",
     starts: &[],
+    weak: &[],
     ends: &[],
     reach: 400,
     mend: None,

@@ -3,6 +3,7 @@
 //! | placeholder          | takes                                                              |
 //! | `{hex}`              | hexadecimal digits with or without `0x`; `(nil)` is 0              |
 //! | `{hex8}`, `{hexpc8}` | the same, of which the producer always prints so many              |
+//! | `{hexfree}`          | the same with any count of digits, also those that no register has |
 //! | `{dec}`              | decimal digits                                                     |
 //! | `{number}`           | a number whose radix other numbers tell                            |
 //! | `{name}`             | the name of a register: no blanks in it                            |
@@ -37,9 +38,10 @@ impl<'a> Captures<'a> {
         number(text).filter(|_| digits(text) >= wanted_digits(full))
     }
 
-    /// How many digits the first hexadecimal number has.
+    /// How many digits the first hexadecimal number has; 0 where their count says nothing.
     pub(super) fn digits(&self) -> usize {
-        self.0.iter().find(|(key, _)| key.starts_with("hex")).map_or(0, |(_, text)| digits(text))
+        let hex = self.0.iter().find(|(key, _)| key.starts_with("hex"));
+        hex.filter(|(key, _)| *key != "hexfree").map_or(0, |(_, text)| digits(text))
     }
 
     /// The number of a thread or the address of its control block.
@@ -51,6 +53,14 @@ impl<'a> Captures<'a> {
     /// The decimal number.
     pub(super) fn dec(&self) -> Option<u64> {
         self.text("dec")?.parse().ok()
+    }
+
+    /// The numbers of a row; `None` if one has not as many digits as the pattern says.
+    pub(super) fn words(&self) -> Option<Vec<&'a str>> {
+        let (key, text) = self.0.iter().find(|(key, _)| key.starts_with("words"))?;
+        let width = wanted_digits(key);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.iter().all(|word| width == 0 || digits(word) == width).then_some(words)
     }
 
     /// Address and bytes of a row of memory. Words have as many digits as the first one, or as the

@@ -176,6 +176,10 @@ const WHOLE_NAMES: &[&str] = &[
     "mstatus",
     "mtvec",
     "mhartid",
+    "elr_el1",
+    "esr_el1",
+    "far_el1",
+    "spsr_el1",
     "ps",
     "sar",
     "lbeg",
@@ -212,7 +216,7 @@ const WHOLE_NAMES: &[&str] = &[
 
 /// Stems of numbered names, and how many there are.
 const NUMBERED: &[(&str, u32)] =
-    &[("r", 16), ("x", 32), ("s", 32), ("d", 32), ("t", 7), ("a", 16), ("ar", 64)];
+    &[("r", 16), ("x", 32), ("s", 32), ("d", 32), ("t", 7), ("a", 16), ("ar", 64), ("cr", 5)];
 
 #[cfg(test)]
 mod tests {
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn the_lines_of_every_tool_give_names_and_values() {
-        let cases: [(&str, &[(&str, u64)]); 12] = [
+        let cases: [(&str, &[(&str, u64)]); 13] = [
+            ("ESR_EL1        0x96000046          2516582470", &[("esr_el1", 0x9600_0046)]),
             ("pc             0x72                0x72 <poke+18>", &[("pc", 0x72)]),
             ("s16            5                  (raw 0x40a00000)", &[("s16", 0x40a0_0000)]),
             ("(13) sp (/32): 0x20001fa0", &[("sp", 0x2000_1fa0)]),

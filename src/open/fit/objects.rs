@@ -91,7 +91,7 @@ pub(super) fn entries(dump: &Dump, elf: &Firmware, functions: &Functions) -> Opt
         symbol.object && (len..=LARGEST_BLOCK).contains(&symbol.len) && is_block(&symbol.name)
     });
     for block in blocks {
-        let words = (0..block.len / len.max(1))
+        let words = (0..block.len.checked_div(len).unwrap_or_default())
             .filter_map(|n| dumped(dump, block.addr.checked_add(n.checked_mul(len)?)?));
         for value in words.filter(|value| *value & thumb == thumb) {
             let addr = value & !thumb;
