@@ -56,9 +56,7 @@ pub(super) fn find(dump: &mut Dump, found: &mut Found<'_>) -> Result<Elves> {
     }
     if let Some(firmware) = firmware.as_ref().filter(|_| options.trust.initial_data) {
         firmware.add_initial_values(&mut dump.memory);
-        dump.warn(
-            "variables that the dump lacks show their values from before the start (--initial-data)",
-        );
+        dump.notes.push(Note::warning("variables that the dump lacks show their values from before the start (--initial-data)").code("initial-data"));
     }
     Ok(Elves { firmware, rom, embedded })
 }
@@ -73,18 +71,21 @@ fn of_dump(dump: &mut Dump) -> Vec<Arc<Firmware>> {
                 all.push(Arc::new(elf));
             }
             Ok(_) => {}
-            Err(error) => dump.notes.push(Note::warning(error.to_string())),
+            Err(error) => dump.notes.push(Note::warning(error.to_string()).code("unreadable-elf")),
         }
     }
     if let Some(first) = all.first()
         && dump.embedded.len() > 1
     {
         let names: Vec<&str> = dump.embedded.iter().map(|file| file.name.as_str()).collect();
-        dump.notes.push(Note::info(format!(
-            "the dump brings its ELF files ({}); {} is the one that was running",
-            names.join(", "),
-            first.path
-        )));
+        dump.notes.push(
+            Note::info(format!(
+                "the dump brings its ELF files ({}); {} is the one that was running",
+                names.join(", "),
+                first.path
+            ))
+            .code("embedded-elf"),
+        );
     }
     all
 }
@@ -145,24 +146,20 @@ fn by_fit(
     let why = fit::evidence(&fit);
     match fit.verdict {
         Verdict::Matches | Verdict::Fits => dump.notes.push(
-            Note::info(format!(
-                "the dump does not say which build it is of: {} fits: {why}",
-                elf.path
-            ))
-            .code("elf-fits"),
+            Note::info(format!("the dump does not say which build it is of; this one fits: {why}"))
+                .at(&*elf.path)
+                .code("elf-fits"),
         ),
         Verdict::Unknown => dump.notes.push(
-            Note::info(format!(
-                "the dump does not say which build it is of: {} is used unverified",
-                elf.path
-            ))
-            .code("elf-on-trust"),
+            Note::info("the dump does not say which build it is of: used unverified")
+                .at(&*elf.path)
+                .code("elf-on-trust"),
         ),
         Verdict::Doubtful => dump.notes.push(
             Note::doubt(format!(
-                "{} is hardly of this build: {why}: names, lines and variables may be wrong",
-                elf.path
+                "hardly of this build: {why}: names, lines and variables may be wrong"
             ))
+            .at(&*elf.path)
             .code("doubtful-elf"),
         ),
         Verdict::DoesNotFit if options.trust.any_elf => dump.notes.push(wrong_elf(&elf.path, &why)),
@@ -176,9 +173,8 @@ fn by_fit(
 }
 
 fn wrong_elf(elf: &str, why: &str) -> Note {
-    let words =
-        format!("wrong ELF: {elf}: {why}: names, lines and variables may be wrong (--any-elf)");
-    Note::doubt(words).code("wrong-elf")
+    let words = format!("wrong ELF: {why}: names, lines and variables may be wrong (--any-elf)");
+    Note::doubt(words).at(elf).code("wrong-elf")
 }
 
 fn matching(ids: &[FirmwareId]) -> Fit {
@@ -204,10 +200,11 @@ fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
         match file {
             Ok(elf) if elf.machine == dump.arch.elf_machine => all.push(elf.clone()),
             Ok(_) => {}
-            Err(error) => dump.warn(error.to_string()),
+            Err(error) => dump.notes.push(Note::warning(error.to_string()).code("unreadable-elf")),
         }
     }
-    let (first, more) = (all.first()?.path.clone(), all.len() > 1);
+    all.first()?;
+    let more = all.len() > 1;
     let ids = dump.identity.firmware.clone();
     if let Some(index) = all.iter().position(|elf| !ids.is_empty() && matches(elf, &ids)) {
         dump.identity.fit = Some(matching(&ids));
@@ -219,40 +216,41 @@ fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
     }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(id) = ids.first() {
-        let words = format!("{names}: next to the dump, but not its {id}: not taken");
-        dump.notes.push(Note::info(words));
+        let words = format!("next to the dump, but not its {id}: not taken");
+        dump.notes.push(Note::info(words).at(names).code("elf-not-taken"));
         return None;
     }
     let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
     let mut fitting = (0..all.len()).filter(|n| judged[*n].verdict == Verdict::Fits);
-    let index = match (fitting.next(), fitting.next()) {
-        (Some(one), None) => one,
-        (None, None) if !more => 0,
-        _ => {
-            dump.notes.push(Note::info(format!(
-                "{names} lie next to the dump, which does not say which build it is of: --elf names \
-                 one"
-            )));
-            return None;
-        }
-    };
+    let index =
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => one,
+            (None, None) if !more => 0,
+            _ => {
+                dump.notes.push(Note::info(
+                "next to the dump, which does not say which build it is of: --elf names one"
+            ).at(names).code("elf-not-taken"));
+                return None;
+            }
+        };
     let why = fit::evidence(&judged[index]);
-    let words = match judged[index].verdict {
+    let path = all[index].path.clone();
+    dump.notes.push(match judged[index].verdict {
         Verdict::Matches | Verdict::Fits => {
-            let name = &all[index].path;
-            format!("the dump does not say which build it is of: {name}, next to it, fits: {why}")
+            let words = "next to the dump, which does not say which build it is of: fits";
+            Note::info(format!("{words}: {why}")).at(path).code("elf-fits")
         }
-        Verdict::Unknown => format!(
-            "the dump does not say which build it is of: {first}, next to it, is used unverified"
-        ),
-        Verdict::Doubtful | Verdict::DoesNotFit => {
+        Verdict::Unknown => {
             let words =
-                format!("{first}: next to the dump, but hardly of its build: {why}: not taken");
-            dump.notes.push(Note::warning(words));
+                "next to the dump, which does not say which build it is of: used unverified";
+            Note::info(words).at(path).code("elf-on-trust")
+        }
+        Verdict::Doubtful | Verdict::DoesNotFit => {
+            let words = format!("next to the dump, but hardly of its build: {why}: not taken");
+            dump.notes.push(Note::warning(words).at(path).code("elf-not-taken"));
             return None;
         }
-    };
-    dump.notes.push(Note::info(words));
+    });
     dump.identity.fit = judged.into_iter().nth(index);
     Some(all.swap_remove(index))
 }
@@ -328,12 +326,13 @@ fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<F
     let words = match fitting.len() {
         1 => {
             let (elf, Judgement { fit, .. }) = fitting.swap_remove(0);
-            let (path, why) = (&elf.path, fit::evidence(&fit));
+            let (path, why) = (elf.path.clone(), fit::evidence(&fit));
             dump.notes.push(
                 Note::info(format!(
-                    "the dump does not say which build it is of: of the files in {named} {path} \
+                    "the dump does not say which build it is of; of the files in {named} this one \
                      fits: {why}"
                 ))
+                .at(path)
                 .code("elf-fits"),
             );
             dump.identity.fit = Some(fit);
@@ -414,15 +413,14 @@ fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
             let elf = options.elves.cache.try_open(&path, !options.place.no_mmap);
             let fitting = elf.filter(|elf| matches(elf, &ids));
             if fitting.is_none() {
-                dump.warn(format!(
-                    "the debuginfod servers gave {}, which is no program of the dump's build: not taken",
-                    path.display()
-                ));
+                dump.notes.push(Note::warning(
+                    "from the debuginfod servers, but no program of the dump's build: not taken"
+                ).at(path.display().to_string()).code("elf-not-taken"));
             }
             fitting
         }
         Err(why) => {
-            dump.notes.push(Note::info(why));
+            dump.notes.push(Note::info(why).code("no-elf"));
             None
         }
     }
@@ -456,8 +454,9 @@ fn rom_paths(dump: &mut Dump, options: &Options) -> Vec<PathBuf> {
     match there.pop() {
         Some((_, path)) => vec![path],
         None => {
-            let words = format!("no ROM ELF of this chip ({pattern}) in {}", folder.display());
-            dump.warn(words);
+            let words = format!("no ROM ELF of this chip ({pattern})");
+            let place = folder.display().to_string();
+            dump.notes.push(Note::warning(words).at(place).code("no-rom-elf"));
             Vec::new()
         }
     }

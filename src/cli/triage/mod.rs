@@ -38,6 +38,9 @@ that were begun; --resume goes on.";
 /// Folders deeper than this are not searched.
 const DEEPEST_FOLDER: usize = 32;
 
+/// So many files are given to a process at a time.
+const LARGEST_BATCH: usize = 8;
+
 /// Arguments of `coroner triage`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -133,16 +136,28 @@ pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
     };
     let progress = Progress::new(total);
     let mut trouble = None;
+    let mut left = files(args, &known).take_while(|_| !stop.load(Ordering::Relaxed));
+    let mut given = 0;
+    // Passing a file to another process costs as much as reading a small dump. The first go one by
+    // one: where there are only a few, each may keep a process busy.
+    let batches = std::iter::from_fn(|| {
+        let batch: Vec<PathBuf> =
+            left.by_ref().take((given / 64).clamp(1, LARGEST_BATCH)).collect();
+        given += batch.len();
+        (!batch.is_empty()).then_some(batch)
+    });
     in_parallel(
-        files(args, &known).take_while(|_| !stop.load(Ordering::Relaxed)),
-        |file| workers.row(file).unwrap_or_else(|why| Row { error: Some(why), ..Row::of(file) }),
-        |_, row| {
-            progress.step();
-            if let Err(error) = rows.write(&row) {
-                trouble.get_or_insert(error);
+        batches,
+        |batch| workers.rows(batch),
+        |_, batch| {
+            for row in batch {
+                progress.step();
+                if let Err(error) = rows.write(&row) {
+                    trouble.get_or_insert(error);
+                }
+                failed += u64::from(row.error.is_some());
+                count(&mut groups, &row);
             }
-            failed += u64::from(row.error.is_some());
-            count(&mut groups, &row);
         },
     );
     progress.end();
