@@ -290,6 +290,10 @@ impl<'a> Crash<'a> {
             }
             Rule::Fact(pattern, label) => {
                 let Some(found) = one(pattern) else { return false };
+                // A pattern that fits an empty place says nothing, and another rule may fit.
+                if words(&found).is_empty() {
+                    return false;
+                }
                 self.facts.push((label, words(&found)));
             }
             Rule::Field(pattern) => {
