@@ -118,11 +118,6 @@ impl Dump {
             }
         }
     }
-
-    /// Adds a warning.
-    pub fn warn(&mut self, words: impl Into<String>) {
-        self.notes.push(Note::warning(words));
-    }
 }
 
 /// A thread, task, or other context that has registers of its own.

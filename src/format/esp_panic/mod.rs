@@ -133,10 +133,15 @@ impl Format for EspPanic {
             dump.identity.firmware.push(FirmwareId::ElfSha256(digits));
         }
         dump.texts = text.texts;
-        dump.notes.push(Note::info(match text.cores.is_empty() {
-            true => "the text says what happened and holds no registers and no backtrace",
-            false => "a panic text holds registers and some of the stack: variables are not in it",
-        }));
+        dump.notes.push(
+            Note::info(match text.cores.is_empty() {
+                true => "the text says what happened and holds no registers and no backtrace",
+                false => {
+                    "a panic text holds registers and some of the stack: variables are not in it"
+                }
+            })
+            .code("partial"),
+        );
         Ok(dump)
     }
 }
@@ -162,7 +167,7 @@ impl Core {
                 "core {} printed no registers: pc and stack pointer are the first of its backtrace",
                 self.number
             );
-            dump.notes.push(Note::info(words).by(NAME));
+            dump.notes.push(Note::info(words).by(NAME).code("reconstructed"));
         }
         if !self.cut.is_empty() {
             let words =
@@ -171,7 +176,7 @@ impl Core {
         }
         if self.backtrace_broken {
             let words = "the device says that its backtrace is not whole";
-            dump.notes.push(Note::warning(words).by(NAME));
+            dump.notes.push(Note::warning(words).by(NAME).code("damaged"));
         }
         let mut thread = Thread::new(id, registers(&dump.arch, &named));
         thread.name = Some(format!("core {}", self.number));
@@ -329,7 +334,7 @@ impl Text {
                 return Ok(told);
             }
             let words = "the text does not say which chip it is of: the register set is a guess";
-            notes.push(Note::doubt(words).by(NAME));
+            notes.push(Note::doubt(words).by(NAME).code("assumed"));
             return machine_of(context, Family::Xtensa);
         };
         let without_windows = first.value("PS").is_some_and(|ps| ps & PS_WINDOWS == 0);

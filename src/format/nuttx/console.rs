@@ -110,7 +110,7 @@ fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
     let form = if hex { "hexadecimal" } else { "base64" };
     let layer = format!("{NAME}, {form}, lines {}-{}", block.first, block.last);
     let mut inner = piece.inner(layer, bytes.into());
-    let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
+    let mut warn = |words: String| inner.notes.push(Note::warning(words).by(NAME).code("damaged"));
     if !block.finished {
         warn("the log ends before the dump does".into());
     }
