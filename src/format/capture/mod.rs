@@ -127,9 +127,7 @@ fn whole(
         );
     }
     if trailer.flags & flag::OVERFLOWED != 0 {
-        found.push(Note::warning(
-            "the stack of the capture was too small for it and has overflowed: any of this may be wrong",
-        ));
+        found.push(Note::warning("the stack of the capture was too small for it and has overflowed: any of this may be wrong").code("damaged"));
     }
     if trailer.flags & flag::MINIMAL != 0 {
         found.push(
