@@ -129,10 +129,14 @@ pub fn xtensa_by_addresses(
     match fitting.as_slice() {
         [only] => {
             let name = only.chip.as_ref().map_or(&only.arch.name, |chip| &chip.name);
-            notes.push(Note::info(format!(
-                "{format}: the chip is not named; by the addresses it is an {name}, --target names \
+            notes.push(
+                Note::info(format!(
+                    "the chip is not named; by the addresses it is an {name}, --target names \
                  another"
-            )));
+                ))
+                .by(format.to_string())
+                .code("assumed"),
+            );
             Ok(only.clone())
         }
         // The elements of a backtrace that a broken stack gave may lie anywhere.
@@ -148,11 +152,15 @@ pub fn xtensa_by_addresses(
                 Some(first) => Machine { arch: first.arch.clone(), chip: None },
                 None => machine_of(context, Family::Xtensa)?,
             };
-            notes.push(Note::doubt(format!(
-                "{format}: the chip is not named and the addresses don't tell it: registers are \
+            notes.push(
+                Note::doubt(format!(
+                    "the chip is not named and the addresses don't tell it: registers are \
                  numbered as {} has them, --target names the chip",
-                machine.arch.name
-            )));
+                    machine.arch.name
+                ))
+                .by(format.to_string())
+                .code("assumed"),
+            );
             Ok(machine)
         }
     }
@@ -201,6 +209,14 @@ pub fn set_control_word(registers: &mut Registers, word: u32) {
     registers.set_by_name("basepri", basepri);
     registers.set_by_name("faultmask", faultmask);
     registers.set_by_name("control", control);
+}
+
+/// Where a text shows one window of Xtensa's registers and calls its first a0: which window it is.
+pub fn set_window(registers: &mut Registers) {
+    if registers.by_name("ar1").is_some() && registers.by_name("windowbase").is_none() {
+        registers.set_by_name("windowbase", 0u32);
+        registers.set_by_name("windowstart", 1u32);
+    }
 }
 
 /// Sets a register by the name that some producer prints for it, and returns whether it could

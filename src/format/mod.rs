@@ -5,10 +5,7 @@ pub mod crash_catcher;
 pub mod crash_text;
 pub mod elf;
 pub mod elf_core;
-pub mod esp8266;
-pub mod esp8266_rtos;
 pub mod esp_idf;
-pub mod esp_panic;
 pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
@@ -104,10 +101,6 @@ static READERS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &zephyr::Zephyr,
-    &nuttx::NuttxLog,
-    &esp_panic::EspPanic,
-    &esp8266::Esp8266,
-    &esp8266_rtos::Esp8266Rtos,
     &px4_context::Px4Context,
     &mbed_crash_data::MbedCrashData,
     &sifli::Sifli,
@@ -140,7 +133,9 @@ pub fn in_input(fault: Fault) -> Error {
 /// Inserts a region into the memory of `dump`, and notes what of it is there already and differs.
 pub fn add_region(dump: &mut Dump, format: &str, region: Region, piece: &Piece, offset: u64) {
     let conflicts = insert_region(&mut dump.memory, region, piece, offset);
-    dump.notes.extend(conflicts.into_iter().map(|c| Note::warning(format!("{format}: {c}"))));
+    dump.notes.extend(
+        conflicts.into_iter().map(|c| Note::warning(c).by(format.to_string()).code("conflict")),
+    );
 }
 
 /// Inserts a region whose bytes start at `offset` in `piece`, leaving out what was lost on the

@@ -15,11 +15,10 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// All carriers: those with an unmistakable head first, then what a device printed beside its dump, which
-/// counts only where there is no dump, and last a backtrace alone, which other systems print as well.
+/// counts only where there is no dump.
 pub static CARRIERS: LazyLock<Vec<&dyn Carrier>> = LazyLock::new(|| {
     let texts = crash_text::ALL.iter().map(|dialect| *dialect as &dyn Carrier);
-    let last: &dyn Carrier = &format::esp_panic::EspBacktraceAlone;
-    WRAPPINGS.iter().copied().chain(texts).chain([last]).collect()
+    WRAPPINGS.iter().copied().chain(texts).collect()
 });
 
 static WRAPPINGS: &[&dyn Carrier] = &[
@@ -45,10 +44,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
-    &format::nuttx::NUTTX_BLOCKS,
-    &format::esp_panic::EspPanicBlocks,
-    &format::esp8266::ESP8266_BLOCKS,
-    &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.
@@ -97,6 +92,7 @@ pub(super) fn detect(
 ) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
+    let mut told = None;
     let chip = vendor_names::chip_of(inputs);
     for input in &format::zephyr::join(inputs) {
         let mut search = Search {
@@ -116,6 +112,10 @@ pub(super) fn detect(
         }
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
+            // That the budget ran out says more than what is in the inputs before.
+            if budget.shortage().is_some() {
+                told.get_or_insert(dug.useless.len());
+            }
             dug.useless.push(nothing_in(input, search.faults, budget));
         }
         let with_file = |(piece, format)| Candidate { file: name.clone(), piece, format };
@@ -124,7 +124,7 @@ pub(super) fn detect(
         dug.parts.extend(search.parts.into_iter().map(with_file));
     }
     if dug.whole.is_empty() && dug.parts.is_empty() && !dug.useless.is_empty() {
-        return Err(dug.useless.swap_remove(0));
+        return Err(dug.useless.swap_remove(told.unwrap_or(0)));
     }
     Ok(dug)
 }

@@ -276,7 +276,7 @@ fn texts_of_machines_that_name_registers_alike_are_refused() {
     let text =
         "up_registerdump: EPC:40001234 \nup_registerdump:  X0:00000000  A0:00000001  A1:00000002\n";
     let error = open_bytes("lm32", text.into(), &Options::default()).err().map(|e| e.to_string());
-    assert!(error.is_some_and(|error| error.contains("registers with PC or EPC")));
+    assert!(error.is_some_and(|error| error.contains("--target")));
 }
 
 #[test]
@@ -433,4 +433,35 @@ fn the_text_of_64_bit_arm_has_its_syndrome_and_the_stack_pointer_of_its_level() 
         assert_eq!(opened.dump.reason.words, words);
         check_rows(&opened, sp, top);
     }
+}
+
+#[test]
+fn the_table_of_tasks_and_backtraces_with_names_are_read() {
+    let lines = ["R0: 00000001 R1: 00000002 R2: 00000003  R3: 00000004".to_string(), {
+        format!("IP: 0000000c SP: {SP:08x} LR: 08001235  PC: 08001240")
+    }];
+    let table = "\
+dump_task:  ----   --- --- -------- ------- --- ------- ---------- ---------------- 0x20000100      2048       416    20.3%    irq
+dump_task:     0     0   0 FIFO     Kthread -   Ready              0000000000000000 0x20003000      1000       416    41.6%    Idle_Task
+dump_task:     2     2 224 RR       Kthread -   Waiting Semaphore  0000000000000000 0x20004000      2000      1900    95.0%!   hpwork 0x20001000
+dump_task:     5     5 100 RR       Task    -   Running            0000000000000000 0x20020000      4000       640    16.0%    pump_loop -v
+backtrace:
+[ 5] [<0x8001240>] pump_step+0x10/0x20
+[ 5] [<0x8001235>] pump_loop+0x4/0x80
+[ 2] [<0x8002000>] nxsem_wait+0x8/0x30
+";
+    let opened = open(new_text(&lines, None, SP, TOP, SIZE, "") + table);
+    let threads = &opened.dump.threads;
+    let told: Vec<_> = threads.iter().map(|t| (t.id, t.name.as_deref().unwrap_or("?"))).collect();
+    assert_eq!(told, [(5, "pump_loop"), (6, "Idle_Task"), (2, "hpwork")]);
+    let hpwork = &threads[2];
+    assert_eq!(hpwork.state.as_deref(), Some("Waiting Semaphore"));
+    assert_eq!((hpwork.priority, hpwork.core), (Some(224), None));
+    assert_eq!(hpwork.stack.map(|stack| (stack.low, stack.high)), Some((0x2000_4000, 0x2000_47d0)));
+    assert_eq!(hpwork.remarks, ["stack used: 1900 of 2000 bytes"]);
+    let frames: Vec<_> =
+        threads[0].printed.iter().map(|frame| (frame.pc, frame.function.as_deref())).collect();
+    assert_eq!(frames, [(0x800_1240, Some("pump_step")), (0x800_1234, Some("pump_loop"))]);
+    assert!(threads[0].printed[1].returns && !threads[0].printed[0].returns);
+    assert_eq!(hpwork.printed.len(), 1);
 }

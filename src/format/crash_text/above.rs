@@ -57,7 +57,7 @@ pub(in crate::format) fn complete(
             }
         }
         let words = "the cause is of the text above the dump, whose registers are the dump's";
-        dump.notes.push(Note::info(words).by(dialect.name));
+        dump.notes.push(Note::info(words).by(dialect.name).code("crash-text"));
     }
     dump.texts.extend(told.texts);
 }

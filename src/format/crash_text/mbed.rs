@@ -40,7 +40,7 @@ const SAVED_FLOATS_LEN: u64 = 64;
 const IN_HANDLER: u32 = 0x1ff;
 
 /// Mbed OS' crash texts.
-pub static MBED: Dialect = Dialect {
+pub(super) static MBED: Dialect = Dialect {
     name: NAME,
     title: "Mbed OS fault or error text",
     sample: "\
@@ -119,7 +119,7 @@ For more info, visit: https://mbed.com/s/error?error=0x80FF013D&osver=61501&core
 /// The running thread is printed as `Next` as well, and old releases print only that.
 fn arrange(crash: &mut Crash<'_>) {
     let others = std::mem::take(&mut crash.others);
-    let running = others.iter().find(|task| task.state.and_then(state) == Some(RUNNING));
+    let running = others.iter().find(|task| task.state.as_deref().and_then(state) == Some(RUNNING));
     if let Some(running) = running.filter(|_| crash.task.stack.is_none()) {
         crash.task.name = running.name;
         crash.task.stack = running.stack;
