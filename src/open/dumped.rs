@@ -4,8 +4,8 @@ use super::detect::Candidate;
 use super::found::Found;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
-use crate::format::Context;
 use crate::format::parts::assemble as parts;
+use crate::format::{Context, crash_text};
 
 /// So many of the dumps that could not be read are told of.
 const MOST_PASSED_OVER: usize = 16;
@@ -47,6 +47,9 @@ impl<'o> Found<'o> {
         }
         let mut dump = format.read(piece, &context).map_err(|error| error.in_file(file))?;
         dump.notes.extend(piece.fault.iter().map(|fault| Note::doubt(fault.to_string())));
+        if !piece.text_above.is_empty() {
+            crash_text::complete(&mut dump, &piece.text_above, &context);
+        }
         Ok(dump)
     }
 

@@ -261,8 +261,14 @@ pub static LINUX: Dialect = Dialect {
         Rule::Fact("pc : {text}", "pc is at"),
         Rule::Fact("lr : {text}", "lr is at"),
         Rule::Fact("epc : {text} ra :", "pc is at"),
-        Rule::Fact("[<{hex}>] {text}+0x", "call trace"),
+        // 32-bit Arm names the function itself before the call that it returns to.
+        Rule::Frame("from [<{hexpc8}>] ({function}+", Address::Return),
+        Rule::Frame("from [<{hexpc8}>]", Address::Return),
+        Rule::Frame("[<{hexpc8}>] {function}+0x", Address::Return),
         Rule::Fact("{text}+0x{offset}/0x{size}", "call trace"),
+        // Without a table of symbols.
+        Rule::Frame("^[<{hexpc8}>]$", Address::Return),
+        Rule::Frame("^0x{hexpc16}$", Address::Return),
     ],
     names: &[
         ("fp", "r11"),

@@ -31,7 +31,7 @@ use crate::carrier::text::Line;
 use crate::dump::{Dump, Note};
 use crate::error::Result;
 
-pub(in crate::format) use above::complete;
+pub use above::complete;
 pub use assemble::usual_machine;
 pub use boards::*;
 pub use cm_backtrace::CM_BACKTRACE;
@@ -45,6 +45,7 @@ pub use nuttx::NUTTX;
 pub use px4::PX4_LOG;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
+pub(in crate::format) use reason::signal_of;
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
