@@ -400,7 +400,8 @@ impl fmt::Display for Severity {
 pub struct Note {
     /// How much it matters.
     pub severity: Severity,
-    /// Which kind of note it is, for programs: `wrong-elf`. Kinds that only people ask for have none.
+    /// Which kind of note it is, for programs: `wrong-elf`. `docs/notes.md` lists them; notes of older
+    /// ELF cores have none.
     pub code: Option<Cow<'static, str>>,
     /// Who says it: the name of a format, of a kernel.
     pub source: Option<Cow<'static, str>>,

@@ -136,12 +136,19 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What is wrong and where, without the format, for a note of it.
+    pub fn words(&self) -> String {
+        let Fault { field, offset, expected, found, .. } = self;
+        format!("{field} at offset {offset:#x}: expected {expected}, found {found}")
+    }
+}
+
 impl std::error::Error for Fault {}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault { format, field, offset, expected, found, .. } = self;
-        write!(f, "{format}: {field} at offset {offset:#x}: expected {expected}, found {found}")?;
+        write!(f, "{}: {}", self.format, self.words())?;
         if self.forceable {
             write!(f, " (--force serves what is whole)")?;
         }

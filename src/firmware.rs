@@ -28,6 +28,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+/// The names of all symbols come to at most so many times their table, and some bytes.
+const NAMES_PER_TABLE: usize = 4;
+const SMALL_TABLE: usize = 1 << 16;
 /// `NT_GNU_BUILD_ID`.
 const NT_GNU_BUILD_ID: u32 = 3;
 /// The bits of a RISC-V ELF's `e_flags` that tell the float ABI (psABI 1.0, section 8.1).
@@ -62,6 +65,8 @@ pub struct Firmware {
     ctx: Ctx,
     sha256: OnceLock<String>,
     /// What others made of the contents: the same wherever the file is put.
+    /// What its compressed sections may come to, where the user says so.
+    most_unpacked: OnceLock<u64>,
     of_contents: Kept,
     /// What others made of the addresses.
     of_addresses: Kept,
@@ -187,6 +192,7 @@ impl Firmware {
             symbols,
             ctx,
             sha256: OnceLock::new(),
+            most_unpacked: OnceLock::new(),
             of_contents: Kept::default(),
             of_addresses: Kept::default(),
             path,
@@ -214,6 +220,17 @@ impl Firmware {
     /// The same file without what was made of it, for those who keep many.
     pub(crate) fn unread(&self) -> Firmware {
         Firmware { of_contents: Kept::default(), of_addresses: Kept::default(), ..self.clone() }
+    }
+
+    /// Lets its compressed sections come to half of `memory` bytes, if nothing was unpacked yet: the
+    /// other half is for what is made of them.
+    pub(crate) fn limit_unpacking(&self, memory: u64) {
+        self.most_unpacked.get_or_init(|| memory / 2);
+    }
+
+    /// The limit that the user set for its compressed sections, in bytes.
+    pub(crate) fn most_unpacked(&self) -> Option<u64> {
+        self.most_unpacked.get().copied()
     }
 
     /// What `make` makes of the file's contents, made once for all copies of the file. One caller
@@ -431,10 +448,14 @@ impl Firmware {
 
     /// All symbols with a name, in the file's order, one at a time.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol> + '_ {
-        let (table, names) = match &self.symbols {
-            Some((table, names)) => (Some(table), names.sh_offset as usize),
-            None => (None, 0),
+        let (table, names, names_len) = match &self.symbols {
+            Some((table, names)) => (Some(table), names.sh_offset as usize, names.sh_size),
+            None => (None, 0, 0),
         };
+        // Linkers let a name be the end of another one, and no more: a table in which thousands of
+        // symbols have the same name of megabytes is cut.
+        let mut room = usize::try_from(names_len).unwrap_or(0).min(self.bytes.len());
+        room = room.saturating_mul(NAMES_PER_TABLE).saturating_add(SMALL_TABLE);
         let symtab = table.and_then(|table| {
             let entry = sym::Sym::size(self.ctx.container) as u64;
             let count = table.sh_size.checked_div(entry)? as usize;
@@ -442,7 +463,11 @@ impl Firmware {
         });
         let symbol = move |symbol: sym::Sym| {
             let at = names.checked_add(symbol.st_name)?;
-            let name = self.bytes.get(at..)?.split(|b| *b == 0).next()?;
+            let rest = self.bytes.get(at..)?;
+            let rest = rest.get(..room).unwrap_or(rest);
+            let len = memchr::memchr(0, rest).unwrap_or(rest.len());
+            let name = rest.get(..len)?;
+            room = room.saturating_sub(len);
             // What is defined elsewhere has no address here; the others are no things at all.
             let nothing = matches!(symbol.st_type(), sym::STT_FILE | sym::STT_SECTION);
             if name.is_empty() || nothing || symbol.st_shndx == SHN_UNDEF as usize {

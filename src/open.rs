@@ -89,8 +89,9 @@ pub fn open(inputs: &[PathBuf], options: &Options) -> Result<Opened> {
         return Err(all.nothing_but_programs(inputs));
     }
     let mut opened = walk(&all.dumps, &all.programs, options, &budget)?;
-    let faults =
-        all.faults.into_iter().map(|(name, fault)| Note::warning(fault.to_string()).at(name));
+    let faults = all.faults.into_iter().map(|(name, fault)| {
+        Note::warning(fault.words()).by(fault.format).at(name).code("damaged")
+    });
     opened.dump.notes.extend(faults);
     Ok(opened)
 }

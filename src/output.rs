@@ -38,8 +38,7 @@ impl Output {
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = place.parent().unwrap_or(Path::new(""));
         for number in 0..100 {
-            let id = std::process::id();
-            let aside = folder.join(format!(".{}.{id}.{number}.part", shortened(&name)));
+            let aside = folder.join(part_name(&name, number));
             match OpenOptions::new().write(true).create_new(true).open(&aside) {
                 Ok(file) => {
                     if let Some(meta) = there {
@@ -97,6 +96,54 @@ pub fn write(path: &Path, bytes: &[u8], inputs: &[&Path]) -> Result<()> {
     let mut output = Output::create(path, inputs)?;
     output.write_all(bytes).map_err(|e| Error::io(path, e))?;
     output.finish()
+}
+
+/// Writes `files`, by their names in it, to the folder at `path`: all of them, or none. Others that are
+/// there already stay.
+///
+/// # Errors
+/// As [`Output::create`] and [`Output::finish`]; [`Error::Usage`] if `path` is there and no folder.
+pub fn write_folder<'b>(
+    path: &Path,
+    files: impl IntoIterator<Item = (String, &'b [u8])>,
+    inputs: &[&Path],
+) -> Result<()> {
+    let io = |e| Error::io(path, e);
+    if path.exists() && !path.is_dir() {
+        return Err(Error::Usage(format!("{}: is no folder", path.display())));
+    }
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
+    let place = place(path);
+    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = Aside(place.with_file_name(part_name(&name, 0)));
+    std::fs::create_dir(&aside.0).map_err(io)?;
+    let mut names = Vec::new();
+    for (name, bytes) in files {
+        refuse_input(&place.join(&name), inputs)?;
+        std::fs::write(aside.0.join(&name), bytes).map_err(io)?;
+        names.push(name);
+    }
+    if !place.exists() {
+        return std::fs::rename(&aside.0, &place).map_err(io);
+    }
+    for name in names {
+        std::fs::rename(aside.0.join(&name), place.join(&name)).map_err(io)?;
+    }
+    Ok(())
+}
+
+/// A folder that is gone in the end, unless it was moved.
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the file or folder `name` is called until it is complete.
+fn part_name(name: &str, number: u32) -> String {
+    format!(".{}.{}.{number}.part", shortened(name), std::process::id())
 }
 
 /// Fails if `path` is one of `inputs`, by whatever name, or would replace a file below one that is
@@ -191,6 +238,23 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("it is there"), b"old");
         write(&path, b"new", &[]).expect("it can be written");
         assert_eq!(std::fs::read(&path).expect("it is there"), b"new");
+        assert_eq!(std::fs::read_dir(&folder).expect("it is there").count(), 1);
+        let _ = std::fs::remove_dir_all(folder);
+    }
+
+    #[test]
+    fn a_folder_is_written_whole_or_not_at_all() {
+        let folder = folder("folder");
+        let (input, out) = (folder.join("out/b"), folder.join("out"));
+        let files = |text: &'static [u8]| ["a", "b"].map(|name| (name.to_string(), text));
+        write_folder(&out, files(b"1"), &[]).expect("it can be written");
+        std::fs::write(out.join("own"), "kept").expect("room");
+        assert!(write_folder(&out, files(b"2"), &[&input]).is_err(), "one is an input");
+        let read = |name: &str| std::fs::read(out.join(name)).expect("it is there");
+        assert_eq!((read("a"), read("b")), (b"1".to_vec(), b"1".to_vec()));
+        write_folder(&out, files(b"2"), &[]).expect("it can be written");
+        assert_eq!((read("a"), read("b"), read("own")), (b"2".into(), b"2".into(), b"kept".into()));
+        assert!(write_folder(&out.join("a"), files(b"3"), &[]).is_err(), "it is a file");
         assert_eq!(std::fs::read_dir(&folder).expect("it is there").count(), 1);
         let _ = std::fs::remove_dir_all(folder);
     }

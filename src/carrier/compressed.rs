@@ -63,8 +63,8 @@ fn unpack(name: &'static str, piece: &Piece, decoder: impl Read) -> Result<Vec<P
         if length == 0 {
             return Err(Fault::new(name, "stream", 0, "compressed data", e.to_string()));
         }
-        let words = format!("{name}: the stream breaks off after {length} bytes of contents: {e}");
-        inner.notes.push(Note::warning(words));
+        let words = format!("the stream breaks off after {length} bytes of contents: {e}");
+        inner.notes.push(Note::warning(words).by(name).code("cut"));
     }
     Ok(vec![inner])
 }

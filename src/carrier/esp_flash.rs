@@ -115,16 +115,22 @@ fn core_dumps(piece: &Piece, table_at: u64, table: &[Partition]) -> Result<Vec<P
         let contents = piece.bytes.slice(*offset as usize..end as usize);
         let mut inner = outer.inner(format!("partition {label} @{offset:#x}"), contents);
         if end - offset < *size {
-            inner.notes.push(Note::warning(format!(
-                "flash image: partition {label} @{offset:#x} is cut: {size:#x} bytes by the \
+            inner.notes.push(
+                Note::warning(format!(
+                    "partition {label} @{offset:#x} is cut: {size:#x} bytes by the \
                  table, {:#x} in the image",
-                end - offset
-            )));
+                    end - offset
+                ))
+                .by("flash image")
+                .code("cut"),
+            );
         }
         if partition.encrypted {
-            inner
-                .notes
-                .push(Note::info(format!("flash image: partition {label} is marked as encrypted")));
+            inner.notes.push(
+                Note::info(format!("partition {label} is marked as encrypted"))
+                    .by("flash image")
+                    .code("encrypted"),
+            );
         }
         pieces.push(inner.hinted(COREDUMP_FORMAT));
     }

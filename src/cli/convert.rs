@@ -95,18 +95,14 @@ pub(super) fn run(args: &ConvertArgs) -> Result<()> {
                 return Err(Error::Usage(words));
             }
             let script = convert::to_cmm(dump, extent, &name, elf)?;
-            std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
-            for (name, bytes) in &script.files {
-                write(&folder.join(name), bytes)?;
-            }
+            let files = script.files.iter().map(|(name, bytes)| (name.clone(), &bytes[..]));
+            output::write_folder(&folder, files, &inputs)?;
             write(&args.output, script.text.as_bytes())?;
         }
         Kind::Raw => {
-            let folder = &args.output;
-            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-            for region in convert::regions(dump, extent) {
-                write(&folder.join(convert::raw_name(region)), &region.bytes)?;
-            }
+            let regions = convert::regions(dump, extent);
+            let files = regions.map(|region| (convert::raw_name(region), &region.bytes[..]));
+            output::write_folder(&args.output, files, &inputs)?;
         }
     }
     eprintln!("coroner: wrote {}", display::line(&args.output.display().to_string()));

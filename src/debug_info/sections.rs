@@ -59,7 +59,8 @@ impl Sections {
         let is_low = |addr: u64| elf.link_addr(addr) < CODE_NEAR_0;
         let code_at_0 = elf.sections.iter().any(|s| s.alloc && s.execute && is_low(s.addr));
         let len = elf.bytes.len() as u64;
-        let mut room = MOST_DECOMPRESSED.saturating_add(len.saturating_mul(MOST_TIMES));
+        let usual = MOST_DECOMPRESSED.saturating_add(len.saturating_mul(MOST_TIMES));
+        let mut room = elf.most_unpacked().unwrap_or(usual);
         let mut cut = false;
         let mut by_name = HashMap::new();
         for id in WANTED {
@@ -84,7 +85,8 @@ impl Sections {
     /// What to say if some were too large.
     pub(super) fn too_large(&self) -> Option<&'static str> {
         self.cut.then_some(
-            "its compressed debugging sections grow out of all proportion: not all were read",
+            "its compressed debugging sections grow out of all proportion: not all were read \
+             (--max-memory raises the limit)",
         )
     }
 }
@@ -135,8 +137,10 @@ fn decompress(bytes: &Bytes, elf: &Firmware, room: &mut u64) -> Option<Bytes> {
         size.into()
     };
     let packed = head.rest();
-    // Compilers' output shrinks to a third or a tenth; what a header claims is not believed.
-    let most = (packed.len() as u64).saturating_mul(MOST_GROWTH).max(SMALL).min(*room);
+    // Compilers' output shrinks to a third or a tenth; what a header claims is not believed, unless
+    // the user set the limit.
+    let believed = (packed.len() as u64).saturating_mul(MOST_GROWTH).max(SMALL);
+    let most = elf.most_unpacked().unwrap_or(believed).min(*room);
     if size > most {
         *room = 0;
         return None;

@@ -111,13 +111,17 @@ pub fn parse_core(format: &'static str, bytes: &Bytes) -> Result<CoreFile, Fault
         match ph.p_type {
             PT_LOAD => {
                 if cut {
-                    core.problems.push(DumpNote::warning(format!(
-                        "{format}: memory at {:#x} is cut: {} bytes by program header {index}, {} \
+                    core.problems.push(
+                        DumpNote::warning(format!(
+                            "memory at {:#x} is cut: {} bytes by program header {index}, {} \
                          in the file",
-                        ph.p_vaddr,
-                        ph.p_filesz,
-                        there.len()
-                    )));
+                            ph.p_vaddr,
+                            ph.p_filesz,
+                            there.len()
+                        ))
+                        .by(format.to_string())
+                        .code("cut"),
+                    );
                 }
                 core.segments.push(Segment {
                     addr: ph.p_vaddr,
@@ -134,7 +138,8 @@ pub fn parse_core(format: &'static str, bytes: &Bytes) -> Result<CoreFile, Fault
                 if let Err(fault) =
                     read_notes(format, there, ph.p_offset, align, endian, &mut core.notes)
                 {
-                    core.problems.push(DumpNote::warning(fault.to_string()));
+                    core.problems
+                        .push(DumpNote::warning(fault.words()).by(fault.format).code("damaged"));
                 }
             }
             _ => {}
@@ -172,10 +177,14 @@ fn program_headers(
         return Err(Fault::new(format, "program headers", header.e_phoff, expected, found));
     }
     if room < count {
-        problems.push(DumpNote::warning(format!(
-            "{format}: the table of program headers is cut: {count} by the header, {room} in the \
+        problems.push(
+            DumpNote::warning(format!(
+                "the table of program headers is cut: {count} by the header, {room} in the \
              file"
-        )));
+            ))
+            .by(format.to_string())
+            .code("cut"),
+        );
     }
     let bad = |e: goblin::error::Error| {
         Fault::new(format, "program headers", header.e_phoff, "a readable table", e.to_string())

@@ -108,7 +108,11 @@ impl Format for Esp8266 {
             return Err(in_input(Fault::new(NAME, "exception text", 0, expected, "neither")));
         }
         if !text.ended {
-            dump.warn(format!("{NAME}: the text ends before {END}: it is cut off"));
+            dump.notes.push(
+                Note::warning(format!("the text ends before {END}: it is cut off"))
+                    .by(NAME)
+                    .code("cut"),
+            );
         }
         let mut thread = Thread::new(1, registers(&dump.arch, &text.named));
         thread.crashed = true;
@@ -139,7 +143,9 @@ impl Format for Esp8266 {
                 true => "where that stack was never used below: where it was is unknown",
                 false => "where the printed stack begins: the device does not print it",
             };
-            dump.notes.push(Note::info(format!("{NAME}: a1 is assumed to be {sp:#x}, {why}")));
+            dump.notes.push(
+                Note::info(format!("a1 is assumed to be {sp:#x}, {why}")).by(NAME).code("assumed"),
+            );
         }
         if let Some(cause) = text.cause {
             thread.registers.set_by_name("exccause", cause);

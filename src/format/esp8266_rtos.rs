@@ -26,7 +26,7 @@ use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::carrier::log_blocks::LogBlocks;
 use crate::carrier::text::{Line, lines};
-use crate::dump::{Dump, Stack, Thread};
+use crate::dump::{Dump, Note, Stack, Thread};
 use crate::error::{Fault, Result};
 use crate::reason::Signal;
 
@@ -89,7 +89,9 @@ impl Format for Esp8266Rtos {
             return Err(in_input(Fault::new(NAME, "registers", 0, expected, "none")));
         }
         if named.len() < 20 {
-            dump.warn(format!("{NAME}: the text ends before EXCCAUSE: it is cut off"));
+            dump.notes.push(
+                Note::warning("the text ends before EXCCAUSE: it is cut off").by(NAME).code("cut"),
+            );
         }
         thread.crashed = true;
         thread.name = name;

@@ -64,7 +64,7 @@ impl Carrier for EspRsConsole {
 fn unwrap(piece: &Piece, block: Block) -> Piece {
     let layer = format!("{NAME}, lines {}-{}", block.first, block.last);
     let mut inner = piece.inner(layer, block.bytes.into()).hinted(ELF_CORE);
-    let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
+    let mut warn = |words: String| inner.notes.push(Note::warning(words).by(NAME).code("damaged"));
     if !block.ended {
         warn(format!("there is no {END} after line {}: cut off", block.first));
     }

@@ -61,10 +61,14 @@ pub(super) fn add_stack(dump: &mut Dump, format: &str, lines: Vec<(u64, Vec<u8>)
     }
     for (addr, bytes) in runs {
         for conflict in dump.memory.insert(Region::dumped(addr, bytes.into()).named("stack")) {
-            dump.notes.push(Note::warning(format!(
-                "{format}: the text prints memory at {} twice and not the same: the first is shown",
-                conflict.range
-            )));
+            dump.notes.push(
+                Note::warning(format!(
+                    "the text prints memory at {} twice and not the same: the first is shown",
+                    conflict.range
+                ))
+                .by(format.to_string())
+                .code("conflict"),
+            );
         }
     }
 }

@@ -129,10 +129,14 @@ pub fn xtensa_by_addresses(
     match fitting.as_slice() {
         [only] => {
             let name = only.chip.as_ref().map_or(&only.arch.name, |chip| &chip.name);
-            notes.push(Note::info(format!(
-                "{format}: the chip is not named; by the addresses it is an {name}, --target names \
+            notes.push(
+                Note::info(format!(
+                    "the chip is not named; by the addresses it is an {name}, --target names \
                  another"
-            )));
+                ))
+                .by(format.to_string())
+                .code("assumed"),
+            );
             Ok(only.clone())
         }
         // The elements of a backtrace that a broken stack gave may lie anywhere.
@@ -148,11 +152,15 @@ pub fn xtensa_by_addresses(
                 Some(first) => Machine { arch: first.arch.clone(), chip: None },
                 None => machine_of(context, Family::Xtensa)?,
             };
-            notes.push(Note::doubt(format!(
-                "{format}: the chip is not named and the addresses don't tell it: registers are \
+            notes.push(
+                Note::doubt(format!(
+                    "the chip is not named and the addresses don't tell it: registers are \
                  numbered as {} has them, --target names the chip",
-                machine.arch.name
-            )));
+                    machine.arch.name
+                ))
+                .by(format.to_string())
+                .code("assumed"),
+            );
             Ok(machine)
         }
     }

@@ -99,19 +99,27 @@ fn unwrap(piece: &Piece, block: &Block) -> Piece {
     let mut inner = piece.inner(layer, bytes.into()).hinted(ELF_CORE);
     let mut warn = |note: Note| inner.notes.push(note);
     if !block.ended {
-        warn(Note::warning(format!("{NAME}: the log ends before the dump does")));
+        warn(Note::warning("the log ends before the dump does").by(NAME).code("cut"));
     }
     if let Some(wanted) = block.crc.filter(|wanted| *wanted != crc) {
-        warn(Note::doubt(format!(
-            "{NAME}: CRC-32 of the digits: expected {wanted:08x} as the log says, found {crc:08x}: \
+        warn(
+            Note::doubt(format!(
+                "CRC-32 of the digits: expected {wanted:08x} as the log says, found {crc:08x}: \
              lines are damaged or missing"
-        )));
+            ))
+            .by(NAME)
+            .code("checksum"),
+        );
     }
     if let Some(first) = block.odd.first() {
         let count = block.odd.len();
-        warn(Note::warning(format!(
-            "{NAME}: {count} lines between the digits are left out, first line {first}"
-        )));
+        warn(
+            Note::warning(format!(
+                "{count} lines between the digits are left out, first line {first}"
+            ))
+            .by(NAME)
+            .code("left-out"),
+        );
     }
     inner
 }
@@ -133,13 +141,21 @@ impl Carrier for MCoreDumpRam {
         let crc = !crc32fast::hash(&core);
         let mut inner = piece.inner(self.name(), core).hinted(ELF_CORE);
         if there < len {
-            inner.notes.push(Note::warning(format!(
-                "{NAME}: the buffer is cut off: {len} bytes by its header, {there} in the file"
-            )));
+            inner.notes.push(
+                Note::warning(format!(
+                    "the buffer is cut off: {len} bytes by its header, {there} in the file"
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         } else if crc != wanted {
-            inner.notes.push(Note::doubt(format!(
-                "{NAME}: CRC-32 at offset 0x8: expected {crc:08x} by the bytes, found {wanted:08x}"
-            )));
+            inner.notes.push(
+                Note::doubt(format!(
+                    "CRC-32 at offset 0x8: expected {crc:08x} by the bytes, found {wanted:08x}"
+                ))
+                .by(NAME)
+                .code("checksum"),
+            );
         }
         Some(Ok(vec![inner]))
     }

@@ -139,7 +139,9 @@ pub fn in_input(fault: Fault) -> Error {
 /// Inserts a region into the memory of `dump`, and notes what of it is there already and differs.
 pub fn add_region(dump: &mut Dump, format: &str, region: Region, piece: &Piece, offset: u64) {
     let conflicts = insert_region(&mut dump.memory, region, piece, offset);
-    dump.notes.extend(conflicts.into_iter().map(|c| Note::warning(format!("{format}: {c}"))));
+    dump.notes.extend(
+        conflicts.into_iter().map(|c| Note::warning(c).by(format.to_string()).code("conflict")),
+    );
 }
 
 /// Inserts a region whose bytes start at `offset` in `piece`, leaving out what was lost on the

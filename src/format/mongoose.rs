@@ -88,7 +88,11 @@ impl Format for Mongoose {
         dump.chip = machine.chip;
         dump.notes = notes;
         if !ended {
-            dump.warn(format!("{NAME}: the log ends before '{END}': the dump is cut off"));
+            dump.notes.push(
+                Note::warning(format!("the log ends before '{END}': the dump is cut off"))
+                    .by(NAME)
+                    .code("cut"),
+            );
         }
         let facts = ["app", "version", "build_id"].map(|key| (key, key));
         for (key, name) in facts.into_iter().chain([("build_ts", "build time")]) {
@@ -99,13 +103,19 @@ impl Format for Mongoose {
             if section.crc.is_some_and(|crc| crc != crc32fast::hash(&section.bytes)) {
                 let (name, found) = (&section.name, crc32fast::hash(&section.bytes));
                 let wanted = section.crc.unwrap_or_default();
-                dump.notes.push(Note::doubt(format!(
-                    "{NAME}: CRC-32 of {name}: expected {wanted:08x}, found {found:08x}: lines are \
+                dump.notes.push(
+                    Note::doubt(format!(
+                        "CRC-32 of {name}: expected {wanted:08x}, found {found:08x}: lines are \
                      damaged or missing"
-                )));
+                    ))
+                    .by(NAME)
+                    .code("checksum"),
+                );
             }
             if section.cut {
-                dump.warn(format!("{NAME}: {} is cut off", section.name));
+                dump.notes.push(
+                    Note::warning(format!("{} is cut off", section.name)).by(NAME).code("cut"),
+                );
             }
             if section.name == REGISTERS {
                 registers = Some(section.bytes);
@@ -113,9 +123,13 @@ impl Format for Mongoose {
                 let region = Region::dumped(section.addr, section.bytes.into());
                 for conflict in dump.memory.insert(region.named(section.name)) {
                     let range = conflict.range;
-                    dump.warn(format!(
-                        "{NAME}: memory at {range} is in the dump twice and differs"
-                    ));
+                    dump.notes.push(
+                        Note::warning(format!(
+                            "memory at {range} is in the dump twice and differs"
+                        ))
+                        .by(NAME)
+                        .code("conflict"),
+                    );
                 }
             }
         }
@@ -124,7 +138,11 @@ impl Format for Mongoose {
                 let fault = Fault::new(NAME, "JSON", 0, "REGS and memory", "neither");
                 return Err(in_input(fault));
             }
-            dump.warn(format!("{NAME}: there is no {REGISTERS}: memory only"));
+            dump.notes.push(
+                Note::warning(format!("there is no {REGISTERS}: memory only"))
+                    .by(NAME)
+                    .code("no-registers"),
+            );
             return Ok(dump);
         };
         let mut thread = Thread::new(1, read_registers(&bytes, &arch, &dump, false));

@@ -20,7 +20,7 @@ use super::machine::{CORTEX_M, machine_of, machine_told, set_words};
 use super::{Context, Format, add_region, find_heads, in_input};
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u32_at};
-use crate::dump::{Dump, Thread};
+use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::{AddrRange, Region};
 use crate::registers::Registers;
@@ -81,18 +81,30 @@ impl Format for Mynewt {
         dump.chip = machine.chip;
         dump.notes = piece.notes.clone();
         if size > there {
-            dump.warn(format!(
-                "{NAME}: the dump is cut off: {size} bytes by its header, {there} in the file"
-            ));
+            dump.notes.push(
+                Note::warning(format!(
+                    "the dump is cut off: {size} bytes by its header, {there} in the file"
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         while cursor.left() >= RECORD_HEADER_LEN {
             if let Err(fault) = read_record(&mut cursor, &mut dump, piece) {
-                dump.warn(format!("{fault}: what follows is left out"));
+                dump.notes.push(
+                    Note::warning(format!("{}: what follows is left out", fault.words()))
+                        .by(fault.format)
+                        .code("left-out"),
+                );
                 break;
             }
         }
         if dump.threads.is_empty() {
-            dump.warn(format!("{NAME}: the dump holds no registers that are known here"));
+            dump.notes.push(
+                Note::warning("the dump holds no registers that are known here")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
         Ok(dump)
     }
@@ -137,11 +149,15 @@ fn read_record(cursor: &mut Cursor, dump: &mut Dump, piece: &Piece) -> Result<()
             thread.crashed = true;
             dump.threads.push(thread);
         }
-        _ => dump.warn(format!(
-            "{NAME}: registers at offset {offset:#x}: expected {CORTEX_M_LEN} bytes of a \
+        _ => dump.notes.push(
+            Note::warning(format!(
+                "registers at offset {offset:#x}: expected {CORTEX_M_LEN} bytes of a \
              Cortex-M, found {}: left out",
-            data.len()
-        )),
+                data.len()
+            ))
+            .by(NAME)
+            .code("left-out"),
+        ),
     }
     Ok(())
 }

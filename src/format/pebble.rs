@@ -98,7 +98,11 @@ impl Format for Pebble {
                 Ok((END_KEY, _)) => break,
                 Ok(head) => head,
                 Err(fault) => {
-                    dump.warn(format!("{fault}: the dump is cut off"));
+                    dump.notes.push(
+                        Note::warning(format!("{}: the dump is cut off", fault.words()))
+                            .by(fault.format)
+                            .code("cut"),
+                    );
                     break;
                 }
             };
@@ -111,10 +115,14 @@ impl Format for Pebble {
                 _ => read_chunk(chunk, &mut dump, piece),
             }
             if cut > 0 {
-                dump.warn(format!(
-                    "{NAME}: the dump is cut off in the chunk at offset {offset:#x}: {cut} bytes \
+                dump.notes.push(
+                    Note::warning(format!(
+                        "the dump is cut off in the chunk at offset {offset:#x}: {cut} bytes \
                      are missing"
-                ));
+                    ))
+                    .by(NAME)
+                    .code("cut"),
+                );
                 break;
             }
         }
@@ -178,11 +186,15 @@ fn read_chunk(chunk: Chunk, dump: &mut Dump, piece: &Piece) {
         1 => add_memory(OLD_RAM_ADDR, chunk.payload, chunk.offset, chunk.cut, dump, piece),
         2 => match thread(&chunk.payload, dump) {
             Some(thread) => dump.threads.push(thread),
-            None => dump.warn(format!(
-                "{NAME}: thread at offset {:#x}: expected 89 bytes, found {}",
-                chunk.offset,
-                chunk.payload.len()
-            )),
+            None => dump.notes.push(
+                Note::warning(format!(
+                    "thread at offset {:#x}: expected 89 bytes, found {}",
+                    chunk.offset,
+                    chunk.payload.len()
+                ))
+                .by(NAME)
+                .code("damaged"),
+            ),
         },
         4 => {
             if let Some(addr) = u32_at(&chunk.payload, 0) {
@@ -191,10 +203,14 @@ fn read_chunk(chunk: Chunk, dump: &mut Dump, piece: &Piece) {
                 add_memory(addr.into(), bytes, offset, chunk.cut, dump, piece);
             }
         }
-        key => dump.notes.push(Note::info(format!(
-            "{NAME}: the chunk at offset {:#x} is of the unknown kind {key}: left out",
-            chunk.offset
-        ))),
+        key => dump.notes.push(
+            Note::info(format!(
+                "the chunk at offset {:#x} is of the unknown kind {key}: left out",
+                chunk.offset
+            ))
+            .by(NAME)
+            .code("left-out"),
+        ),
     }
 }
 
@@ -232,11 +248,16 @@ fn finish_threads(dump: &mut Dump, system: Option<Bytes>) {
     }
     let running = dump.threads.iter().position(|thread| thread.crashed);
     if running.is_none() && !dump.threads.is_empty() {
-        dump.warn(format!("{NAME}: no thread is marked as running: the first one is shown first"));
+        dump.notes.push(
+            Note::warning("no thread is marked as running: the first one is shown first")
+                .by(NAME)
+                .code("crashed-unknown"),
+        );
     }
     let index = running.unwrap_or_default();
     if index >= dump.threads.len() {
-        dump.warn(format!("{NAME}: there is no thread in the dump"));
+        dump.notes
+            .push(Note::warning("there is no thread in the dump").by(NAME).code("no-registers"));
         return;
     }
     for thread in &mut dump.threads {
@@ -252,10 +273,10 @@ fn finish_threads(dump: &mut Dump, system: Option<Bytes>) {
     }
     if in_handler {
         dump.notes.push(Note::info(format!(
-            "{NAME}: the dump was asked for in an exception handler: the thread \"{HANDLER_THREAD}\" \
+            "the dump was asked for in an exception handler: the thread \"{HANDLER_THREAD}\" \
              has its registers, the running thread those that the exception stacked (r4-r11 were not \
              saved; sp is 72 bytes too low if the thread had used the FPU)"
-        )));
+        )).by(NAME).code("reconstructed"));
     }
     if let Some(system) = system {
         for (name, at) in [("msp", 0), ("psp", 4)] {

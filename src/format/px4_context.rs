@@ -345,14 +345,16 @@ impl Format for Px4Context {
         };
         dump.reason.signal = Some(if fault { Signal::Segv } else { Signal::Abrt });
         if info.flags & REGISTERS == 0 {
-            dump.notes.push(Note::info(format!(
-                "{NAME}: of an assertion that fails in a task no registers are saved but the stack \
-                 pointer"
-            )));
+            dump.notes.push(
+                Note::info(
+                    "of an assertion that fails in a task no registers are saved but the stack \
+                 pointer",
+                )
+                .by(NAME)
+                .code("no-registers"),
+            );
         }
-        dump.notes.push(Note::info(
-            "a hardfault context holds registers and some of the stack: variables are not in it",
-        ));
+        dump.notes.push(Note::info("a hardfault context holds registers and some of the stack: variables are not in it").code("partial"));
         Ok(dump)
     }
 }
@@ -393,13 +395,21 @@ fn add_stacks(dump: &mut Dump, info: &Info, words: &Words<'_>, marked: bool) {
     let all = std::iter::once(usual).chain(equals).chain([split(interrupt_words)]).chain(in_image);
     let parts = all.flatten().find(fits);
     if parts.is_none() && info.flags & REGISTERS != 0 {
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: the exception's frame is not where the stack's words should have it: where \
-             the two stacks' words part is taken from their number alone"
-        )));
+        dump.notes.push(
+            Note::doubt(
+                "the exception's frame is not where the stack's words should have it: where \
+             the two stacks' words part is taken from their number alone",
+            )
+            .by(NAME)
+            .code("reconstructed"),
+        );
     }
     let Some((first, second)) = parts.or(usual) else {
-        dump.warn(format!("{NAME}: {count} words of stacks can't be placed: left out"));
+        dump.notes.push(
+            Note::warning(format!("{count} words of stacks can't be placed: left out"))
+                .by(NAME)
+                .code("left-out"),
+        );
         return;
     };
     let mut lines = Vec::new();

@@ -101,7 +101,9 @@ impl Chunks {
             }
             Some(_) => None,
         };
-        inner.notes.extend(problem.map(|words| Note::warning(format!("{name}: {words}"))));
+        inner
+            .notes
+            .extend(problem.map(|words| Note::warning(words).by(name.to_string()).code("damaged")));
         inner.lost = lost;
         Some(inner)
     }

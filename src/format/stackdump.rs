@@ -92,23 +92,35 @@ impl Format for Stackdump {
                     let first = first.saturating_sub(DWARF_S0);
                     set_single_floats(&mut registers, first.into(), &values);
                 }
-                Ok(Record::Registers { first, values }) => dump.notes.push(Note::info(format!(
-                    "{NAME}: {} registers from DWARF number {first} on are not known here",
-                    values.len()
-                ))),
+                Ok(Record::Registers { first, values }) => dump.notes.push(
+                    Note::info(format!(
+                        "{} registers from DWARF number {first} on are not known here",
+                        values.len()
+                    ))
+                    .by(NAME)
+                    .code("left-out"),
+                ),
                 Ok(Record::Memory { addr, bytes, offset, cut }) => {
                     let behind = addr.saturating_add(bytes.len() as u64);
                     add_region(&mut dump, NAME, Region::dumped(addr, bytes), piece, offset);
                     if let Some(range) = AddrRange::of_len(behind, cut) {
                         dump.memory.mark_missing(range, "the dump is cut off before it");
-                        dump.warn(format!("{NAME}: the dump is cut off: {cut} bytes are missing"));
+                        dump.notes.push(
+                            Note::warning(format!("the dump is cut off: {cut} bytes are missing"))
+                                .by(NAME)
+                                .code("cut"),
+                        );
                     }
                 }
                 Err(fault) => {
                     if !registers.any_known() && dump.memory.region_count() == 0 {
                         return Err(in_input(fault));
                     }
-                    dump.warn(format!("{fault}: what follows is left out"));
+                    dump.notes.push(
+                        Note::warning(format!("{}: what follows is left out", fault.words()))
+                            .by(fault.format)
+                            .code("left-out"),
+                    );
                     break;
                 }
             }

@@ -96,6 +96,7 @@ pub(super) fn detect(
 ) -> Result<Dug> {
     let only = only.map(Only::by_name).transpose()?;
     let mut dug = Dug { whole: Vec::new(), parts: Vec::new(), useless: Vec::new() };
+    let mut told = None;
     let chip = vendor_names::chip_of(inputs);
     for input in &format::zephyr::join(inputs) {
         let mut search = Search {
@@ -115,6 +116,10 @@ pub(super) fn detect(
         }
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
+            // That the budget ran out says more than what is in the inputs before.
+            if budget.shortage().is_some() {
+                told.get_or_insert(dug.useless.len());
+            }
             dug.useless.push(nothing_in(input, search.faults, budget));
         }
         let with_file = |(piece, format)| Candidate { file: name.clone(), piece, format };
@@ -123,7 +128,7 @@ pub(super) fn detect(
         dug.parts.extend(search.parts.into_iter().map(with_file));
     }
     if dug.whole.is_empty() && dug.parts.is_empty() && !dug.useless.is_empty() {
-        return Err(dug.useless.swap_remove(0));
+        return Err(dug.useless.swap_remove(told.unwrap_or(0)));
     }
     Ok(dug)
 }

@@ -32,9 +32,16 @@ impl<'o> Found<'o> {
         if !self.dug.whole.is_empty() {
             parts::add(&mut dump, parts);
         }
-        dump.notes.extend(self.dug.useless.iter().map(|error| Note::warning(error.to_string())));
-        dump.notes.extend(self.budget.shortage().map(Note::warning));
-        dump.notes.extend(dump.memory.untold_conflicts().map(Note::warning));
+        dump.notes.extend(
+            self.dug
+                .useless
+                .iter()
+                .map(|error| Note::warning(error.to_string()).code("skipped-input")),
+        );
+        let limit = |words: String| Note::warning(words).code("limit");
+        dump.notes.extend(self.budget.shortage().map(limit));
+        let conflict = |words: String| Note::warning(words).code("conflict");
+        dump.notes.extend(dump.memory.untold_conflicts().map(conflict));
         Ok(Dumped { found: self, picked, dump })
     }
 
@@ -46,7 +53,12 @@ impl<'o> Found<'o> {
             return Err(Error::Input { file: file.clone(), fault: Box::new(fault.clone()) });
         }
         let mut dump = format.read(piece, &context).map_err(|error| error.in_file(file))?;
-        dump.notes.extend(piece.fault.iter().map(|fault| Note::doubt(fault.to_string())));
+        dump.notes.extend(
+            piece
+                .fault
+                .iter()
+                .map(|fault| Note::doubt(fault.words()).by(fault.format).code("damaged")),
+        );
         if !piece.text_above.is_empty() {
             crash_text::complete(&mut dump, &piece.text_above, &context);
         }
@@ -75,24 +87,30 @@ impl<'o> Found<'o> {
             match self.read_one(index, false) {
                 Ok(mut dump) => {
                     if whole.len() > 1 {
-                        dump.notes.push(Note::info(format!(
-                            "there are {} dumps; this is number {}, --pick takes another",
-                            whole.len(),
-                            index + 1
-                        )));
+                        dump.notes.push(
+                            Note::info(format!(
+                                "there are {} dumps; this is number {}, --pick takes another",
+                                whole.len(),
+                                index + 1
+                            ))
+                            .code("several-dumps"),
+                        );
                     }
                     let unsaid = passed_over.len().saturating_sub(MOST_PASSED_OVER);
                     passed_over.truncate(MOST_PASSED_OVER);
                     dump.notes.append(&mut passed_over);
                     if unsaid > 0 {
-                        dump.notes.push(Note::warning(format!("{unsaid} more were skipped")));
+                        dump.notes.push(
+                            Note::warning(format!("{unsaid} more were skipped"))
+                                .code("skipped-dump"),
+                        );
                     }
                     return Ok((index, dump));
                 }
                 Err(error) => {
                     let (number, of) = (index + 1, whole.len());
                     let words = format!("dump {number} of {of} skipped: {error}");
-                    passed_over.push(Note::warning(words));
+                    passed_over.push(Note::warning(words).code("skipped-dump"));
                     first_error.get_or_insert(error);
                 }
             }

@@ -1,13 +1,15 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
 use super::elf_cache::{self, Search};
+use super::fit::{self, Judgement};
 use super::found::{Found, MaybeElf};
 use super::paired::Elves;
-use super::{Options, build_id, fit, slide};
+use super::{Options, build_id, slide};
 use crate::dump::{Dump, FirmwareId, Fit, Note, Verdict};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::memory::Origin;
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,9 +56,7 @@ pub(super) fn find(dump: &mut Dump, found: &mut Found<'_>) -> Result<Elves> {
     }
     if let Some(firmware) = firmware.as_ref().filter(|_| options.trust.initial_data) {
         firmware.add_initial_values(&mut dump.memory);
-        dump.warn(
-            "variables that the dump lacks show their values from before the start (--initial-data)",
-        );
+        dump.notes.push(Note::warning("variables that the dump lacks show their values from before the start (--initial-data)").code("initial-data"));
     }
     Ok(Elves { firmware, rom, embedded })
 }
@@ -71,18 +71,21 @@ fn of_dump(dump: &mut Dump) -> Vec<Arc<Firmware>> {
                 all.push(Arc::new(elf));
             }
             Ok(_) => {}
-            Err(error) => dump.notes.push(Note::warning(error.to_string())),
+            Err(error) => dump.notes.push(Note::warning(error.to_string()).code("unreadable-elf")),
         }
     }
     if let Some(first) = all.first()
         && dump.embedded.len() > 1
     {
         let names: Vec<&str> = dump.embedded.iter().map(|file| file.name.as_str()).collect();
-        dump.notes.push(Note::info(format!(
-            "the dump brings its ELF files ({}); {} is the one that was running",
-            names.join(", "),
-            first.path
-        )));
+        dump.notes.push(
+            Note::info(format!(
+                "the dump brings its ELF files ({}); {} is the one that was running",
+                names.join(", "),
+                first.path
+            ))
+            .code("embedded-elf"),
+        );
     }
     all
 }
@@ -130,34 +133,33 @@ fn by_fit(
     options: &Options,
     mut all: Vec<Arc<Firmware>>,
 ) -> Result<Arc<Firmware>> {
-    let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
-    let of = |verdict| judged.iter().position(|fit| fit.verdict == verdict);
-    // Of several that fit alike the user's first one is taken, as ever.
+    let judged: Vec<Judgement> = all.iter().map(|elf| fit::judgement(dump, elf)).collect();
     let order = [Verdict::Fits, Verdict::Unknown, Verdict::Doubtful, Verdict::DoesNotFit];
-    let index = order.into_iter().find_map(of).unwrap_or_default();
+    let rank = |judged: &Judgement| {
+        let place = order.iter().position(|verdict| *verdict == judged.fit.verdict);
+        (place, judged.contradictions, Reverse(judged.agreements))
+    };
+    // Of several that fit alike the user's first one is taken, as ever.
+    let index = (0..judged.len()).min_by_key(|n| judged.get(*n).map(rank)).unwrap_or_default();
     let elf = all.swap_remove(index);
-    let Some(fit) = judged.into_iter().nth(index) else { return Ok(elf) };
+    let Some(Judgement { fit, .. }) = judged.into_iter().nth(index) else { return Ok(elf) };
     let why = fit::evidence(&fit);
     match fit.verdict {
         Verdict::Matches | Verdict::Fits => dump.notes.push(
-            Note::info(format!(
-                "the dump does not say which build it is of: {} fits: {why}",
-                elf.path
-            ))
-            .code("elf-fits"),
+            Note::info(format!("the dump does not say which build it is of; this one fits: {why}"))
+                .at(&*elf.path)
+                .code("elf-fits"),
         ),
         Verdict::Unknown => dump.notes.push(
-            Note::info(format!(
-                "the dump does not say which build it is of: {} is used unverified",
-                elf.path
-            ))
-            .code("elf-on-trust"),
+            Note::info("the dump does not say which build it is of: used unverified")
+                .at(&*elf.path)
+                .code("elf-on-trust"),
         ),
         Verdict::Doubtful => dump.notes.push(
             Note::doubt(format!(
-                "{} is hardly of this build: {why}: names, lines and variables may be wrong",
-                elf.path
+                "hardly of this build: {why}: names, lines and variables may be wrong"
             ))
+            .at(&*elf.path)
             .code("doubtful-elf"),
         ),
         Verdict::DoesNotFit if options.trust.any_elf => dump.notes.push(wrong_elf(&elf.path, &why)),
@@ -171,9 +173,8 @@ fn by_fit(
 }
 
 fn wrong_elf(elf: &str, why: &str) -> Note {
-    let words =
-        format!("wrong ELF: {elf}: {why}: names, lines and variables may be wrong (--any-elf)");
-    Note::doubt(words).code("wrong-elf")
+    let words = format!("wrong ELF: {why}: names, lines and variables may be wrong (--any-elf)");
+    Note::doubt(words).at(elf).code("wrong-elf")
 }
 
 fn matching(ids: &[FirmwareId]) -> Fit {
@@ -199,10 +200,11 @@ fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
         match file {
             Ok(elf) if elf.machine == dump.arch.elf_machine => all.push(elf.clone()),
             Ok(_) => {}
-            Err(error) => dump.warn(error.to_string()),
+            Err(error) => dump.notes.push(Note::warning(error.to_string()).code("unreadable-elf")),
         }
     }
-    let (first, more) = (all.first()?.path.clone(), all.len() > 1);
+    all.first()?;
+    let more = all.len() > 1;
     let ids = dump.identity.firmware.clone();
     if let Some(index) = all.iter().position(|elf| !ids.is_empty() && matches(elf, &ids)) {
         dump.identity.fit = Some(matching(&ids));
@@ -214,40 +216,41 @@ fn beside(dump: &mut Dump, files: &[MaybeElf]) -> Option<Arc<Firmware>> {
     }
     let names = all.iter().map(|elf| elf.path.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(id) = ids.first() {
-        let words = format!("{names}: next to the dump, but not its {id}: not taken");
-        dump.notes.push(Note::info(words));
+        let words = format!("next to the dump, but not its {id}: not taken");
+        dump.notes.push(Note::info(words).at(names).code("elf-not-taken"));
         return None;
     }
     let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
     let mut fitting = (0..all.len()).filter(|n| judged[*n].verdict == Verdict::Fits);
-    let index = match (fitting.next(), fitting.next()) {
-        (Some(one), None) => one,
-        (None, None) if !more => 0,
-        _ => {
-            dump.notes.push(Note::info(format!(
-                "{names} lie next to the dump, which does not say which build it is of: --elf names \
-                 one"
-            )));
-            return None;
-        }
-    };
+    let index =
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => one,
+            (None, None) if !more => 0,
+            _ => {
+                dump.notes.push(Note::info(
+                "next to the dump, which does not say which build it is of: --elf names one"
+            ).at(names).code("elf-not-taken"));
+                return None;
+            }
+        };
     let why = fit::evidence(&judged[index]);
-    let words = match judged[index].verdict {
+    let path = all[index].path.clone();
+    dump.notes.push(match judged[index].verdict {
         Verdict::Matches | Verdict::Fits => {
-            let name = &all[index].path;
-            format!("the dump does not say which build it is of: {name}, next to it, fits: {why}")
+            let words = "next to the dump, which does not say which build it is of: fits";
+            Note::info(format!("{words}: {why}")).at(path).code("elf-fits")
         }
-        Verdict::Unknown => format!(
-            "the dump does not say which build it is of: {first}, next to it, is used unverified"
-        ),
-        Verdict::Doubtful | Verdict::DoesNotFit => {
+        Verdict::Unknown => {
             let words =
-                format!("{first}: next to the dump, but hardly of its build: {why}: not taken");
-            dump.notes.push(Note::warning(words));
+                "next to the dump, which does not say which build it is of: used unverified";
+            Note::info(words).at(path).code("elf-on-trust")
+        }
+        Verdict::Doubtful | Verdict::DoesNotFit => {
+            let words = format!("next to the dump, but hardly of its build: {why}: not taken");
+            dump.notes.push(Note::warning(words).at(path).code("elf-not-taken"));
             return None;
         }
-    };
-    dump.notes.push(Note::info(words));
+    });
     dump.identity.fit = judged.into_iter().nth(index);
     Some(all.swap_remove(index))
 }
@@ -305,29 +308,31 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>
 
 /// The one ELF file below the user's folders that fits a dump without an id.
 fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
-    let mut fitting: Vec<(Arc<Firmware>, Fit)> = Vec::new();
+    let mut fitting: Vec<(Arc<Firmware>, Judgement)> = Vec::new();
     for folder in &options.elves.elf_dir {
         for path in options.elves.cache.list(folder)?.iter() {
             let elf = options.elves.cache.try_open(path, !options.place.no_mmap);
             let Some(elf) = elf.filter(|elf| elf.machine == dump.arch.elf_machine) else {
                 continue;
             };
-            let fit = fit::judge(dump, &elf);
-            if fit.verdict == Verdict::Fits {
-                fitting.push((elf, fit));
+            let judged = fit::judgement(dump, &elf);
+            if judged.fit.verdict == Verdict::Fits {
+                fitting.push((elf, judged));
             }
         }
     }
+    keep_best(&mut fitting);
     let named = named(&options.elves.elf_dir);
     let words = match fitting.len() {
         1 => {
-            let (elf, fit) = fitting.swap_remove(0);
-            let (path, why) = (&elf.path, fit::evidence(&fit));
+            let (elf, Judgement { fit, .. }) = fitting.swap_remove(0);
+            let (path, why) = (elf.path.clone(), fit::evidence(&fit));
             dump.notes.push(
                 Note::info(format!(
-                    "the dump does not say which build it is of: of the files in {named} {path} \
+                    "the dump does not say which build it is of; of the files in {named} this one \
                      fits: {why}"
                 ))
+                .at(path)
                 .code("elf-fits"),
             );
             dump.identity.fit = Some(fit);
@@ -351,6 +356,14 @@ fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<F
     };
     dump.notes.push(Note::warning(words).code("no-elf"));
     Ok(None)
+}
+
+/// Keeps the files that contradict the dump least.
+fn keep_best(fitting: &mut Vec<(Arc<Firmware>, Judgement)>) {
+    let rank = |judged: &Judgement| (judged.contradictions, Reverse(judged.agreements));
+    if let Some(best) = fitting.iter().map(|(_, judged)| rank(judged)).min() {
+        fitting.retain(|(_, judged)| rank(judged) == best);
+    }
 }
 
 fn named(folders: &[PathBuf]) -> String {
@@ -400,15 +413,14 @@ fn from_servers(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
             let elf = options.elves.cache.try_open(&path, !options.place.no_mmap);
             let fitting = elf.filter(|elf| matches(elf, &ids));
             if fitting.is_none() {
-                dump.warn(format!(
-                    "the debuginfod servers gave {}, which is no program of the dump's build: not taken",
-                    path.display()
-                ));
+                dump.notes.push(Note::warning(
+                    "from the debuginfod servers, but no program of the dump's build: not taken"
+                ).at(path.display().to_string()).code("elf-not-taken"));
             }
             fitting
         }
         Err(why) => {
-            dump.notes.push(Note::info(why));
+            dump.notes.push(Note::info(why).code("no-elf"));
             None
         }
     }
@@ -442,8 +454,9 @@ fn rom_paths(dump: &mut Dump, options: &Options) -> Vec<PathBuf> {
     match there.pop() {
         Some((_, path)) => vec![path],
         None => {
-            let words = format!("no ROM ELF of this chip ({pattern}) in {}", folder.display());
-            dump.warn(words);
+            let words = format!("no ROM ELF of this chip ({pattern})");
+            let place = folder.display().to_string();
+            dump.notes.push(Note::warning(words).at(place).code("no-rom-elf"));
             Vec::new()
         }
     }

@@ -46,6 +46,10 @@ impl<'o> Dumped<'o> {
             Ok(elves) => elves,
             Err(error) => return Err(with_the_dump_meant(error, &found, picked)),
         };
+        if let Some(memory) = found.options.place.max_memory {
+            let all = elves.firmware.iter().chain(&elves.rom).chain(&elves.embedded);
+            all.for_each(|elf| elf.limit_unpacking(memory));
+        }
         Ok(Paired { found, picked, dump, elves })
     }
 }

@@ -17,27 +17,32 @@ pub(super) fn at_run_time(firmware: Arc<Firmware>, dump: &mut Dump) -> Arc<Firmw
             down if down < 0 => ("below", down.unsigned_abs()),
             _ => ("above", firmware.slide),
         };
-        dump.notes.push(Note::info(format!(
-            "{}: the program is taken to have run {by:#x} {way} the addresses in the file (--elf)",
-            firmware.path
-        )));
+        dump.notes.push(
+            Note::info(format!(
+                "the program is taken to have run {by:#x} {way} the addresses in the file (--elf)"
+            ))
+            .at(&*firmware.path)
+            .code("moved"),
+        );
         return firmware;
     }
     if let Some(slide) = dump.process.as_ref().map(|process| process.slide).filter(|s| *s != 0) {
-        dump.notes.push(Note::info(format!(
-            "the device says that it ran {slide:#x} above the addresses of {}",
-            firmware.path
-        )));
+        dump.notes.push(
+            Note::info(format!(
+                "the device says that it ran {slide:#x} above the addresses in the file"
+            ))
+            .at(&*firmware.path)
+            .code("moved"),
+        );
         return Arc::new(firmware.slid(slide));
     }
     if !firmware.is_relocatable || dump.process.is_none() {
         return firmware;
     }
     let Some(slide) = slide(&firmware, dump) else {
-        dump.notes.push(Note::doubt(format!(
-            "{} runs at any address and the dump does not say at which: names and lines are missing",
-            firmware.path
-        )));
+        dump.notes.push(Note::doubt(
+            "runs at any address and the dump does not say at which: names and lines are missing"
+        ).at(&*firmware.path).code("no-slide"));
         return firmware;
     };
     if slide == 0 {
@@ -46,10 +51,12 @@ pub(super) fn at_run_time(firmware: Arc<Firmware>, dump: &mut Dump) -> Arc<Firmw
     if let Some(process) = &mut dump.process {
         process.slide = slide;
     }
-    dump.notes.push(Note::info(format!(
-        "the program ran {slide:#x} above the addresses of {}: they are shown as they were",
-        firmware.path
-    )));
+    dump.notes.push(
+        Note::info(format!(
+            "the program ran {slide:#x} above the addresses in the file: they are shown as they were"
+        )).at(&*firmware.path)
+        .code("moved"),
+    );
     Arc::new(firmware.slid(slide))
 }
 

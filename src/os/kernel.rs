@@ -286,11 +286,11 @@ impl<'a> View<'a> {
     fn described(mut self, kernel: &dyn Kernel) -> Result<View<'a>, Note> {
         let Some(shapes) = shapes(kernel, self.firmware, &self.variables) else {
             let words = format!(
-                "{} does not describe its structures (no DWARF): the {}s are not shown",
-                self.firmware.path,
+                "does not describe its structures (no DWARF): the {}s are not shown",
                 kernel.of()
             );
-            return Err(Note::warning(words).by(kernel.name()));
+            let place = self.firmware.path.clone();
+            return Err(Note::warning(words).by(kernel.name()).at(place).code("no-debug-info"));
         };
         self.shapes = shapes;
         Ok(self)

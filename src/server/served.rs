@@ -58,7 +58,9 @@ impl Served {
             let mut nobody = Thread::new(1, Registers::unknown(Arc::clone(&dump.arch)));
             nobody.remarks.push("the dump holds no registers".into());
             dump.threads.push(nobody);
-            dump.notes.push(Note::warning("the dump holds no registers, only memory"));
+            dump.notes.push(
+                Note::warning("the dump holds no registers, only memory").code("no-registers"),
+            );
         }
         let layout = Layout::of(&dump);
         let wire_ids = threads::wire_ids(&dump.threads);

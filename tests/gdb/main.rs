@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auto_load;
 mod convert;
 mod esp_idf;
 mod formats;

@@ -1,4 +1,5 @@
 //! The project's own files.
 
+mod notes;
 mod rooms;
 mod targets;

@@ -1,8 +1,9 @@
 //! Processes that read dumps for us, so that a file that ends one of them costs its own row only.
 //!
 //! A worker is this program again with `--worker`. It takes paths on standard input (length in four
-//! bytes, little-endian, then the bytes of the path) and answers each with a row, a line of JSON,
-//! on standard output. It lives for thousands of dumps; one that dies or takes too long is replaced.
+//! bytes, little-endian, then the bytes of the path), a few at a time, and answers each with a row, a
+//! line of JSON, on standard output. It lives for thousands of dumps; one that dies or takes too long
+//! is replaced.
 
 use super::rows::Row;
 use crate::error::{Error, Result};
@@ -40,14 +41,30 @@ impl Workers {
         Workers { words: options, verbose, idle: Mutex::default() }
     }
 
-    /// The row of `file`; of one that the worker did not survive, what became of it.
-    pub(super) fn row(&self, file: &Path) -> std::result::Result<Row, String> {
-        let waiting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let started = waiting.map_or_else(|| self.start(), Ok);
-        let mut worker = started.map_err(|e| format!("can't start a process to read it: {e}"))?;
-        let row = worker.ask(file)?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        Ok(row)
+    /// The rows of `files`, in their order; of one that a worker did not survive, what became of it.
+    pub(super) fn rows(&self, files: &[PathBuf]) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(files.len());
+        while let Some(left) = files.get(rows.len()..).filter(|left| !left.is_empty()) {
+            let first = left.first().map_or_else(Row::default, |file| Row::of(file));
+            let waiting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match waiting.map_or_else(|| self.start(), Ok) {
+                Err(e) => {
+                    let why = format!("can't start a process to read it: {e}");
+                    rows.push(Row { error: Some(why), ..first });
+                }
+                Ok(mut worker) => match worker.ask(left, &mut rows) {
+                    Ok(()) => {
+                        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                    }
+                    // The one that it was at; another worker gets the others.
+                    Err(why) => {
+                        let at = files.get(rows.len()).map_or(first, |file| Row::of(file));
+                        rows.push(Row { error: Some(why), ..at });
+                    }
+                },
+            }
+        }
+        rows
     }
 
     fn start(&self) -> std::io::Result<Worker> {
@@ -85,12 +102,24 @@ impl Workers {
 }
 
 impl Worker {
-    fn ask(&mut self, file: &Path) -> std::result::Result<Row, String> {
-        let name = file.as_os_str().as_encoded_bytes();
-        let len = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        let order = [&len.to_le_bytes(), name].concat();
+    /// Adds the rows of `files`, up to the first that it does not survive.
+    fn ask(&mut self, files: &[PathBuf], rows: &mut Vec<Row>) -> std::result::Result<(), String> {
+        let mut orders = Vec::new();
+        for file in files {
+            let name = file.as_os_str().as_encoded_bytes();
+            let len = u32::try_from(name.len()).unwrap_or(u32::MAX);
+            orders.extend_from_slice(&len.to_le_bytes());
+            orders.extend_from_slice(name);
+        }
         // If it can't be written it has died, which its answer tells.
-        let _ = self.orders.as_mut().map(|orders| orders.write_all(&order));
+        let _ = self.orders.as_mut().map(|out| out.write_all(&orders));
+        for _ in files {
+            rows.push(self.answer()?);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self) -> std::result::Result<Row, String> {
         match self.answers.recv_timeout(PATIENCE) {
             Ok(Ok(line)) if line.ends_with(b"\n") => serde_json::from_slice(&line)
                 .map_err(|e| format!("the process that read it answered nonsense: {e}")),
@@ -124,7 +153,9 @@ fn ended(status: ExitStatus) -> String {
 
 /// A worker's life: paths in, rows out.
 pub(super) fn work(row: impl Fn(&Path) -> Row) -> Result<()> {
-    let mut orders = std::io::stdin().lock();
+    // Several orders come at a time; each answer goes out at once, so that it is there if the next
+    // file is the end of us.
+    let mut orders = BufReader::new(std::io::stdin().lock());
     let mut answers = std::io::stdout().lock();
     let stdin = |e| Error::io("standard input", e);
     loop {

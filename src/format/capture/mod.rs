@@ -61,7 +61,7 @@ impl Format for Capture {
                 if !context.force {
                     return Err(in_input(torn.fault));
                 }
-                found.push(Note::doubt(torn.fault.to_string()));
+                found.push(Note::doubt(torn.fault.to_string()).code("damaged"));
                 (torn.class, torn.core, "salvaged, not verified")
             }
         };
@@ -90,7 +90,7 @@ fn whole(
         if !force {
             return Err(in_input(fault.forceable()));
         }
-        found.push(Note::doubt(fault.forceable().to_string()));
+        found.push(Note::doubt(fault.forceable().to_string()).code("checksum"));
         Ok(())
     };
     let at = (class.block0_len() - layout::TRAILER_LEN) as u64;
@@ -103,8 +103,10 @@ fn whole(
     let core = piece.bytes.slice(..length);
     if !piece.lost.is_empty() {
         // Each line had a checksum of its own; that of the whole can't come out right.
-        found
-            .push(Note::warning("parts were lost on the way: the dump is not verified as a whole"));
+        found.push(
+            Note::warning("parts were lost on the way: the dump is not verified as a whole")
+                .code("damaged"),
+        );
         return Ok(core);
     }
     let mut crc = crc32fast::Hasher::new();
@@ -119,14 +121,18 @@ fn whole(
         check_sha256(&core, start).or_else(complain)?;
     }
     if trailer.flags & flag::STOPPED != 0 {
-        found.push(Note::warning(
-            "the device stopped before all was written (time or the medium ran out)",
-        ));
+        found.push(
+            Note::warning("the device stopped before all was written (time or the medium ran out)")
+                .code("cut"),
+        );
     }
     if trailer.flags & flag::MINIMAL != 0 {
-        found.push(Note::warning(
-            "the capture itself had faulted: this is the smaller record of its second attempt",
-        ));
+        found.push(
+            Note::warning(
+                "the capture itself had faulted: this is the smaller record of its second attempt",
+            )
+            .code("device-trouble"),
+        );
     }
     Ok(core)
 }
@@ -163,10 +169,14 @@ fn check_segments(parsed: &elf::CoreFile, core: &[u8], piece: &Piece, dump: &mut
         if let Some(crc) = crc.filter(|_| whole && !lost)
             && crc != crc32fast::hash(&segment.bytes)
         {
-            dump.notes.push(Note::doubt(format!(
-                "{NAME}: memory at {:#x}, {} bytes: its CRC-32 is wrong",
-                segment.addr, segment.file_len
-            )));
+            dump.notes.push(
+                Note::doubt(format!(
+                    "memory at {:#x}, {} bytes: its CRC-32 is wrong",
+                    segment.addr, segment.file_len
+                ))
+                .by(NAME)
+                .code("checksum"),
+            );
         }
     }
 }

@@ -46,12 +46,16 @@ pub(super) fn read(core: &CoreFile, class: Class, dump: &mut Dump) {
         };
         told |= own.kind == note::CAUSE && readable.is_some();
         if readable.is_none() {
-            dump.notes.push(Note::warning(format!(
-                "{NAME}: note {:#x} at offset {:#x}: {} bytes that can't be read",
-                own.kind,
-                own.offset,
-                own.desc.len()
-            )));
+            dump.notes.push(
+                Note::warning(format!(
+                    "note {:#x} at offset {:#x}: {} bytes that can't be read",
+                    own.kind,
+                    own.offset,
+                    own.desc.len()
+                ))
+                .by(NAME)
+                .code("damaged"),
+            );
         }
     }
     // The smallest writer leaves the cause to its registers.
@@ -107,7 +111,7 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
         );
     }
     if cause.frame_lost {
-        dump.warn("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown");
+        dump.notes.push(Note::warning("the processor could not push its frame (a broken stack): r0-r3, r12, lr and pc are unknown").code("unknown-register"));
     }
     if cause.in_interrupt
         && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)
@@ -268,11 +272,19 @@ fn read_tasks(table: &TaskTable<'_>, dump: &mut Dump) {
         dump.threads.insert(0, first);
     }
     if let Some(after) = table.damaged_after {
-        dump.warn(format!("the device's list of tasks was damaged after {after} of them"));
+        dump.notes.push(
+            Note::warning(format!("the device's list of tasks was damaged after {after} of them"))
+                .code("damaged"),
+        );
     }
     if table.stored < table.seen {
         let (stored, seen) = (table.stored, table.seen);
-        dump.warn(format!("{stored} of {seen} tasks are in the dump: there was no room for more"));
+        dump.notes.push(
+            Note::warning(format!(
+                "{stored} of {seen} tasks are in the dump: there was no room for more"
+            ))
+            .code("cut"),
+        );
     }
 }
 
@@ -372,7 +384,7 @@ fn read_region(entry: &layout::RegionEntry<'_>, dump: &mut Dump) {
         size_words(entry.wanted)
     );
     dump.notes.push(match entry.missing & !region::EXCLUDED {
-        0 => Note::info(note),
-        _ => Note::warning(note),
+        0 => Note::info(note).code("partial"),
+        _ => Note::warning(note).code("partial"),
     });
 }

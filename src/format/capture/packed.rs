@@ -75,13 +75,17 @@ fn unpack(piece: &Piece, at: usize, head: Head) -> Option<Piece> {
     let mut notes = Vec::new();
     let mut lost = Vec::new();
     match head.whole {
-        None => notes.push(Note::warning(format!("{CARRIER}: it was never finished"))),
+        None => notes.push(Note::warning("it was never finished").by(CARRIER).code("cut")),
         Some((len, end)) if used < len as usize => {
             let offset = at.saturating_add(HEAD_LEN).saturating_add(used);
-            notes.push(Note::warning(format!(
-                "{CARRIER}: the frame at offset {offset:#x} is damaged or cut off; {there} of {end} \
+            notes.push(
+                Note::warning(format!(
+                    "the frame at offset {offset:#x} is damaged or cut off; {there} of {end} \
                  bytes of the dump come before it"
-            )));
+                ))
+                .by(CARRIER)
+                .code("cut"),
+            );
             // A file that ends here is cut short; the reader of the format says what that costs.
             lost.push(there as u64..u64::from(end));
         }

@@ -63,8 +63,8 @@ fn blocks(bytes: &[u8]) -> Vec<Block> {
         block.last = line.number;
         match decoded {
             Ok(Line::Begin { version }) if version != text::VERSION => {
-                let words = format!("{CARRIER}: version {version}, {} is known", text::VERSION);
-                block.notes.push(Note::warning(words));
+                let words = format!("version {version}, {} is known", text::VERSION);
+                block.notes.push(Note::warning(words).by(CARRIER).code("new-version"));
             }
             Ok(Line::Begin { .. }) => {}
             Ok(Line::Data(data)) => block.add(data.offset, data.bytes()),
@@ -77,8 +77,8 @@ fn blocks(bytes: &[u8]) -> Vec<Block> {
                     text::LineError::Malformed => "is not whole",
                     text::LineError::Crc => "has a wrong CRC",
                 };
-                let words = format!("{CARRIER}: line {} {what}: it is a hole", line.number);
-                block.notes.push(Note::warning(words));
+                let words = format!("line {} {what}: it is a hole", line.number);
+                block.notes.push(Note::warning(words).by(CARRIER).code("damaged"));
             }
         }
     }
@@ -121,8 +121,8 @@ const MARK: Range<usize> = 0x40..0x60;
 fn finish(mut block: Block, piece: &Piece, layer: String) -> Piece {
     let end = block.length.unwrap_or(block.bytes.len() as u64).min(MOST.into());
     if block.length.is_none() {
-        let words = format!("{CARRIER}: the log has no end line for this dump");
-        block.notes.push(Note::warning(words));
+        let words = "the log has no end line for this dump";
+        block.notes.push(Note::warning(words).by(CARRIER).code("cut"));
     }
     block.bytes.resize((end as usize).max(block.bytes.len()), 0);
     block.leave_mark();
@@ -140,8 +140,8 @@ fn finish(mut block: Block, piece: &Piece, layer: String) -> Piece {
     }
     let missing: u64 = lost.iter().map(|range| range.end - range.start).sum();
     if missing > 0 {
-        let words = format!("{CARRIER}: {missing} of {end} bytes are in no line");
-        block.notes.push(Note::warning(words));
+        let words = format!("{missing} of {end} bytes are in no line");
+        block.notes.push(Note::warning(words).by(CARRIER).code("damaged"));
     }
     let mut inner = piece.inner(layer, block.bytes.into()).hinted(NAME);
     inner.lost = lost;

@@ -60,10 +60,12 @@ impl ArduPilotTrailer {
 
     pub(super) fn note(&self) -> Note {
         Note::info(format!(
-            "{NAME}: the firmware (ArduPilot) is of commit {:08x}, and has {} bytes of flash with \
+            "the firmware (ArduPilot) is of commit {:08x}, and has {} bytes of flash with \
              CRC {:#010x}",
             self.commit, self.size, self.crc
         ))
+        .by(NAME)
+        .code("firmware")
     }
 }
 

@@ -46,8 +46,8 @@ impl Carrier for CrashCatcherConsole {
             let layer = format!("{}, {place}", self.name());
             let mut inner = piece.inner(layer, block.bytes.into()).hinted(NAME);
             if !block.complete {
-                let words = format!("{NAME}: {place}: there is no '{END}' after this dump");
-                inner.notes.push(Note::warning(words));
+                let words = format!("{place}: there is no '{END}' after this dump");
+                inner.notes.push(Note::warning(words).by(NAME).code("cut"));
             }
             inner
         });

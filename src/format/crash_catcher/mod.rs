@@ -222,10 +222,14 @@ fn regions(cursor: &mut Cursor, notes: &mut Vec<Note>) -> Vec<Stored> {
         let head = ahead.take_up_to(4);
         if OVERFLOW_MARKS.iter().any(|mark| head == mark.as_slice()) {
             *cursor = ahead;
-            notes.push(Note::doubt(format!(
-                "{NAME}: the writer's own stack overflowed (mark at offset {offset:#x}): memory \
+            notes.push(
+                Note::doubt(format!(
+                    "the writer's own stack overflowed (mark at offset {offset:#x}): memory \
                  beside it may be spoilt"
-            )));
+                ))
+                .by(NAME)
+                .code("damaged"),
+            );
             break;
         }
         if head.iter().all(|byte| *byte == 0xff) {
@@ -237,20 +241,28 @@ fn regions(cursor: &mut Cursor, notes: &mut Vec<Note>) -> Vec<Stored> {
         }
         let mut ahead = cursor.clone();
         let (Ok(start), Ok(end)) = (ahead.u32("region start"), ahead.u32("region end")) else {
-            notes.push(Note::warning(format!(
-                "{NAME}: cut off in the head of a region at offset {offset:#x}: memory behind it \
+            notes.push(
+                Note::warning(format!(
+                    "cut off in the head of a region at offset {offset:#x}: memory behind it \
                  is missing"
-            )));
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
             cursor.rest();
             break;
         };
         let len = end.checked_sub(start).filter(|len| *len <= LARGEST_REGION);
         let Some(len) = len else {
-            notes.push(Note::warning(format!(
-                "{NAME}: region {} at offset {offset:#x}: expected a start below its end, found \
+            notes.push(
+                Note::warning(format!(
+                    "region {} at offset {offset:#x}: expected a start below its end, found \
                  {start:#x}..{end:#x}: what follows is left out",
-                all.len(),
-            )));
+                    all.len(),
+                ))
+                .by(NAME)
+                .code("left-out"),
+            );
             break;
         };
         *cursor = ahead;
@@ -261,11 +273,15 @@ fn regions(cursor: &mut Cursor, notes: &mut Vec<Note>) -> Vec<Stored> {
         }
         let cut = len.saturating_sub(bytes.len() as u32);
         if cut > 0 {
-            notes.push(Note::warning(format!(
-                "{NAME}: the dump is cut off in region {start:#x}..{end:#x} at offset {:#x}: its \
+            notes.push(
+                Note::warning(format!(
+                    "the dump is cut off in region {start:#x}..{end:#x} at offset {:#x}: its \
                  last {cut} bytes are missing",
-                cursor.offset()
-            )));
+                    cursor.offset()
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         all.push(Stored { addr: start, bytes, offset, cut });
     }

@@ -43,20 +43,28 @@ pub(super) fn repair(regions: &mut Vec<Stored>, fault: bool, dump: &mut Dump) {
             region.bytes.truncate(len);
             region.addr = region.addr.saturating_add(4);
         }
-        dump.notes.push(Note::warning(format!(
-            "{NAME}: this writer (Prusa) puts each word of the system control space one address too \
+        dump.notes.push(
+            Note::warning(format!(
+                "this writer (Prusa) puts each word of the system control space one address too \
              low: repaired, the word at {CPUID_ADDR:#x} is missing"
-        )));
+            ))
+            .by(NAME)
+            .code("repaired"),
+        );
     }
     let Some(index) = regions.iter().position(|region| only_low_bytes(region, fault)) else {
         return;
     };
     let region = regions.remove(index);
     let low = region.bytes.first().copied().unwrap_or_default();
-    dump.notes.push(Note::warning(format!(
-        "{NAME}: this writer (ArduPilot) keeps of the fault status words only bits 0-7 of CFSR: \
+    dump.notes.push(
+        Note::warning(format!(
+            "this writer (ArduPilot) keeps of the fault status words only bits 0-7 of CFSR: \
          {low:#04x}; the other bits and words are missing"
-    )));
+        ))
+        .by(NAME)
+        .code("repaired"),
+    );
     dump.reason.evidence.push(FaultWord {
         name: "MMFSR".into(),
         value: low.into(),

@@ -68,7 +68,7 @@ fn take_over(dump: &mut Dump, told: Dump, name: &'static str) -> bool {
             }
         }
         let words = "the cause is of the text above the dump, whose registers are the dump's";
-        dump.notes.push(Note::info(words).by(name));
+        dump.notes.push(Note::info(words).by(name).code("crash-text"));
     }
     dump.texts.extend(told.texts);
     true

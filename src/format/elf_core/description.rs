@@ -62,12 +62,16 @@ impl Description {
         let lacking: Vec<&str> =
             all.filter(|name| arch.register(name).is_none()).map(String::as_str).collect();
         if let Some(first) = lacking.first() {
-            dump.notes.push(Note::info(format!(
-                "{NAME}: the core's target description has {} registers that the set {} lacks \
+            dump.notes.push(
+                Note::info(format!(
+                    "the core's target description has {} registers that the set {} lacks \
                  ({first}...): they are not shown",
-                lacking.len(),
-                arch.name
-            )));
+                    lacking.len(),
+                    arch.name
+                ))
+                .by(NAME)
+                .code("left-out"),
+            );
         }
     }
 }

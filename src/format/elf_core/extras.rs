@@ -40,11 +40,15 @@ pub(super) fn read(
         ("LINUX", NT_ARM_VFP, Family::CortexM | Family::Arm) => arm_floats(cursor, registers),
         ("GDB", NT_RISCV_CSR, Family::RiscV32 | Family::RiscV64) => {
             let Some(description) = description else {
-                problems.push(Note::warning(format!(
-                    "{NAME}: the CSR note at offset {:#x} can't be read without the target \
+                problems.push(
+                    Note::warning(format!(
+                        "the CSR note at offset {:#x} can't be read without the target \
                      description that names its registers",
-                    note.offset
-                )));
+                        note.offset
+                    ))
+                    .by(NAME)
+                    .code("damaged"),
+                );
                 return;
             };
             let mut cursor = cursor;
@@ -82,11 +86,15 @@ fn riscv_floats(mut cursor: Cursor, registers: &mut Registers, problems: &mut Ve
         registers.set_by_name("fcsr", fcsr);
     }
     if dropped > 0 {
-        problems.push(Note::warning(format!(
-            "{NAME}: the FPU note at offset {offset:#x} holds double-precision registers; the \
+        problems.push(
+            Note::warning(format!(
+                "the FPU note at offset {offset:#x} holds double-precision registers; the \
              register set {} has single-precision ones, {dropped} are not shown",
-            registers.arch().name
-        )));
+                registers.arch().name
+            ))
+            .by(NAME)
+            .code("left-out"),
+        );
     }
 }
 

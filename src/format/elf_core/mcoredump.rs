@@ -40,7 +40,9 @@ pub(super) fn mend(dump: &mut Dump, core: &CoreFile) {
             .flatten()
             .or_else(|| armv8m_frame_with_floats(registers, memory));
         if let Some(words) = mended {
-            notes.push(Note::doubt(format!("{NAME}: registers of {label}: {words}")));
+            notes.push(
+                Note::doubt(format!("registers of {label}: {words}")).by(NAME).code("repaired"),
+            );
         }
         skip_padding(registers);
     }
@@ -51,17 +53,21 @@ fn put_crashed_first(dump: &mut Dump, core: &CoreFile) {
         return;
     }
     let (index, note) = match running(dump, core) {
-        Some((index, true)) => (index, Note::info("its stack was saved from its sp on")),
-        Some((index, false)) => {
-            (index, Note::doubt("as much of its stack was saved as of a running thread"))
+        Some((index, true)) => {
+            (index, Note::info("its stack was saved from its sp on").code("crashed-unknown"))
         }
+        Some((index, false)) => (
+            index,
+            Note::doubt("as much of its stack was saved as of a running thread")
+                .code("crashed-unknown"),
+        ),
         None => {
             let worked = |thread: &Thread| {
                 let word = |n| thread.registers.by_name(&format!("r{n}")).unwrap_or_default();
                 (0..13).any(|n| word(n) != 0)
             };
             let index = dump.threads.iter().position(worked).unwrap_or_default();
-            (index, Note::doubt("it is the first one that did anything"))
+            (index, Note::doubt("it is the first one that did anything").code("crashed-unknown"))
         }
     };
     dump.threads.iter_mut().for_each(|thread| thread.crashed = false);

@@ -122,7 +122,11 @@ impl Format for ElfCore {
             return Err(in_input(fault.forceable()));
         }
         if dump.threads.is_empty() {
-            dump.warn(format!("{NAME}: there is no register note: memory only"));
+            dump.notes.push(
+                Note::warning("there is no register note: memory only")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
         Ok(dump)
     }

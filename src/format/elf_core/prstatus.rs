@@ -87,13 +87,17 @@ pub(super) fn read(
     }
     let count = set(&words, nuttx, registers);
     if words.len() < count {
-        problems.push(Note::warning(format!(
-            "{NAME}: the register note at offset {:#x} is {} bytes and ends behind {} of {count} \
+        problems.push(
+            Note::warning(format!(
+                "the register note at offset {:#x} is {} bytes and ends behind {} of {count} \
              registers: the others are unknown",
-            note.offset,
-            note.desc.len(),
-            words.len(),
-        )));
+                note.offset,
+                note.desc.len(),
+                words.len(),
+            ))
+            .by(NAME)
+            .code("no-registers"),
+        );
     }
     head
 }

@@ -40,21 +40,29 @@ impl Machine {
             None => None,
         };
         if let Some(id) = chip_id.filter(|_| by_id.is_none()) {
-            notes.push(Note::warning(format!(
-                "{NAME}: chip id {id} ({id:#06x}) is not in the table; registers are shown as those \
+            notes.push(
+                Note::warning(format!(
+                    "chip id {id} ({id:#06x}) is not in the table; registers are shown as those \
                  of the architecture, and --target names a chip"
-            )));
+                ))
+                .by(NAME)
+                .code("assumed"),
+            );
         }
         if let Some(chip) = by_user.or(by_id) {
             let arch = targets.arch(&chip.arch)?;
             if machine.is_none_or(|machine| machine == arch.elf_machine) {
                 return Ok(Machine { arch, chip: Some(chip), notes });
             }
-            notes.push(Note::doubt(format!(
-                "{NAME}: the header says {}, the ELF core is for machine {}: going by the ELF core",
-                chip.name,
-                machine.unwrap_or_default()
-            )));
+            notes.push(
+                Note::doubt(format!(
+                    "the header says {}, the ELF core is for machine {}: going by the ELF core",
+                    chip.name,
+                    machine.unwrap_or_default()
+                ))
+                .by(NAME)
+                .code("conflict"),
+            );
         }
         let arch = match (machine, context.target) {
             (Some(EM_RISCV), _) => "riscv32",
@@ -108,10 +116,8 @@ pub(super) fn dump(title: String, body: Body, machine: Machine, piece: &Piece) -
     }
     let cores = dump.chip.as_ref().map_or(1, |chip| chip.cores);
     if cores > 1 {
-        dump.notes.push(Note::info(
-            "ESP-IDF saves the registers of the core that panicked: the task that ran on the other \
-             core is shown as it was when it was last switched out",
-        ));
+        dump.notes.push(Note::info("ESP-IDF saves the registers of the core that panicked: the task that ran on the other \
+             core is shown as it was when it was last switched out").by(NAME).code("partial"));
     }
     dump.reason = reason(&dump, &body);
     dump.texts = body.panic_details;
@@ -181,7 +187,9 @@ fn memory(
         let mut region = Region::dumped(extent.addr.into(), extent.bytes.clone());
         region.name = name_of(extent, tasks, chip).map(Into::into);
         let conflicts = insert_region(&mut memory, region, piece, extent.offset);
-        notes.extend(conflicts.into_iter().map(|words| Note::warning(format!("{NAME}: {words}"))));
+        notes.extend(
+            conflicts.into_iter().map(|words| Note::warning(words).by(NAME).code("conflict")),
+        );
         let behind = u64::from(extent.addr) + extent.bytes.len() as u64;
         if let Some(range) = AddrRange::of_len(behind, extent.cut) {
             memory.mark_missing(range, "the dump is cut off before it");
@@ -218,16 +226,20 @@ fn find_crashed(
 ) -> Option<usize> {
     if let Some(extra) = &body.extra {
         if extra.crashed_tcb == SKIPPED {
-            let words = format!("{NAME}: the device could not dump the task that crashed");
-            notes.push(Note::warning(words));
+            let words = "the device could not dump the task that crashed";
+            notes.push(Note::warning(words).by(NAME).code("crashed-unknown"));
             return None;
         }
         let at = tasks.iter().position(|task| task.record.tcb_addr == extra.crashed_tcb);
         if at.is_none() && !tasks.is_empty() {
-            notes.push(Note::warning(format!(
-                "{NAME}: the crashed task {:#x} is not among the dumped ones",
-                extra.crashed_tcb
-            )));
+            notes.push(
+                Note::warning(format!(
+                    "the crashed task {:#x} is not among the dumped ones",
+                    extra.crashed_tcb
+                ))
+                .by(NAME)
+                .code("crashed-unknown"),
+            );
         }
         return at;
     }
@@ -242,7 +254,11 @@ fn find_crashed(
     let elsewhere = |task: &Task<'_>| !task.fake && task.frame != task.tcb.top_of_stack;
     let found = tasks.iter().position(marked).or_else(|| tasks.iter().position(elsewhere));
     if found.is_none() && !tasks.is_empty() {
-        notes.push(Note::warning(format!("{NAME}: no dumped task is marked as the crashed one")));
+        notes.push(
+            Note::warning("no dumped task is marked as the crashed one")
+                .by(NAME)
+                .code("crashed-unknown"),
+        );
     }
     found
 }

@@ -47,7 +47,11 @@ pub(super) fn read_parts(header: &Header, bytes: Bytes, offset: u64, piece: &Pie
         let lost = lost_words(&cursor, piece, TASK_WORDS_LEN, index, "task");
         let mut read = |cursor| read_task(cursor, header, index, &mut body);
         if let Err(fault) = lost.and_then(|()| read(&mut cursor)) {
-            body.notes.push(Note::warning(format!("{fault}: {} of {tasks} tasks read", index)));
+            body.notes.push(
+                Note::warning(format!("{}: {} of {tasks} tasks read", fault.words(), index))
+                    .by(fault.format)
+                    .code("damaged"),
+            );
             return body;
         }
     }
@@ -56,7 +60,7 @@ pub(super) fn read_parts(header: &Header, bytes: Bytes, offset: u64, piece: &Pie
         let mut read = |cursor| read_segment(cursor, index, &mut body);
         if let Err(fault) = lost.and_then(|()| read(&mut cursor)) {
             let words = format!("{fault}: {index} of {segments} memory segments read");
-            body.notes.push(Note::warning(words));
+            body.notes.push(Note::warning(words).code("damaged"));
             return body;
         }
     }

@@ -84,8 +84,8 @@ impl Carrier for EspConsole {
             before = block.last;
             inner.notes.extend(notes);
             if !block.complete && marked {
-                let words = format!("{NAME}: {place}: the log has no {END} line for this dump");
-                inner.notes.push(Note::warning(words));
+                let words = format!("{place}: the log has no {END} line for this dump");
+                inner.notes.push(Note::warning(words).by(NAME).code("cut"));
             }
             pieces.push(inner);
         }
@@ -243,10 +243,14 @@ fn assemble(block: &Block) -> Assembled {
         let excess = bytes.len() - declared;
         if let Some(without) = foreign_lines(&all, excess, |w| image::verify(&joined(&all, w))) {
             for index in &without {
-                notes.push(Note::info(format!(
-                    "{NAME}: line {} is not part of the dump, though it could be by its letters",
-                    all[*index].line
-                )));
+                notes.push(
+                    Note::info(format!(
+                        "line {} is not part of the dump, though it could be by its letters",
+                        all[*index].line
+                    ))
+                    .by(NAME)
+                    .code("left-out"),
+                );
             }
             return Assembled::whole(joined(&all, &without), notes);
         }
@@ -266,12 +270,16 @@ fn with_holes(all: &[Chunk], bytes: Vec<u8>, declared: usize) -> Assembled {
     for chunk in all {
         let end = at + chunk.bytes.len() as u64;
         if chunk.damaged {
-            notes.push(Note::warning(format!(
-                "{NAME}: line {} has damaged or lost characters: the {} bytes that it held are \
+            notes.push(
+                Note::warning(format!(
+                    "line {} has damaged or lost characters: the {} bytes that it held are \
                  missing",
-                chunk.line,
-                end - at
-            )));
+                    chunk.line,
+                    end - at
+                ))
+                .by(NAME)
+                .code("damaged"),
+            );
             lost.push(at..end);
         }
         at = end;
@@ -286,11 +294,15 @@ fn with_holes(all: &[Chunk], bytes: Vec<u8>, declared: usize) -> Assembled {
     if bytes.len() != declared {
         // A hole of another length than its line's, or lines were lost as well.
         lost = std::iter::once(offset..bytes.len() as u64).collect();
-        notes.push(Note::warning(format!(
-            "{NAME}: {} bytes are there, the header says {declared}: nothing behind line {first} is \
+        notes.push(
+            Note::warning(format!(
+                "{} bytes are there, the header says {declared}: nothing behind line {first} is \
              known to be in its place",
-            bytes.len()
-        )));
+                bytes.len()
+            ))
+            .by(NAME)
+            .code("cut"),
+        );
     }
     let found = "characters that are none, or too few";
     let fault = Fault::new(NAME, field, offset, "whole lines of base64", found).forceable();

@@ -101,10 +101,14 @@ fn read_note(note: &ElfNote, base: u64, piece: &Piece, body: &mut Body) {
     let desc = &note.desc;
     let offset = base.saturating_add(note.offset);
     if note.kind != NT_PRSTATUS && piece.is_lost(offset, desc.len() as u64) {
-        body.notes.push(Note::warning(format!(
-            "{NAME}: note {} at offset {offset:#x} is damaged: it is left out",
-            note.name
-        )));
+        body.notes.push(
+            Note::warning(format!(
+                "note {} at offset {offset:#x} is damaged: it is left out",
+                note.name
+            ))
+            .by(NAME)
+            .code("damaged"),
+        );
         return;
     }
     match (note.kind, note.name.as_str()) {
@@ -114,11 +118,15 @@ fn read_note(note: &ElfNote, base: u64, piece: &Piece, body: &mut Body) {
                 let tcb = Extent::default();
                 body.tasks.push(TaskRecord { tcb_addr, tcb, stack: None, prstatus });
             }
-            found => body.notes.push(Note::warning(format!(
-                "{NAME}: register note at offset {offset:#x}: expected the task's id, found {}: a \
+            found => body.notes.push(
+                Note::warning(format!(
+                    "register note at offset {offset:#x}: expected the task's id, found {}: a \
                  task is not shown",
-                found.map_or("the end of the note", |_| "a damaged line")
-            ))),
+                    found.map_or("the end of the note", |_| "a damaged line")
+                ))
+                .by(NAME)
+                .code("no-registers"),
+            ),
         },
         (NT_DUMP_INFO, "ESP_CHIP_REV") => {
             body.chip_revision = u32_at(desc, 0).map(|revision| revision as u16);

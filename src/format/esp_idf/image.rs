@@ -353,7 +353,7 @@ pub(super) fn open(piece: &Piece, force: bool) -> Result<Image, Fault> {
             return Err(fault);
         }
         image.missing = total.saturating_sub(bytes.len()) as u64;
-        image.notes.push(Note::warning(fault.to_string()));
+        image.notes.push(Note::warning(fault.words()).by(fault.format).code("cut"));
         image.verdict = "cut, not checked".into();
         image.body = bytes.slice(header.byte_len.min(bytes.len())..);
         return Ok(image);
@@ -391,7 +391,7 @@ pub(super) fn open(piece: &Piece, force: bool) -> Result<Image, Fault> {
             if !force {
                 return Err(fault);
             }
-            image.notes.push(Note::doubt(fault.to_string()));
+            image.notes.push(Note::doubt(fault.words()).by(fault.format).code("checksum"));
             verdict.into()
         }
     };

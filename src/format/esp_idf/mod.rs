@@ -74,11 +74,15 @@ impl Format for EspIdf {
         notes.append(&mut body.notes);
         body.notes = notes;
         if body.version.is_some() && body.version != image.header.version {
-            body.notes.push(crate::dump::Note::doubt(format!(
-                "{NAME}: the version word in the ELF notes is {:#010x}, that of the header {:#010x}",
-                body.version.unwrap_or_default(),
-                image.header.version.unwrap_or_default()
-            )));
+            body.notes.push(
+                crate::dump::Note::doubt(format!(
+                    "the version word in the ELF notes is {:#010x}, that of the header {:#010x}",
+                    body.version.unwrap_or_default(),
+                    image.header.version.unwrap_or_default()
+                ))
+                .by(NAME)
+                .code("conflict"),
+            );
         }
         if image.missing == 0 && body.tasks.is_empty() && !context.force {
             let offset = image.body_offset;

@@ -28,7 +28,7 @@ use super::super::{Context, Format, add_region, find_heads, in_input};
 use super::OneTask;
 use crate::carrier::Piece;
 use crate::cursor::{Cursor, u16_at, u32_at};
-use crate::dump::{Dump, Kernel, Thread};
+use crate::dump::{Dump, Kernel, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::memory::Region;
 use crate::registers::Registers;
@@ -94,7 +94,11 @@ impl Format for HubrisAreas {
         for at in &areas {
             let area = piece.bytes.slice((*at as usize).min(piece.bytes.len())..);
             if let Err(fault) = read_area(&area, *at, &mut cpu, &mut dump, piece) {
-                dump.warn(format!("{fault}: the rest of the area is left out"));
+                dump.notes.push(
+                    Note::warning(format!("{}: the rest of the area is left out", fault.words()))
+                        .by(fault.format)
+                        .code("left-out"),
+                );
             }
         }
         // The last one may name one more, which is not where it should be.
@@ -105,7 +109,7 @@ impl Format for HubrisAreas {
             && offset > last
             && areas.len() < MOST_AREAS
         {
-            dump.warn(broken(offset).to_string());
+            dump.notes.push(Note::warning(broken(offset).to_string()).code("damaged"));
         }
         let registers = cpu.finish();
         if registers.any_known() {
@@ -116,7 +120,11 @@ impl Format for HubrisAreas {
             let fault = Fault::new(NAME, "areas", 0, "registers or memory", "nothing was dumped");
             return Err(in_input(fault));
         } else {
-            dump.warn(format!("{NAME}: a dump of tasks has no CPU registers: memory only"));
+            dump.notes.push(
+                Note::warning("a dump of tasks has no CPU registers: memory only")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
         Ok(dump)
     }

@@ -72,7 +72,7 @@ impl Format for HubrisDry {
             let bytes = match zip.unpack(index, &piece.budget) {
                 Ok(bytes) => bytes,
                 Err(fault) => {
-                    dump.warn(format!("{NAME}: {fault}"));
+                    dump.notes.push(Note::warning(fault.to_string()).by(NAME).code("damaged"));
                     continue;
                 }
             };
@@ -110,16 +110,20 @@ fn read_info(text: &Bytes, dump: &mut Dump) {
     let info: Value = match serde_json::from_slice(text) {
         Ok(info) => info,
         Err(error) => {
-            dump.warn(format!("{NAME}: {INFO} can't be read: {error}"));
+            dump.notes.push(
+                Note::warning(format!("{INFO} can't be read: {error}")).by(NAME).code("damaged"),
+            );
             return;
         }
     };
     let number = |name: &str| info.get(name).and_then(Value::as_u64);
     if number("format") != Some(KNOWN_FORMAT) {
         let found = info.get("format").map_or("nothing".into(), Value::to_string);
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: {INFO}: format: expected {KNOWN_FORMAT}, found {found}"
-        )));
+        dump.notes.push(
+            Note::doubt(format!("{INFO}: format: expected {KNOWN_FORMAT}, found {found}"))
+                .by(NAME)
+                .code("new-version"),
+        );
     }
     if let (Some(task), Some(time)) = (number("task_index"), number("crash_time")) {
         dump.identity.facts.push(("task".into(), format!("{task}, dumped at {time}")));
@@ -143,9 +147,11 @@ fn add_task(dump: &mut Dump) {
                 thread
             }));
         }
-        _ => dump.warn(format!(
-            "{NAME}: no piece of memory is what the kernel keeps of a task: memory only"
-        )),
+        _ => dump.notes.push(
+            Note::warning("no piece of memory is what the kernel keeps of a task: memory only")
+                .by(NAME)
+                .code("no-registers"),
+        ),
     }
 }
 

@@ -90,17 +90,23 @@ impl Format for Hubris {
         if let Some(note) = note(&core, NT_ARCHIVE) {
             read_archive(&note, registers.as_ref(), &piece.budget, &mut dump);
         } else {
-            dump.warn(format!("{NAME}: the build archive is not in the dump: --elf names the ELF"));
+            dump.notes.push(
+                Note::warning("the build archive is not in the dump: --elf names the ELF")
+                    .by(NAME)
+                    .code("no-elf"),
+            );
         }
         if let Some(registers) = registers {
             let mut thread = Thread::new(1, registers);
             thread.crashed = true;
             dump.threads.push(thread);
         } else if let Some(task) = &task {
-            dump.notes.push(Note::info(format!("{NAME}: a dump of one task: no CPU registers")));
+            dump.notes
+                .push(Note::info("a dump of one task: no CPU registers").by(NAME).code("partial"));
             dump.identity.facts.push(("task".into(), task.to_string()));
         } else {
-            dump.warn(format!("{NAME}: there is no register note"));
+            dump.notes
+                .push(Note::warning("there is no register note").by(NAME).code("no-registers"));
         }
         dump.kernel = Some(Kernel::Hubris { only: task.and_then(|task| task.number) });
         if dump.threads.is_empty() && dump.memory.region_count() == 0 {
@@ -143,7 +149,11 @@ fn one_task(desc: Bytes, dump: &mut Dump) -> OneTask {
     let mut cursor = Cursor::new(NAME, desc, 0);
     let read = cursor.skip("task signature", 2).and_then(|()| OneTask::read(&mut cursor));
     read.unwrap_or_else(|fault| {
-        dump.warn(format!("{fault}: which task was dumped is unknown"));
+        dump.notes.push(
+            Note::warning(format!("{}: which task was dumped is unknown", fault.words()))
+                .by(fault.format)
+                .code("damaged"),
+        );
         OneTask::default()
     })
 }
@@ -206,7 +216,11 @@ fn read_archive(zip: &Bytes, registers: Option<&Registers>, budget: &Budget, dum
     let mut zip = match Zip::open(zip.clone()) {
         Ok(zip) => zip,
         Err(fault) => {
-            dump.warn(format!("{NAME}: build archive: {fault}: its ELF files can't be read"));
+            dump.notes.push(
+                Note::warning(format!("build archive: {fault}: its ELF files can't be read"))
+                    .by(NAME)
+                    .code("damaged"),
+            );
             return;
         }
     };
@@ -223,7 +237,9 @@ fn read_archive(zip: &Bytes, registers: Option<&Registers>, budget: &Budget, dum
         let bytes = match zip.unpack(index, budget) {
             Ok(bytes) => bytes,
             Err(fault) => {
-                dump.warn(format!("{NAME}: build archive: {fault}"));
+                dump.notes.push(
+                    Note::warning(format!("build archive: {fault}")).by(NAME).code("damaged"),
+                );
                 continue;
             }
         };

@@ -148,7 +148,7 @@ fn core_dump(piece: &Piece, message: Message) -> Option<Piece> {
         .iter()
         .map(|lost| lost.start.saturating_sub(shift)..lost.end.saturating_sub(shift))
         .collect();
-    let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
+    let mut warn = |words: String| inner.notes.push(Note::warning(words).by(NAME).code("damaged"));
     if !message.lost.is_empty() {
         let count: u64 = message.lost.iter().map(|lost| lost.end.saturating_sub(lost.start)).sum();
         warn(format!("chunks are missing in the log: {count} bytes of the dump are lost"));

@@ -123,7 +123,11 @@ impl Format for Memfault {
         dump.chip = machine.chip;
         dump.notes = notes;
         if number.is_none() {
-            dump.warn(format!("{NAME}: there is no machine type: taken for a Cortex-M"));
+            dump.notes.push(
+                Note::warning("there is no machine type: taken for a Cortex-M")
+                    .by(NAME)
+                    .code("assumed"),
+            );
         }
         for block in &blocks {
             read_block(block, &mut dump, piece);
@@ -139,9 +143,13 @@ impl Format for Memfault {
             // The SDK calls every exception of these a HardFault.
             let address = trap.evidence.iter().find(|word| word.name == "excvaddr");
             if address.is_some_and(|word| word.value == 0) {
-                dump.notes.push(Note::info(format!(
-                    "{NAME}: excvaddr is 0: a null pointer, or (Zephyr) an address that was not saved"
-                )));
+                dump.notes.push(
+                    Note::info(
+                        "excvaddr is 0: a null pointer, or (Zephyr) an address that was not saved",
+                    )
+                    .by(NAME)
+                    .code("ambiguous-register"),
+                );
             }
             trap.evidence.append(&mut dump.reason.evidence);
             dump.reason = trap;
@@ -154,17 +162,23 @@ impl Format for Memfault {
 fn add_cores(blocks: &[&Block], family: Family, dump: &mut Dump) {
     for (index, block) in blocks.iter().enumerate() {
         if blocks.len() > 1 && registers::is_blank(&block.payload, family) {
-            dump.notes.push(Note::info(format!(
-                "{NAME}: core {index}: the device could not save its registers"
-            )));
+            dump.notes.push(
+                Note::info(format!("core {index}: the device could not save its registers"))
+                    .by(NAME)
+                    .code("unknown-register"),
+            );
             continue;
         }
         let Some(registers) = registers::read(&block.payload, family, dump.arch.clone()) else {
             let len = block.payload.len();
             let at = block.offset;
-            dump.warn(format!(
-                "{NAME}: registers at offset {at:#x}: {len} bytes are no known layout"
-            ));
+            dump.notes.push(
+                Note::warning(format!(
+                    "registers at offset {at:#x}: {len} bytes are no known layout"
+                ))
+                .by(NAME)
+                .code("unknown-register"),
+            );
             continue;
         };
         let mut thread = Thread::new((index as u64).saturating_add(1), registers);
@@ -172,10 +186,14 @@ fn add_cores(blocks: &[&Block], family: Family, dump: &mut Dump) {
         dump.threads.push(thread);
     }
     if dump.threads.len() > 1 {
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: the dump does not say which core crashed: taken for core {}",
-            dump.threads.first().and_then(|thread| thread.core).unwrap_or_default()
-        )));
+        dump.notes.push(
+            Note::doubt(format!(
+                "the dump does not say which core crashed: taken for core {}",
+                dump.threads.first().and_then(|thread| thread.core).unwrap_or_default()
+            ))
+            .by(NAME)
+            .code("crashed-unknown"),
+        );
     }
     if let Some(first) = dump.threads.first_mut() {
         first.crashed = true;
@@ -192,10 +210,14 @@ fn doubt_chip(dump: &mut Dump, context: &Context<'_>) {
         && context.target.is_none()
         && let Some(other) = ["esp32s2", "esp32s3"].into_iter().find(holds)
     {
-        dump.notes.push(Note::doubt(format!(
-            "{NAME}: the dump is of an esp32, but its code at {pc:#x} is where an {other} has some: \
+        dump.notes.push(
+            Note::doubt(format!(
+                "the dump is of an esp32, but its code at {pc:#x} is where an {other} has some: \
              --target names the chip"
-        )));
+            ))
+            .by(NAME)
+            .code("assumed"),
+        );
     }
 }
 
@@ -220,21 +242,31 @@ fn read_blocks(piece: &Piece, notes: &mut Vec<Note>) -> Result<(u32, Vec<Block>)
     }
     let there = piece.bytes.len();
     if total > there {
-        notes.push(Note::warning(format!(
-            "{NAME}: the dump is cut off: {total} bytes by its header, {there} in the file"
-        )));
+        notes.push(
+            Note::warning(format!(
+                "the dump is cut off: {total} bytes by its header, {there} in the file"
+            ))
+            .by(NAME)
+            .code("cut"),
+        );
     }
     let end = total.saturating_sub(footer_len);
     if let Some(footer) = piece.bytes.get(end..total).filter(|_| footer_len > 0) {
         if u32_at(footer, 0) != Some(FOOTER_MAGIC) {
-            notes.push(Note::doubt(format!(
-                "{NAME}: footer at offset {end:#x}: expected DUMP, found other bytes: the dump was \
+            notes.push(
+                Note::doubt(format!(
+                    "footer at offset {end:#x}: expected DUMP, found other bytes: the dump was \
                  overwritten or is not whole"
-            )));
+                ))
+                .by(NAME)
+                .code("checksum"),
+            );
         } else if u32_at(footer, 4).is_some_and(|flags| flags & FLAG_TRUNCATED != 0) {
-            notes.push(Note::warning(format!(
-                "{NAME}: the device ran out of space: the dump is not complete"
-            )));
+            notes.push(
+                Note::warning("the device ran out of space: the dump is not complete")
+                    .by(NAME)
+                    .code("cut"),
+            );
         }
     }
     let mut blocks = Vec::new();
@@ -247,21 +279,29 @@ fn read_blocks(piece: &Piece, notes: &mut Vec<Note>) -> Result<(u32, Vec<Block>)
         let addr = cursor.u32("block address")?;
         let len = cursor.u32("block length")?;
         if kind > block::LAST {
-            notes.push(Note::warning(format!(
-                "{NAME}: block at offset {at:#x}: expected a type up to {}, found {kind}: what \
+            notes.push(
+                Note::warning(format!(
+                    "block at offset {at:#x}: expected a type up to {}, found {kind}: what \
                  follows is left out",
-                block::LAST
-            )));
+                    block::LAST
+                ))
+                .by(NAME)
+                .code("left-out"),
+            );
             break;
         }
         let offset = cursor.offset();
         let payload = cursor.take_up_to(len as usize);
         let cut = len.saturating_sub(payload.len() as u32);
         if cut > 0 && total <= there {
-            notes.push(Note::warning(format!(
-                "{NAME}: block at offset {at:#x} is {len} bytes long, only {} are there",
-                payload.len()
-            )));
+            notes.push(
+                Note::warning(format!(
+                    "block at offset {at:#x} is {len} bytes long, only {} are there",
+                    payload.len()
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         blocks.push(Block { kind, addr, payload, offset, cut });
     }
@@ -297,11 +337,15 @@ fn read_block(block: &Block, dump: &mut Dump, piece: &Piece) {
                 dump.reason = trace_reason(reason);
             }
         }
-        block::ESP_IDF => dump.warn(format!(
-            "{NAME}: block at offset {:#x} holds an ESP-IDF core dump: --offset {:#x} --format \
+        block::ESP_IDF => dump.notes.push(
+            Note::warning(format!(
+                "block at offset {:#x} holds an ESP-IDF core dump: --offset {:#x} --format \
              esp-idf opens it",
-            block.offset, block.offset
-        )),
+                block.offset, block.offset
+            ))
+            .by(NAME)
+            .code("embedded-dump"),
+        ),
         _ => {}
     }
 }

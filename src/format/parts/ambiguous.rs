@@ -36,7 +36,7 @@ pub(super) fn machine(
         "the registers are those of several machines: by their addresses they are taken for those of \
          {}, --target names another",
         family.usual_arch()
-    )));
+    )).code("assumed"));
     machine_of(context, family).map(Some)
 }
 

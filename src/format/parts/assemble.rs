@@ -43,10 +43,8 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
     add(&mut dump, parts);
     add_reason(&mut dump, parts);
     if dump.threads.is_empty() && context.frame.is_none() {
-        dump.notes.push(Note::warning(
-            "there are no registers in these files: memory only (a register text beside them, or \
-             --frame ADDR of a stacked exception frame, adds them)",
-        ));
+        dump.notes.push(Note::warning("there are no registers in these files: memory only (a register text beside them, or \
+             --frame ADDR of a stacked exception frame, adds them)").code("no-registers"));
     }
     if let Some(addr) = context.frame {
         use_frame(&mut dump, addr)?;
@@ -106,10 +104,9 @@ pub fn add(dump: &mut Dump, parts: &[NamedPart]) {
             let file = part.file.rsplit(['/', '\\']).next().unwrap_or(&part.file);
             let region = Region::dumped(extent.addr, extent.bytes.clone()).named(file);
             for conflict in dump.memory.insert(region) {
-                dump.notes.push(Note::warning(format!(
-                    "{}: {} bytes at {} differ from a later file's, first at {:#x}: those are shown",
-                    part.file, conflict.differing, conflict.range, conflict.first
-                )));
+                dump.notes.push(Note::warning(format!("{} bytes at {} differ from a later file's, first at {:#x}: those are shown",
+                    conflict.differing, conflict.range, conflict.first
+                )).at(part.file.clone()).code("conflict"));
             }
         }
     }
@@ -138,11 +135,14 @@ fn add_thread(dump: &mut Dump, set: &NamedRegisters) {
         }
     }
     if !unknown.is_empty() {
-        dump.notes.push(Note::info(format!(
-            "the text has registers that the set {} lacks: {}",
-            dump.arch.name,
-            unknown.join(", ")
-        )));
+        dump.notes.push(
+            Note::info(format!(
+                "the text has registers that the set {} lacks: {}",
+                dump.arch.name,
+                unknown.join(", ")
+            ))
+            .code("left-out"),
+        );
     }
     let mut thread = Thread::new(1, registers);
     thread.crashed = dump.threads.is_empty();

@@ -55,11 +55,15 @@ impl Part for IntelHex {
         for line in lines(&piece.bytes) {
             let Some(record) = parse(&line.text) else { continue };
             let Ok(Record { addr, kind, data }) = record else {
-                contents.notes.push(Note::warning(format!(
-                    "{NAME}: line {} is damaged (its checksum does not match): what it held is \
+                contents.notes.push(
+                    Note::warning(format!(
+                        "line {} is damaged (its checksum does not match): what it held is \
                      missing",
-                    line.number
-                )));
+                        line.number
+                    ))
+                    .by(NAME)
+                    .code("checksum"),
+                );
                 continue;
             };
             let word = || data.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
@@ -72,7 +76,9 @@ impl Part for IntelHex {
             }
         }
         if !ended {
-            contents.notes.push(Note::warning(format!("{NAME}: there is no end record: cut off?")));
+            contents
+                .notes
+                .push(Note::warning("there is no end record: cut off?").by(NAME).code("cut"));
         }
         contents.title = format!("Intel HEX, {}", size_words(runs.byte_len()));
         contents.extents = runs.into_extents();

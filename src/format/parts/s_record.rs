@@ -52,15 +52,21 @@ impl Part for SRecord {
                 None | Some(Ok(Record::Other)) => {}
                 Some(Ok(Record::End)) => ended = true,
                 Some(Ok(Record::Data { addr, bytes })) => runs.add(addr, &bytes),
-                Some(Err(())) => contents.notes.push(Note::warning(format!(
-                    "{NAME}: line {} is damaged (its checksum does not match): what it held is \
+                Some(Err(())) => contents.notes.push(
+                    Note::warning(format!(
+                        "line {} is damaged (its checksum does not match): what it held is \
                      missing",
-                    line.number
-                ))),
+                        line.number
+                    ))
+                    .by(NAME)
+                    .code("checksum"),
+                ),
             }
         }
         if !ended {
-            contents.notes.push(Note::warning(format!("{NAME}: there is no end record: cut off?")));
+            contents
+                .notes
+                .push(Note::warning("there is no end record: cut off?").by(NAME).code("cut"));
         }
         contents.title = format!("S-records, {}", size_words(runs.byte_len()));
         contents.extents = runs.into_extents();

@@ -50,14 +50,20 @@ impl Part for TiTxt {
                 addr = Some(at.saturating_add(bytes.len() as u64));
             } else {
                 let (number, lost) = (line.number, "up to the next address");
-                contents.notes.push(Note::warning(format!(
-                    "{NAME}: line {number} is damaged: what follows it {lost} is missing"
-                )));
+                contents.notes.push(
+                    Note::warning(format!(
+                        "line {number} is damaged: what follows it {lost} is missing"
+                    ))
+                    .by(NAME)
+                    .code("damaged"),
+                );
                 addr = None;
             }
         }
         if !ended {
-            contents.notes.push(Note::warning(format!("{NAME}: there is no end line: cut off?")));
+            contents
+                .notes
+                .push(Note::warning("there is no end line: cut off?").by(NAME).code("cut"));
         }
         contents.title = format!("TI-TXT, {}", size_words(runs.byte_len()));
         contents.extents = runs.into_extents();

@@ -72,9 +72,13 @@ impl Part for Uf2 {
             }
         }
         if damaged > 0 {
-            contents.notes.push(Note::warning(format!(
-                "{NAME}: {damaged} blocks are damaged or cut: what they held is missing"
-            )));
+            contents.notes.push(
+                Note::warning(format!(
+                    "{damaged} blocks are damaged or cut: what they held is missing"
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         contents.title = format!("UF2, {}", size_words(runs.byte_len()));
         contents.extents = runs.into_extents();

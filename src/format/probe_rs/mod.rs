@@ -109,9 +109,13 @@ impl Format for ProbeRs {
         };
         let mut notes = piece.notes.clone();
         if core.instruction_set.is_empty() {
-            notes.push(Note::doubt(format!(
-                "{NAME}: the instruction set is cut off; by the register ids it is {family:?}"
-            )));
+            notes.push(
+                Note::doubt(format!(
+                    "the instruction set is cut off; by the register ids it is {family:?}"
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         let Machine { arch, chip } = match family {
             Family::Xtensa => {
@@ -124,19 +128,27 @@ impl Format for ProbeRs {
         dump.chip = chip;
         dump.notes = notes;
         if let Some(fault) = &core.broken {
-            dump.warn(format!("{fault}: what follows is missing"));
+            dump.notes.push(
+                Note::warning(format!("{}: what follows is missing", fault.words()))
+                    .by(fault.format)
+                    .code("damaged"),
+            );
         }
         if !core.core_type.is_empty() {
             dump.identity.facts.push(("core".into(), core.core_type.clone()));
         }
         for range in core.memory {
             if range.len != range.bytes.len() as u64 {
-                dump.warn(format!(
-                    "{NAME}: memory at {:#x} is {} bytes long by its range, {} are there",
-                    range.start,
-                    range.len,
-                    range.bytes.len()
-                ));
+                dump.notes.push(
+                    Note::warning(format!(
+                        "memory at {:#x} is {} bytes long by its range, {} are there",
+                        range.start,
+                        range.len,
+                        range.bytes.len()
+                    ))
+                    .by(NAME)
+                    .code("cut"),
+                );
             }
             add_region(&mut dump, NAME, Region::dumped(range.start, range.bytes), piece, 0);
         }

@@ -93,22 +93,35 @@ impl Format for Sifli {
         dump.chip = machine.chip;
         dump.notes = piece.notes.clone();
         if let Some(words) = cut_words(flag) {
-            dump.warn(format!("{NAME}: the partition was full: {words} not complete"));
+            dump.notes.push(
+                Note::warning(format!("the partition was full: {words} not complete"))
+                    .by(NAME)
+                    .code("cut"),
+            );
         }
         if total as usize > piece.bytes.len() {
-            dump.warn(format!(
-                "{NAME}: the dump is cut off: {total} bytes by its header, {} in the file",
-                piece.bytes.len()
-            ));
+            dump.notes.push(
+                Note::warning(format!(
+                    "the dump is cut off: {total} bytes by its header, {} in the file",
+                    piece.bytes.len()
+                ))
+                .by(NAME)
+                .code("cut"),
+            );
         }
         let (blocks, fault) = blocks(&piece.bytes, total);
         if let Some(fault) = fault {
-            dump.warn(format!("{fault}: what follows is left out"));
+            dump.notes.push(
+                Note::warning(format!("{}: what follows is left out", fault.words()))
+                    .by(fault.format)
+                    .code("left-out"),
+            );
         } else if blocks.len() != usize::from(count) {
-            dump.notes.push(Note::info(format!(
-                "{NAME}: {count} blocks by the header, {} in the dump",
-                blocks.len()
-            )));
+            dump.notes.push(
+                Note::info(format!("{count} blocks by the header, {} in the dump", blocks.len()))
+                    .by(NAME)
+                    .code("conflict"),
+            );
         }
         for block in blocks {
             if block.addr == LOG_ADDR {
@@ -123,18 +136,22 @@ impl Format for Sifli {
             }
         }
         if context.elf.is_none() {
-            dump.warn(format!(
-                "{NAME}: registers are saved in variables of the firmware: --elf finds them"
-            ));
+            dump.notes.push(
+                Note::warning("registers are saved in variables of the firmware: --elf finds them")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
         Ok(dump)
     }
 
     fn complete(&self, dump: &mut Dump, symbols: &dyn Symbols) {
         if restore(dump, symbols).is_none() {
-            dump.warn(format!(
-                "{NAME}: the ELF file's saved_stack_frame is not in the dump: no registers"
-            ));
+            dump.notes.push(
+                Note::warning("the ELF file's saved_stack_frame is not in the dump: no registers")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
     }
 }

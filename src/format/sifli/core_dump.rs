@@ -140,10 +140,16 @@ impl Format for SifliCoreDump {
         }
         match end {
             End::Clean(_) => {}
-            End::Cut => dump.warn(format!("{NAME}: the dump is cut off in its last block")),
-            End::NoBlock(offset) => dump.notes.push(Note::info(format!(
-                "{NAME}: what stands at offset {offset:#x} is no block: the dump ends before it"
-            ))),
+            End::Cut => dump
+                .notes
+                .push(Note::warning("the dump is cut off in its last block").by(NAME).code("cut")),
+            End::NoBlock(offset) => dump.notes.push(
+                Note::info(format!(
+                    "what stands at offset {offset:#x} is no block: the dump ends before it"
+                ))
+                .by(NAME)
+                .code("cut"),
+            ),
         }
         let saved = saved(&blocks);
         add_info(&mut dump, &blocks, saved.is_some());
@@ -151,19 +157,25 @@ impl Format for SifliCoreDump {
         if let Some(saved) = saved {
             saved.apply(&mut dump);
         } else if context.elf.is_none() {
-            dump.warn(format!(
-                "{NAME}: this dump has no registers at its head: --elf finds the variables that \
-                 hold them"
-            ));
+            dump.notes.push(
+                Note::warning(
+                    "this dump has no registers at its head: --elf finds the variables that \
+                 hold them",
+                )
+                .by(NAME)
+                .code("no-registers"),
+            );
         }
         Ok(dump)
     }
 
     fn complete(&self, dump: &mut Dump, symbols: &dyn Symbols) {
         if dump.crashed().is_none() && restore(dump, symbols).is_none() {
-            dump.warn(format!(
-                "{NAME}: the ELF file's saved_stack_frame is not in the dump: no registers"
-            ));
+            dump.notes.push(
+                Note::warning("the ELF file's saved_stack_frame is not in the dump: no registers")
+                    .by(NAME)
+                    .code("no-registers"),
+            );
         }
     }
 }

@@ -46,8 +46,11 @@ pub fn of_images(dump: &mut Dump, symbols: &dyn Symbols) {
     if let (Some(thread), 1..) = (dump.threads.first_mut(), halted) {
         thread.id = 0;
     }
-    dump.notes.push(Note::info(
-        "the crashed thread's registers are those that SiFli's fault handler kept in \
+    dump.notes.push(
+        Note::info(
+            "the crashed thread's registers are those that SiFli's fault handler kept in \
          saved_stack_frame",
-    ));
+        )
+        .code("reconstructed"),
+    );
 }

@@ -105,9 +105,13 @@ fn inner(
         let erased = at >= 16 && erased.is_some_and(|head| head.iter().all(|byte| *byte == 0xff));
         let name = if erased { FLASH } else { "stream" };
         if erased {
-            notes.push(Note::warning(format!(
-                "{FLASH}: its header is erased: the dump was marked as read, or never finished"
-            )));
+            notes.push(
+                Note::warning(
+                    "its header is erased: the dump was marked as read, or never finished",
+                )
+                .by(FLASH)
+                .code("cut"),
+            );
         }
         let mut inner = piece.inner(format!("{name} @{at:#x}"), stream.slice(..len)).hinted(hint);
         inner.notes.extend(notes);
@@ -118,10 +122,14 @@ fn inner(
     let len = match declared {
         Some(declared) if declared <= stream.len() => declared,
         Some(declared) => {
-            notes.push(Note::warning(format!(
-                "{name}: {declared} bytes by its header, {} are there",
-                stream.len()
-            )));
+            notes.push(
+                Note::warning(format!(
+                    "{declared} bytes by its header, {} are there",
+                    stream.len()
+                ))
+                .by(name.to_string())
+                .code("cut"),
+            );
             stream.len()
         }
         None if walked.end == End::Cut => stream.len(),
@@ -141,14 +149,18 @@ fn inner(
     }
     if error != 0 {
         hint = INCOMPLETE;
-        notes.push(Note::doubt(format!(
-            "{name}: the device says that it could not dump everything (error {error})"
-        )));
+        notes.push(
+            Note::doubt(format!(
+                "the device says that it could not dump everything (error {error})"
+            ))
+            .by(name.to_string())
+            .code("device-trouble"),
+        );
     }
     if cuts && walk(&data).is_none_or(|walk| walk.end == End::Cut) {
         hint = INCOMPLETE;
-        let words = format!("{name}: the dump ends where the room for it ended");
-        notes.push(Note::warning(words));
+        let words = "the dump ends where the room for it ended";
+        notes.push(Note::warning(words).by(name).code("cut"));
     }
     let place = if start == 0 { String::new() } else { format!(" @{start:#x}") };
     let layer = format!("{name}{place}, {}", size_words(len as u64));

@@ -64,10 +64,14 @@ pub(super) fn dump(stream: Stream, piece: &Piece, context: &Context<'_>) -> Resu
         }
         None => {
             dump.reason = reason::reason(stream.header.reason, machine.family, None, Vec::new());
-            dump.notes.push(Note::warning(format!(
-                "{NAME}: there are no registers of the crash: the device had no exception frame to \
-                 save, or the block is of no known layout"
-            )));
+            dump.notes.push(
+                Note::warning(
+                    "there are no registers of the crash: the device had no exception frame to \
+                 save, or the block is of no known layout",
+                )
+                .by(NAME)
+                .code("no-registers"),
+            );
         }
     }
     other_cpus(&mut dump, &stream, &machine);
@@ -137,7 +141,7 @@ fn memory(blocks: &[MemoryBlock], piece: &Piece, notes: &mut Vec<Note>) -> Memor
     }
     let more = conflicts.len().saturating_sub(MOST_CONFLICTS);
     conflicts.truncate(MOST_CONFLICTS);
-    let warn = |words: String| Note::warning(format!("{NAME}: {words}"));
+    let warn = |words: String| Note::warning(words).by(NAME).code("conflict");
     notes.extend(conflicts.into_iter().map(warn));
     if more > 0 {
         notes.push(warn(format!("{more} more places are in the dump twice and differ")));

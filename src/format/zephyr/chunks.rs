@@ -74,7 +74,7 @@ impl Chunks {
         let hint = if incomplete { INCOMPLETE } else { NAME };
         let mut piece = outer.inner(format!("{carrier}, {count}"), bytes.into()).hinted(hint);
         piece.lost = lost;
-        let warn = |words: String| Note::warning(format!("{carrier}: {words}"));
+        let warn = |words: String| Note::warning(words).by(carrier.to_string()).code("damaged");
         piece.notes.extend(notes.into_iter().map(warn));
         piece
     }

@@ -113,12 +113,12 @@ fn piece_of(piece: &Piece, section: Section, layer: String, place: &str) -> Piec
     let mut inner =
         piece.inner(layer, bytes.into()).hinted(if incomplete { INCOMPLETE } else { NAME });
     inner.lost = lost;
-    let warn = |words: String| Note::warning(format!("{CARRIER}: {words}"));
+    let warn = |words: String| Note::warning(words).by(CARRIER).code("damaged");
     inner.notes.extend(notes.into_iter().map(warn));
     inner.notes.extend(section.notes.into_iter().map(|note| note.by(CARRIER)));
     if section.failed {
         let words = format!("{place}: the device says that it could not dump everything");
-        inner.notes.push(Note::doubt(format!("{CARRIER}: {words}")));
+        inner.notes.push(Note::doubt(words).by(CARRIER).code("damaged"));
     }
     if !section.ended {
         inner.notes.push(warn(format!("{place}: there is no {END} line for this dump")));

@@ -163,7 +163,7 @@ impl Pretty {
         self.parts.push(Part { line, bytes, damaged: false, gap_before: false });
         if self.has_checksum() {
             let words = "the shell leaves out the checksum of the dump: it can't be checked";
-            self.notes.push(Note::warning(words));
+            self.notes.push(Note::warning(words).code("checksum"));
         }
     }
 
@@ -183,7 +183,7 @@ impl Pretty {
             && size != known
         {
             let words = format!("the dump has {size} bytes, {known} of them are in the log");
-            self.notes.push(Note::warning(words));
+            self.notes.push(Note::warning(words).code("cut"));
         }
     }
 }

@@ -106,7 +106,11 @@ impl Decoded {
     }
 
     pub(super) fn warn(&mut self, words: impl AsRef<str>) {
-        self.notes.push(Note::warning(format!("{NAME}: register block: {}", words.as_ref())));
+        self.notes.push(
+            Note::warning(format!("register block: {}", words.as_ref()))
+                .by(NAME)
+                .code("unknown-register"),
+        );
     }
 }
 

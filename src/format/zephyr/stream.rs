@@ -210,7 +210,9 @@ pub(super) fn read(piece: &Piece, strictness: Strictness) -> Result<Stream, Faul
     }
     let (closed, repeated) = (reader.closed, reader.repeated);
     if repeated > MOST_NOTES {
-        stream.notes.push(Note::warning(format!("{NAME}: {repeated} blocks make no sense")));
+        stream.notes.push(
+            Note::warning(format!("{repeated} blocks make no sense")).by(NAME).code("damaged"),
+        );
     }
     if stream.header.flags & FLAG_CRC != 0 && !closed {
         let fault = cursor
@@ -230,10 +232,14 @@ fn header(cursor: &mut Cursor) -> Result<(Header, Vec<Note>), Fault> {
     }
     let version = cursor.u16("header version")?;
     if version > NEWEST {
-        notes.push(Note::warning(format!(
-            "{NAME}: header version {version} is newer than any that is known here ({NEWEST}); read \
+        notes.push(
+            Note::warning(format!(
+                "header version {version} is newer than any that is known here ({NEWEST}); read \
              as that"
-        )));
+            ))
+            .by(NAME)
+            .code("new-version"),
+        );
     }
     let target = cursor.u16("target")?;
     let width = cursor.u8("width of pointers")?;
@@ -256,7 +262,7 @@ fn tolerate(notes: &mut Vec<Note>, strictness: Strictness, fault: Fault) -> Resu
     match strictness {
         Strictness::Whole => Err(fault),
         Strictness::Lenient => {
-            notes.push(Note::warning(fault.to_string()));
+            notes.push(Note::warning(fault.words()).by(fault.format).code("damaged"));
             Ok(())
         }
     }
@@ -333,8 +339,8 @@ impl Reader<'_> {
         }
         let end = offset.saturating_add(len.into());
         if self.piece.lost.iter().any(|lost| lost.start < end && offset < lost.end) {
-            let words = format!("{NAME}: the register block is damaged: it is left out");
-            self.stream.notes.push(Note::warning(words));
+            let words = "the register block is damaged: it is left out";
+            self.stream.notes.push(Note::warning(words).by(NAME).code("damaged"));
             return Ok(None);
         }
         Ok(Some(RegisterBlock { version, bytes }))
@@ -394,16 +400,16 @@ impl Reader<'_> {
             return;
         }
         self.stream.notes.push(Note::warning(format!(
-            "{NAME}: block id at offset {at:#x}: expected A, T, F, M or C, found {id:#04x}: the last {} \
+            "block id at offset {at:#x}: expected A, T, F, M or C, found {id:#04x}: the last {} \
              are not read",
             bytes_word(rest.len())
-        )));
+        )).by(NAME).code("left-out"));
     }
 
     fn senseless(&mut self, words: String) {
         self.repeated = self.repeated.saturating_add(1);
         if self.repeated <= MOST_NOTES {
-            self.stream.notes.push(Note::warning(format!("{NAME}: {words}")));
+            self.stream.notes.push(Note::warning(words).by(NAME).code("damaged"));
         }
     }
 

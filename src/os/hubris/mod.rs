@@ -65,19 +65,30 @@ pub(super) fn complete(
     let files: Vec<&Firmware> = firmware.into_iter().chain(embedded).map(|elf| &**elf).collect();
     let Some(kernel) = files.iter().copied().find(|elf| is_kernel(elf)) else {
         if !files.is_empty() {
-            dump.warn(format!("{NAME}: no ELF file has the kernel's {TABLE}: no tasks"));
+            dump.notes.push(
+                Note::warning(format!("no ELF file has the kernel's {TABLE}: no tasks"))
+                    .by(NAME)
+                    .code("tasks-missing"),
+            );
         }
         return;
     };
     let Some(table) = Table::of(kernel, files) else {
-        dump.warn(format!("{NAME}: {} does not say how many tasks it has: no tasks", kernel.path));
+        dump.notes.push(
+            Note::warning("does not say how many tasks it has: no tasks")
+                .at(&*kernel.path)
+                .by(NAME)
+                .code("tasks-missing"),
+        );
         return;
     };
     if table.kind.is_none() {
-        dump.warn(format!(
-            "{NAME}: {} does not describe its tasks (no DWARF): their states are unknown",
-            kernel.path
-        ));
+        dump.notes.push(
+            Note::warning("does not describe its tasks (no DWARF): their states are unknown")
+                .at(&*kernel.path)
+                .by(NAME)
+                .code("no-debug-info"),
+        );
     }
     let current = symbol(kernel, CURRENT).and_then(|found| dump.memory.u32_le(found.addr));
     let mut faulted = Vec::new();
@@ -98,9 +109,13 @@ pub(super) fn complete(
             }
             None => {
                 let Some(thread) = saved::task(dump, addr) else {
-                    dump.warn(format!(
-                        "{NAME}: task {index} at {addr:#x} has no saved state in the dump"
-                    ));
+                    dump.notes.push(
+                        Note::warning(format!(
+                            "task {index} at {addr:#x} has no saved state in the dump"
+                        ))
+                        .by(NAME)
+                        .code("tasks-missing"),
+                    );
                     continue;
                 };
                 dump.threads.push(thread);
@@ -144,7 +159,7 @@ fn blame(dump: &mut Dump, mut faulted: Vec<(usize, Reason)>) {
             names.len(),
             names.join(", ")
         );
-        dump.notes.push(Note::warning(words).by(NAME));
+        dump.notes.push(Note::warning(words).by(NAME).code("several-faults"));
     }
     let (at, reason) = faulted.swap_remove(0);
     dump.reason = reason;

@@ -114,10 +114,14 @@ fn identify_crashed(
     });
     let Some(at) = found else { return };
     if let Some(first) = doubt {
-        dump.notes.push(Note::doubt(format!(
-            "zephyr: which CPU panicked is not in the dump: its thread is assumed to be {first:#x}, \
+        dump.notes.push(
+            Note::doubt(format!(
+                "which CPU panicked is not in the dump: its thread is assumed to be {first:#x}, \
              that of the first"
-        )));
+            ))
+            .by("zephyr")
+            .code("crashed-unknown"),
+        );
     }
     let core = running.iter().find(|cpu| cpu.current == at).map(|cpu| cpu.number);
     let core = core.filter(|_| cpus.len() > 1);
@@ -194,15 +198,23 @@ fn check(dump: &Dump, firmware: &Firmware, layout: &Layout, notes: &mut Vec<Note
         .collect();
     let odd = entries.iter().filter(|entry| !starts.contains(entry)).count();
     if !entries.is_empty() && odd == entries.len() {
-        notes.push(Note::doubt(format!(
-            "zephyr: {}: no thread's entry point is a function of it: it is likely to be of another build",
-            firmware.path
-        )));
+        notes.push(
+            Note::doubt(
+                "no thread's entry point is a function of it: it is likely to be of another build",
+            )
+            .at(&*firmware.path)
+            .by("zephyr")
+            .code("doubtful-elf"),
+        );
     } else if entries.is_empty() && pc.is_some_and(|pc| !firmware.holds_code(pc)) {
-        notes.push(Note::doubt(format!(
-            "zephyr: {}: the crash's pc is no code in it: it may be that of another build, or the \
+        notes.push(
+            Note::doubt(
+                "the crash's pc is no code in it: it may be that of another build, or the \
              crash was a jump to nowhere",
-            firmware.path
-        )));
+            )
+            .at(&*firmware.path)
+            .by("zephyr")
+            .code("doubtful-elf"),
+        );
     }
 }

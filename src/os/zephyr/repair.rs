@@ -90,16 +90,24 @@ impl Undecided {
             Ordering::Equal => self.by_last_switch,
         };
         if of_basic == of_extended && (of_basic.0 > 1 || self.by_last_switch) {
-            notes.push(Note::doubt(
-                "zephyr: whether the exception frame holds FPU registers is not known: sp may be \
+            notes.push(
+                Note::doubt(
+                    "whether the exception frame holds FPU registers is not known: sp may be \
                  off by 72 bytes",
-            ));
+                )
+                .by("zephyr")
+                .code("reconstructed"),
+            );
         }
         if is_extended {
-            notes.push(Note::info(format!(
-                "zephyr: the exception frame is taken to hold FPU registers, as the call chain \
+            notes.push(
+                Note::info(format!(
+                    "the exception frame is taken to hold FPU registers, as the call chain \
                  makes sense only so: sp before the crash was {extended:#x}"
-            )));
+                ))
+                .by("zephyr")
+                .code("assumed"),
+            );
         }
         let sp = if is_extended { extended } else { basic };
         if let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed) {
@@ -151,11 +159,15 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
     if let Some(sp) = told {
         if holds(sp) {
             let (frame, undecided) = mend(search, thread, sp, None)?;
-            notes.push(Note::info(format!(
-                "zephyr: the dump's sp {sp:#x} is the address of the exception frame, as firmware \
+            notes.push(
+                Note::info(format!(
+                    "the dump's sp {sp:#x} is the address of the exception frame, as firmware \
                  up to 2024 gives it{}",
-                before(&frame, undecided.is_some())
-            )));
+                    before(&frame, undecided.is_some())
+                ))
+                .by("zephyr")
+                .code("reconstructed"),
+            );
             return undecided;
         }
         for (len, extended) in [(BASIC_LEN, false), (BASIC_LEN + FLOAT_LEN, true)] {
@@ -166,11 +178,15 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
                 }
                 let (frame, _) = mend(search, thread, addr, Some(extended))?;
                 if frame.sp_before() != sp {
-                    notes.push(Note::info(format!(
-                        "zephyr: the dump's sp {sp:#x} leaves out the word of padding in front of \
+                    notes.push(
+                        Note::info(format!(
+                            "the dump's sp {sp:#x} leaves out the word of padding in front of \
                          the exception frame{}",
-                        before(&frame, false)
-                    )));
+                            before(&frame, false)
+                        ))
+                        .by("zephyr")
+                        .code("reconstructed"),
+                    );
                 }
                 return None;
             }
@@ -180,8 +196,12 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
             // padding.
             let padded = thread.registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
             if padded && sp.is_multiple_of(8) {
-                let words = "zephyr: the dump's sp leaves out a word of padding that xpsr records";
-                notes.push(Note::info(format!("{words}: it is {:#x}", sp + 4)));
+                let words = "the dump's sp leaves out a word of padding that xpsr records";
+                notes.push(
+                    Note::info(format!("{words}: it is {:#x}", sp + 4))
+                        .by("zephyr")
+                        .code("reconstructed"),
+                );
                 thread.registers.set_by_name("sp", sp + 4);
             }
             return None;
@@ -196,9 +216,13 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
             Some(sp) => format!("the dump's sp {sp:#x} is in no memory of it"),
             None => "the dump gives no sp".to_string(),
         };
-        notes.push(Note::warning(format!(
-            "zephyr: {why}, and the exception frame is nowhere: there is no backtrace"
-        )));
+        notes.push(
+            Note::warning(format!(
+                "{why}, and the exception frame is nowhere: there is no backtrace"
+            ))
+            .by("zephyr")
+            .code("reconstructed"),
+        );
         return None;
     };
     let (frame, undecided) = mend(search, thread, addr, None)?;
@@ -207,11 +231,15 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
         n => format!("found in memory, {n} times"),
     };
     let words = format!(
-        "zephyr: the dump gives no usable sp: the exception frame was {found}, at {addr:#x}{}",
+        "the dump gives no usable sp: the exception frame was {found}, at {addr:#x}{}",
         before(&frame, undecided.is_some())
     );
     let sure = places.len() == 1 || surely(&&addr);
-    notes.push(if sure { Note::info(words) } else { Note::doubt(words) });
+    notes.push(if sure {
+        Note::info(words).by("zephyr").code("reconstructed")
+    } else {
+        Note::doubt(words).code("reconstructed")
+    });
     undecided
 }
 
@@ -372,12 +400,14 @@ fn riscv(
         _ => "the dump has no sp",
     };
     let words = format!(
-        "zephyr: {what}: they were read from the exception frame at {base:#x}; sp before the crash \
+        "{what}: they were read from the exception frame at {base:#x}; sp before the crash \
          was {sp:#x}"
     );
     notes.push(match (told, len) {
-        (None, None) => Note::doubt(format!("{words}, if the frame has its usual length")),
-        _ => Note::info(words),
+        (None, None) => Note::doubt(format!("{words}, if the frame has its usual length"))
+            .by("zephyr")
+            .code("reconstructed"),
+        _ => Note::info(words).code("reconstructed"),
     });
 }
 
@@ -402,13 +432,17 @@ fn riscv_without_frame(
         }
     }
     let what = if halves.is_empty() { "sp" } else { "sp or whole registers" };
-    notes.push(Note::warning(format!(
-        "zephyr: the dump has no {what}, and the exception frame is nowhere in it{}",
-        match set.as_slice() {
-            [] => String::new(),
-            set => format!("; {} could be told from where the code is", set.join(" and ")),
-        }
-    )));
+    notes.push(
+        Note::warning(format!(
+            "the dump has no {what}, and the exception frame is nowhere in it{}",
+            match set.as_slice() {
+                [] => String::new(),
+                set => format!("; {} could be told from where the code is", set.join(" and ")),
+            }
+        ))
+        .by("zephyr")
+        .code("reconstructed"),
+    );
 }
 
 // AArch64.
@@ -425,17 +459,23 @@ fn aarch64(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) {
     let Some(words) = words else { return };
     let pattern: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let Some(base) = search.find(&pattern, 8).first().copied() else {
-        notes.push(Note::warning(
-            "zephyr: the dump has no sp, and the exception frame is nowhere in it",
-        ));
+        notes.push(
+            Note::warning("the dump has no sp, and the exception frame is nowhere in it")
+                .by("zephyr")
+                .code("reconstructed"),
+        );
         return;
     };
     let usual = pattern.len() as u64;
     let len = search.layout.frame_len.filter(|len| *len >= usual);
     let sp = base.saturating_add(len.unwrap_or(usual).next_multiple_of(16));
     thread.registers.set_by_name("sp", sp);
-    notes.push(Note::info(format!(
-        "zephyr: the dump has no sp: the exception frame is at {base:#x}, sp before the crash was \
+    notes.push(
+        Note::info(format!(
+            "the dump has no sp: the exception frame is at {base:#x}, sp before the crash was \
          {sp:#x}"
-    )));
+        ))
+        .by("zephyr")
+        .code("reconstructed"),
+    );
 }
