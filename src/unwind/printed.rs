@@ -36,10 +36,10 @@ impl Unwinder<'_, '_> {
     /// `walked`, or what the device printed where that leads further.
     pub(super) fn or_printed(&self, walked: Backtrace, thread: &Thread) -> Backtrace {
         // A stack that was scanned without a program counter begins with a guess.
-        let first = walked.frames.first().filter(|frame| !frame.found.is_guess());
+        let first = walked.frames.first().filter(|frame| !frame.is_guess());
         let printed = behind_registers(thread, first);
         let own = usize::from(first.is_some());
-        let sure = walked.frames.iter().take_while(|frame| !frame.found.is_guess()).count();
+        let sure = walked.frames.iter().take_while(|frame| !frame.is_guess()).count();
         let is_whole = walked.end == End::Outermost && sure == walked.frames.len();
         if printed.is_empty() || is_whole || sure >= printed.len().saturating_add(own) {
             return walked;
@@ -71,6 +71,7 @@ impl Unwinder<'_, '_> {
             cfa: None,
             exception: None,
             said: printed.function.clone(),
+            above_guess: false,
         }
     }
 }
