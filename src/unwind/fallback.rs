@@ -6,7 +6,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::abi::{Family, FramePointer};
+use super::abi::FramePointer;
 use super::calls::{self, Call};
 use super::{End, Family, Found, Frame, Unwinder};
 use crate::dump::Stack;
