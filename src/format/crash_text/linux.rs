@@ -3,7 +3,7 @@
 //! Source: Linux `arch/arm/kernel/traps.c` and `process.c`, `arch/arm64/kernel/process.c`,
 //! `arch/riscv/kernel/process.c` (4.x to 6.12).
 
-use super::{Dialect, PLAIN, Rule, is_wide};
+use super::{Address, Dialect, PLAIN, Rule, is_wide};
 use crate::format::machine::Family;
 
 /// A Linux kernel's oops.
