@@ -3,7 +3,7 @@
 use super::crash::{BANNERS, Crash};
 use super::pattern::{find, literal};
 use super::{Dialect, Rule};
-use crate::carrier::text::{Line, lines};
+use crate::carrier::text::Line;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
@@ -22,7 +22,8 @@ impl Carrier for Dialect {
         if piece.hint.is_some() || !marked {
             return None;
         }
-        let all: Vec<Line> = lines(&piece.bytes).collect();
+        let marks = self.starts.iter().chain(self.weak);
+        let all = piece.lines_near(marks.map(|start| literal(start)));
         let blocks: Vec<Cow<'_, [Line]>> = self
             .blocks(&all)
             .into_iter()

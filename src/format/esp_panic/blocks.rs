@@ -2,7 +2,7 @@
 
 use super::words::{chip_named, core_number, is_end, is_title};
 use super::{NAME, words};
-use crate::carrier::text::{Line, lines};
+use crate::carrier::text::Line;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
@@ -63,7 +63,7 @@ fn peel(piece: &Piece, wanted: impl Fn(&[Block]) -> bool) -> Option<Result<Vec<P
     if piece.hint.is_some() || !MARKS.iter().any(marked) {
         return None;
     }
-    let all: Vec<Line> = lines(&piece.bytes).collect();
+    let all = piece.lines_near(MARKS.iter().copied());
     let mut pieces = Vec::new();
     // An image of memory holds the words of a panic as well, and says more.
     let is_text = memchr::memchr(0, &piece.bytes).is_none();

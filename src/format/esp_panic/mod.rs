@@ -202,6 +202,8 @@ struct Text {
 
 /// More lines of a panic are not kept.
 const MAX_TEXTS: usize = 200;
+/// More register sets and backtraces one panic does not have: it is damaged, or a log of many.
+const MAX_CORES: usize = 64;
 
 impl Text {
     fn read(piece: &Piece) -> Text {
@@ -215,8 +217,10 @@ impl Text {
                 continue;
             }
             if let Some(number) = words::core_number(text) {
-                let nameless = words::is_nameless(text);
-                read.cores.push(Core { number, nameless, ..Core::default() });
+                if read.cores.len() < MAX_CORES {
+                    let nameless = words::is_nameless(text);
+                    read.cores.push(Core { number, nameless, ..Core::default() });
+                }
                 continue;
             }
             if let Some(row) = words::memory(text) {
@@ -230,6 +234,7 @@ impl Text {
                 read.texts.push(text.to_string());
             }
             let frames = words::backtrace(text);
+            let is_more = read.titles.len() < MAX_TEXTS;
             if let Some((_, digits)) = text.split_once("ELF file SHA256:") {
                 let digits = digits.trim();
                 // A low-power core says in words that it has none.
@@ -240,11 +245,13 @@ impl Text {
                 read.announced = true;
                 next = number.split(' ').next().and_then(|number| number.parse().ok());
             } else if !frames.is_empty() {
-                read.titles.push(text.to_string());
+                if is_more {
+                    read.titles.push(text.to_string());
+                }
                 read.add_backtrace(frames, text, next.take());
             } else if let Some((low, high)) = words::stack_bounds(text) {
                 read.stack = Some(Stack { low, high });
-            } else if words::is_title(text) {
+            } else if words::is_title(text) && is_more {
                 read.titles.push(text.to_string());
             } else if text.contains("was running in ISR context")
                 && let Some(core) = read.cores.last_mut()
@@ -277,11 +284,13 @@ impl Text {
 
     fn add_backtrace(&mut self, frames: Vec<PrintedFrame>, text: &str, next: Option<u32>) {
         let broken = text.contains("CORRUPTED") || text.contains("CONTINUES");
+        let is_full = self.cores.len() >= MAX_CORES;
         match self.cores.last_mut() {
             Some(core) if core.backtrace.is_empty() && core.pc().is_some() => {
                 core.backtrace = frames;
                 core.backtrace_broken = broken;
             }
+            _ if is_full => {}
             _ => {
                 let told = || self.titles.iter().find_map(|title| words::crashed_core(title));
                 self.cores.push(Core {
