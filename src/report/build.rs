@@ -200,7 +200,7 @@ impl<'a> Builder<'_, 'a> {
             index,
             pc: frame.pc.into(),
             found: frame.found.word(),
-            guess: frame.found.is_guess(),
+            guess: frame.is_guess(),
             exception: None,
             inlined: place.inlined,
             function: place.function,
