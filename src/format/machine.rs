@@ -211,6 +211,14 @@ pub fn set_control_word(registers: &mut Registers, word: u32) {
     registers.set_by_name("control", control);
 }
 
+/// Where a text shows one window of Xtensa's registers and calls its first a0: which window it is.
+pub fn set_window(registers: &mut Registers) {
+    if registers.by_name("ar1").is_some() && registers.by_name("windowbase").is_none() {
+        registers.set_by_name("windowbase", 0u32);
+        registers.set_by_name("windowstart", 1u32);
+    }
+}
+
 /// Sets a register by the name that some producer prints for it, and returns whether it could
 /// be told which one that is.
 pub fn set_by_any_name(registers: &mut Registers, name: &str, value: u64) -> bool {

@@ -5,10 +5,7 @@ pub mod crash_catcher;
 pub mod crash_text;
 pub mod elf;
 pub mod elf_core;
-pub mod esp8266;
-pub mod esp8266_rtos;
 pub mod esp_idf;
-pub mod esp_panic;
 pub mod esp_rs;
 mod fault_text;
 pub mod hubris;
@@ -104,9 +101,6 @@ static READERS: &[&dyn Format] = &[
     &crash_catcher::CrashCatcher,
     &memfault::Memfault,
     &zephyr::Zephyr,
-    &esp_panic::EspPanic,
-    &esp8266::Esp8266,
-    &esp8266_rtos::Esp8266Rtos,
     &px4_context::Px4Context,
     &mbed_crash_data::MbedCrashData,
     &sifli::Sifli,

@@ -15,11 +15,10 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// All carriers: those with an unmistakable head first, then what a device printed beside its dump, which
-/// counts only where there is no dump, and last a backtrace alone, which other systems print as well.
+/// counts only where there is no dump.
 pub static CARRIERS: LazyLock<Vec<&dyn Carrier>> = LazyLock::new(|| {
     let texts = crash_text::ALL.iter().map(|dialect| *dialect as &dyn Carrier);
-    let last: &dyn Carrier = &format::esp_panic::EspBacktraceAlone;
-    WRAPPINGS.iter().copied().chain(texts).chain([last]).collect()
+    WRAPPINGS.iter().copied().chain(texts).collect()
 });
 
 static WRAPPINGS: &[&dyn Carrier] = &[
@@ -45,9 +44,6 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &format::esp_idf::console::EspConsole,
     &carrier::plain_text::Base64Text,
     &format::mongoose::MONGOOSE_BLOCKS,
-    &format::esp_panic::EspPanicBlocks,
-    &format::esp8266::ESP8266_BLOCKS,
-    &format::esp8266_rtos::ESP8266_RTOS_BLOCKS,
 ];
 
 /// A log in a flash image in an archive is three layers; more than this is a trap.

@@ -1,5 +1,6 @@
 //! Makes a dump of what the lines of a crash say.
 
+use super::claim::{CHIP, blocks};
 use super::crash::{Crash, Task};
 use super::{Dialect, reason};
 use crate::arch;
@@ -9,7 +10,7 @@ use crate::dump::{Dump, Note, Thread};
 use crate::error::{Fault, Result};
 use crate::format::fault_text::add_stack;
 use crate::format::machine::{
-    Family, Machine, machine_of, machine_told, set_by_any_name, xtensa_by_addresses,
+    Family, Machine, machine_of, machine_told, set_by_any_name, set_window, xtensa_by_addresses,
 };
 use crate::format::{Context, Format, in_input};
 use crate::registers::Registers;
@@ -29,7 +30,10 @@ impl Format for Dialect {
 
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let mut crash = Crash::read(self, &all);
+        let block = blocks(self, &all).into_iter().next();
+        let mut crash = block.map(|block| block.crash).unwrap_or_default();
+        let chip = piece.facts.iter().find(|(name, _)| name == CHIP);
+        crash.chip = crash.chip.take().or(chip.map(|(_, chip)| chip.clone()));
         (self.arrange)(&mut crash);
         let mut notes = piece.notes.clone();
         let machine = (self.machine)(self, &crash, context, &mut notes)?;
@@ -112,11 +116,7 @@ impl Dialect {
                 dump.identity.facts.push((word.name.clone(), format!("{value:#x}")));
             }
         }
-        if registers.by_name("ar1").is_some() && registers.by_name("windowbase").is_none() {
-            // The text shows one window, and calls its first register a0.
-            registers.set_by_name("windowbase", 0u32);
-            registers.set_by_name("windowstart", 1u32);
-        }
+        set_window(&mut registers);
         let id = task.id.filter(|id| *id != 0);
         let place = (dump.threads.len() as u64).saturating_add(1);
         let mut thread = Thread::new(id.unwrap_or(place), registers);

@@ -1,124 +1,226 @@
-//! Where the crashes of a dialect are in a log.
+//! Where the crashes of a dialect are in a log: from its first line, and what says shortly before it what
+//! happened, up to its end, a boot banner, or the next one.
 
-use super::crash::{BANNERS, Crash};
+use super::Dialect;
+use super::crash::Crash;
 use super::pattern::{find, literal};
-use super::{Dialect, Rule};
-use crate::carrier::text::Line;
+use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
 use std::borrow::Cow;
 
-/// A dialect as carrier (it cuts the crashes out of a log) and format.
+/// What devices print when they start: no line after it is of the crash.
+const BANNERS: &[&str] = &[
+    "*** Booting ",
+    "***** Booting ",
+    "ESP-ROM:",
+    "Saved PC:",
+    "rst:0x",
+    "ets Jan",
+    "ets Jun",
+    "ets Jul",
+    "U-Boot 20",
+    "U-Boot SPL",
+];
+/// How far before the first line of a crash its title may stand.
+const LINES_BEFORE: usize = 12;
+/// How far behind the end of a crash what goes on with it may stand.
+const LINES_BETWEEN: usize = 8;
+/// A crash of which no line was for so long is over.
+const LINES_OF_OTHERS: usize = 400;
+/// The same line so soon is not the next crash.
+const NEAR: usize = 3;
+
+/// By this name a piece has the chip that the log names outside of the crash.
+pub(super) const CHIP: &str = "chip";
+
+/// The lines of one crash.
+pub(super) struct Block<'a> {
+    first: usize,
+    /// Behind the last line that said something.
+    end: usize,
+    /// Its last line ends it.
+    ended: bool,
+    /// Which of the starts were seen in it, and where first.
+    seen: Vec<(usize, usize)>,
+    pub crash: Crash<'a>,
+}
+
+/// The crashes in the lines of a log.
+pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
+    let mut blocks: Vec<Block<'a>> = Vec::new();
+    let mut open = false;
+    // Where the last one ended, as long as it may go on.
+    let mut ended: Option<usize> = None;
+    for (index, line) in all.iter().enumerate() {
+        let text = line.text.as_str();
+        let start = dialect.start(text);
+        let last = blocks.last();
+        if last.is_some_and(|last| index.saturating_sub(last.end) > LINES_OF_OTHERS) {
+            open = false;
+        }
+        ended = ended.filter(|ended| index.saturating_sub(*ended) <= LINES_BETWEEN);
+        let goes_on = !open && ended.is_some() && any(dialect.goes_on, text);
+        let begins = match last.filter(|_| open) {
+            None => (start.is_some() || dialect.is_weak_start(text)) && !goes_on,
+            Some(last) => last.is_over_at(dialect, index, start, text),
+        };
+        if begins {
+            let free = last.map_or(0, |last| last.end);
+            let above = index.saturating_sub(LINES_BEFORE).max(free);
+            let titled = (above..index)
+                .find(|at| all.get(*at).is_some_and(|line| any(dialect.above, &line.text)));
+            let first = titled.unwrap_or(index);
+            let mut crash = Crash::default();
+            for line in all.get(first..index).unwrap_or_default() {
+                crash.take(dialect, &line.text);
+            }
+            blocks.push(Block { first, end: index, ended: false, seen: Vec::new(), crash });
+            open = true;
+        }
+        let Some(block) = blocks.last_mut().filter(|_| open || goes_on) else {
+            if any(dialect.above, text) {
+                ended = None;
+            }
+            continue;
+        };
+        open |= goes_on && start.is_some();
+        if let Some(kind) = start.filter(|kind| block.seen.iter().all(|(k, _)| k != kind)) {
+            block.seen.push((kind, index));
+        }
+        let end = any(dialect.ends, text);
+        if block.crash.take(dialect, text) || end {
+            block.end = index.saturating_add(1);
+            block.ended = end;
+        }
+        if end || BANNERS.iter().any(|banner| text.contains(banner)) {
+            open = false;
+            ended = Some(index);
+        }
+    }
+    for block in &mut blocks {
+        let lines = all.get(block.first..block.end).unwrap_or_default();
+        let texts = lines.iter().map(|line| line.text.as_str()).collect();
+        block.crash.finish(dialect, texts, block.ended);
+    }
+    blocks
+}
+
+impl Block<'_> {
+    /// Whether the next crash begins, before this one has ended.
+    fn is_over_at(
+        &self,
+        dialect: &Dialect,
+        index: usize,
+        start: Option<usize>,
+        text: &str,
+    ) -> bool {
+        if dialect.again.is_empty() {
+            let is_far = index.saturating_sub(self.first) > dialect.reach;
+            let Some(kind) = start else {
+                let crash = &self.crash;
+                let had_memory = self.seen.is_empty() && !crash.rows.is_empty();
+                let over = is_far || (had_memory && crash.others.is_empty());
+                return over && dialect.is_weak_start(text);
+            };
+            let is_again =
+                |(k, at): &(usize, usize)| *k == kind && index.saturating_sub(*at) >= NEAR;
+            return is_far || self.seen.iter().any(is_again);
+        }
+        let mut found = dialect.again.iter().filter_map(|pattern| find(pattern, text));
+        found.next().is_some_and(|(found, _)| match found.number("core") {
+            // Of each core there is one set of registers.
+            Some(core) => self.crash.has_registers_of(core),
+            None => self.crash.has_body(),
+        })
+    }
+}
+
+fn any(patterns: &'static [&'static str], text: &str) -> bool {
+    patterns.iter().any(|pattern| find(pattern, text).is_some())
+}
+
+impl Dialect {
+    /// Which of the starts a line is. The image of a firmware holds the same words with what `printf`
+    /// replaces in them.
+    fn start(&self, text: &str) -> Option<usize> {
+        let start = self.starts.iter().position(|start| find(start, text).is_some())?;
+        (!is_template(text)).then_some(start)
+    }
+
+    fn is_weak_start(&self, text: &str) -> bool {
+        any(self.weak, text) && !is_template(text)
+    }
+}
+
+/// Whether a text has conversions of `printf` in it: `%s`, `%08lx`.
+fn is_template(text: &str) -> bool {
+    text.split('%').skip(1).any(|behind| {
+        let kind = behind.trim_start_matches(|c: char| c.is_ascii_digit() || "lzh-.#".contains(c));
+        kind.starts_with(['s', 'd', 'u', 'x', 'X', 'p', 'c'])
+    })
+}
+
+/// A dialect as carrier: it cuts the crashes out of a log.
 impl Carrier for Dialect {
     fn name(&self) -> &'static str {
         self.name
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        let mut marks = self.starts.iter().chain(self.weak);
         let marked =
-            marks.any(|start| memmem::find(&piece.bytes, literal(start).as_bytes()).is_some());
-        if piece.hint.is_some() || !marked {
+            |start: &&'static str| memmem::find(&piece.bytes, literal(start).as_bytes()).is_some();
+        let mut starts = self.starts.iter().chain(self.weak);
+        if piece.hint.is_some() || !starts.any(marked) {
             return None;
         }
-        let marks = self.starts.iter().chain(self.weak);
-        let all = piece.lines_near(marks.map(|start| literal(start)));
-        let blocks: Vec<Cow<'_, [Line]>> = self
-            .blocks(&all)
-            .into_iter()
-            .filter_map(|(first, end)| {
-                let block = all.get(first..end)?;
-                Some(self.mend.map_or(Cow::Borrowed(block), |mend| mend(block).into()))
-            })
-            .collect();
-        let mut read: Vec<(&[Line], Crash<'_>)> = Vec::new();
-        for block in &blocks {
-            let crash = Crash::read(self, block);
-            let told = (self.family)(&crash).is_some() || !crash.titles.is_empty();
-            let task = &crash.task;
-            let empty = task.words.is_empty() && task.frames.is_empty();
-            if told && !(empty && crash.titles.is_empty() && crash.rows.is_empty()) {
-                read.push((block, crash));
+        let all: Vec<Line> = lines(&piece.bytes).collect();
+        let parts: Vec<Cow<'_, [Line]>> = match self.mend {
+            None => vec![Cow::Borrowed(&all)],
+            Some(mend) => {
+                let firsts: Vec<usize> = blocks(self, &all).iter().map(|b| b.first).collect();
+                let ends = firsts.iter().skip(1).copied().chain([all.len()]);
+                let parts = firsts.iter().zip(ends).filter_map(|(first, end)| all.get(*first..end));
+                parts.map(|part| mend(part).into()).collect()
             }
-        }
+        };
+        let of_part = |part| blocks(self, part).into_iter().map(move |block| (part, block));
+        let mut read: Vec<(&[Line], Block<'_>)> =
+            parts.iter().map(|part| &**part).flat_map(of_part).collect();
+        // An image of memory holds the words of a crash as well, and says more.
+        let is_text = memchr::memchr(0, &piece.bytes).is_none();
+        read.retain(|(_, Block { crash, .. })| {
+            (self.is_crash)(self, crash) && (is_text || crash.has_body() || !crash.rows.is_empty())
+        });
         // A word of it that is repeated behind a whole report is not a crash of its own.
-        if read.iter().any(|(_, crash)| !crash.task.words.is_empty()) {
-            let says = |c: &Crash<'_>| {
-                !c.task.words.is_empty()
-                    || !c.rows.is_empty()
-                    || !c.task.frames.is_empty()
-                    || c.task.id.is_some()
-                    || c.titles.len() > 1
-            };
-            read.retain(|(_, crash)| says(crash));
+        let has_words = |(_, block): &(&[Line], Block<'_>)| !block.crash.task.words.is_empty();
+        if self.again.is_empty() && read.iter().any(has_words) {
+            read.retain(|(_, block)| block.crash.says_enough());
         }
+        if !read.iter().any(|(_, block)| (self.is_sure)(&block.crash)) {
+            return None;
+        }
+        let chips: Vec<(usize, String)> = match self.chip_in {
+            Some(chip_in) => (0..)
+                .zip(&all)
+                .filter_map(|(index, line)| Some((index, chip_in(&line.text)?)))
+                .collect(),
+            None => Vec::new(),
+        };
         let mut pieces = Vec::new();
-        for (block, crash) in read {
-            let used = block.get(..crash.lines.len()).unwrap_or(block);
+        for (part, block) in piece.budget.last_of(read) {
+            let Some(used) = part.get(block.first..block.end) else { continue };
             let (Some(head), Some(tail)) = (used.first(), used.last()) else { continue };
             let layer = format!("log, lines {}-{}", head.number, tail.number);
             let texts: Vec<&str> = used.iter().map(|line| line.text.as_str()).collect();
-            pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(self.name));
+            let mut inner = piece.inner(layer, texts.join("\n").into()).hinted(self.name);
+            // What the chip calls itself stands where it starts: before the crash, or after it.
+            let at = chips.partition_point(|(index, _)| *index < block.end);
+            let chip = at.checked_sub(1).and_then(|before| chips.get(before)).or(chips.get(at));
+            inner.facts.extend(chip.map(|(_, chip)| (CHIP.to_string(), chip.clone())));
+            pieces.push(inner);
         }
         (!pieces.is_empty()).then_some(Ok(pieces))
-    }
-}
-
-impl Dialect {
-    /// The first lines of crashes, and where each ends at most.
-    fn blocks(&self, all: &[Line]) -> Vec<(usize, usize)> {
-        let position = |starts: &[&'static str], text: &str| {
-            starts.iter().position(|start| find(start, text).is_some())
-        };
-        let mut blocks: Vec<(usize, usize)> = Vec::new();
-        let mut open = false;
-        // Which of the starts were seen in the last one, and where first.
-        let mut seen: Vec<(usize, usize)> = Vec::new();
-        let (mut memory, mut others) = (false, false);
-        for (index, line) in all.iter().enumerate() {
-            let text = line.text.as_str();
-            let strong = position(self.starts, text);
-            let since = blocks.last().map_or(usize::MAX, |(first, _)| index.saturating_sub(*first));
-            let anew = match strong {
-                Some(kind) => {
-                    let again =
-                        |(k, at): &(usize, usize)| *k == kind && index.saturating_sub(*at) >= 3;
-                    !open || seen.iter().any(again)
-                }
-                None if open && (!seen.is_empty() || !memory || others) => false,
-                None => position(self.weak, text).is_some(),
-            };
-            if anew {
-                if let Some(block) = blocks.last_mut() {
-                    block.1 = index;
-                }
-                blocks.push((index, all.len()));
-                (open, memory, others) = (true, false, false);
-                seen.clear();
-            }
-            if let Some(kind) = strong.filter(|kind| seen.iter().all(|(k, _)| k != kind)) {
-                seen.push((kind, index));
-            }
-            memory |= self.has_rule(text, |rule| match rule {
-                Rule::Memory(pattern) => Some(pattern),
-                _ => None,
-            });
-            others |= self.has_rule(text, |rule| match rule {
-                Rule::Other(pattern) => Some(pattern),
-                _ => None,
-            });
-            let far = since > self.reach && !anew;
-            if self.is_end(text) || far || BANNERS.iter().any(|banner| text.contains(banner)) {
-                open = false;
-            }
-        }
-        blocks
-    }
-
-    /// Whether a rule of some kind matches a line.
-    fn has_rule(&self, text: &str, of_kind: fn(&Rule) -> Option<&'static str>) -> bool {
-        let mut patterns = self.rules.iter().filter_map(of_kind);
-        !self.weak.is_empty() && patterns.any(|pattern| find(pattern, text).is_some())
     }
 }

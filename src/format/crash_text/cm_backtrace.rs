@@ -62,7 +62,7 @@ const NUMBERS: &[Rule] = &[
 ];
 
 /// CmBacktrace's text.
-pub static CM_BACKTRACE: Dialect = Dialect {
+pub(super) static CM_BACKTRACE: Dialect = Dialect {
     name: NAME,
     title: "CmBacktrace text",
     sample: "\

@@ -3,14 +3,9 @@
 use super::pattern::{Captures, find, find_all, number};
 use super::radix::Radix;
 use super::{Address, Dialect, Rule};
-use crate::carrier::text::Line;
 use crate::dump::{PrintedFrame, Stack};
 use crate::format::parts::register_lines::register_name;
 use std::borrow::Cow;
-
-/// What devices print when they start: no line after it is of the crash.
-pub(super) const BANNERS: &[&str] =
-    &["*** Booting ", "***** Booting ", "rst:0x", "ets Jun", "ets Jul", "U-Boot 20", "U-Boot SPL"];
 
 /// A value by its name.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +20,13 @@ pub struct Word<'a> {
     pub(super) why: &'static str,
     /// The number as printed, where only all of them together tell its radix.
     pub(super) printed: Option<&'a str>,
+}
+
+impl Word<'_> {
+    /// Whether its value lost digits.
+    fn is_cut(&self) -> bool {
+        self.value.is_none() && self.printed.is_none()
+    }
 }
 
 /// A context that the text has registers or a backtrace of: the one that crashed, another core,
@@ -112,6 +114,8 @@ pub struct Crash<'a> {
     section: &'static str,
     /// The line before the one that is taken.
     before: Option<&'a str>,
+    /// How many of the texts there were when a line said something.
+    texts_said: usize,
 }
 
 impl<'a> Crash<'a> {
@@ -140,42 +144,51 @@ impl<'a> Crash<'a> {
         std::iter::once(&self.task).chain(&self.others)
     }
 
-    /// Reads the lines of one crash.
-    pub(super) fn read(dialect: &Dialect, lines: &'a [Line]) -> Self {
-        let mut crash = Crash::default();
-        let (mut all, mut texts, mut last) = (Vec::new(), Vec::new(), 0);
-        for line in lines {
-            let text = line.text.as_str();
-            all.push(text);
-            let before = (crash.rows.len(), crash.cells.len());
-            if crash.take(dialect, text) {
-                last = all.len();
-            }
-            let cell = crash.cells.get(before.1..).unwrap_or_default();
-            let is_memory =
-                crash.rows.len() > before.0 || cell.iter().any(|cell| cell.at.is_some());
-            if !is_memory {
-                texts.push((all.len(), text));
-            }
-            crash.before = Some(text);
-            if dialect.is_end(text) {
-                last = all.len();
-                break;
-            }
-            if BANNERS.iter().any(|banner| text.contains(banner)) && !crash.task.words.is_empty() {
-                break;
-            }
-        }
-        all.truncate(last);
-        crash.lines = all;
-        crash.texts = texts.into_iter().filter(|(n, _)| *n <= last).map(|(_, text)| text).collect();
-        crash.decide_radix(dialect);
-        crash
+    /// Whether it has registers or a backtrace.
+    pub(super) fn has_body(&self) -> bool {
+        self.all().any(|task| !task.words.is_empty() || !task.frames.is_empty())
+    }
+
+    /// Whether it says more than what happened, in one word.
+    pub(super) fn says_enough(&self) -> bool {
+        self.has_body() || !self.rows.is_empty() || self.task.id.is_some() || self.titles.len() > 1
+    }
+
+    /// Whether it has the registers of that core.
+    pub(super) fn has_registers_of(&self, core: u64) -> bool {
+        self.all().any(|task| task.core.map(u64::from) == Some(core) && !task.words.is_empty())
     }
 
     /// Takes what a line says, and returns whether it said something.
-    fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
-        dialect.rules.iter().any(|rule| self.apply(dialect, rule, text))
+    pub(super) fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
+        let (rows, cells) = (self.rows.len(), self.cells.len());
+        let words = self.current_words().len();
+        let rule = dialect.rules.iter().find(|rule| self.apply(dialect, rule, text));
+        let mut cells = self.cells.iter().skip(cells);
+        let is_memory = self.rows.len() > rows || cells.any(|cell| cell.at.is_some());
+        let is_whole = || self.current_words().iter().skip(words).all(|word| !word.is_cut());
+        let is_registers = rule.is_some_and(Rule::is_of_registers) && is_whole();
+        if !is_memory && !is_registers {
+            self.texts.push(text);
+        }
+        self.before = Some(text);
+        if rule.is_some() {
+            self.texts_said = self.texts.len();
+        }
+        rule.is_some()
+    }
+
+    /// Ends it: these were its lines, and the last one that was taken said something.
+    pub(super) fn finish(&mut self, dialect: &Dialect, lines: Vec<&'a str>, at_end: bool) {
+        self.lines = lines;
+        if !at_end {
+            self.texts.truncate(self.texts_said);
+        }
+        self.decide_radix(dialect);
+    }
+
+    fn current_words(&self) -> &[Word<'a>] {
+        &self.others.last().unwrap_or(&self.task).words
     }
 
     /// The task that the lines are of.
@@ -188,7 +201,11 @@ impl<'a> Crash<'a> {
         let words = |captures: &Captures<'a>| captures.text("text").unwrap_or(text.trim());
         match rule {
             Rule::Registers(pattern) => {
-                let all = find_all(pattern, text, &|name| dialect.is_name(name));
+                let is_name = |name: &str| dialect.is_name(name);
+                let (all, rest) = find_all(pattern, text, &is_name);
+                if let Some(name) = name_without_value(pattern, rest).filter(|name| is_name(name)) {
+                    self.add_value(name, None, 0);
+                }
                 for found in &all {
                     if let Some(name) = found.text("name") {
                         self.add_word(name, found);
@@ -237,7 +254,7 @@ impl<'a> Crash<'a> {
                 self.current().core = found.dec().and_then(|core| u32::try_from(core).ok());
             }
             Rule::Frame(pattern, address) => {
-                let all = find_all(pattern, text, &|_| true);
+                let (all, _) = find_all(pattern, text, &|_| true);
                 self.add_frames(&all, *address);
                 return !all.is_empty();
             }
@@ -247,7 +264,16 @@ impl<'a> Crash<'a> {
                     // A second list is of another thread.
                     return true;
                 }
-                let all = find_all(pattern, behind, &|_| true);
+                let (all, _) = find_all(pattern, behind, &|_| true);
+                self.add_frames(&all, *address);
+                return !all.is_empty();
+            }
+            Rule::Backtrace(before, pattern, address) => {
+                let Some((_, behind)) = text.split_once(before) else { return false };
+                let (all, _) = find_all(pattern, behind, &|_| true);
+                if !all.is_empty() && !self.current().frames.is_empty() {
+                    self.others.push(Task::default());
+                }
                 self.add_frames(&all, *address);
                 return !all.is_empty();
             }
@@ -294,7 +320,7 @@ impl<'a> Crash<'a> {
                     return false;
                 }
                 for (name, value) in names.iter().zip(values) {
-                    self.add_value(name, value, 0, 0);
+                    self.add_value(name, Some(value), 0);
                 }
             }
             Rule::All(rules) => {
@@ -304,6 +330,10 @@ impl<'a> Crash<'a> {
             Rule::After(before, rules) => {
                 let line = self.before.filter(|line| find(before, line).is_some());
                 return line.is_some() && rules.iter().any(|rule| self.apply(dialect, rule, text));
+            }
+            Rule::In(section, rules) => {
+                let here = self.section == *section;
+                return here && rules.iter().any(|rule| self.apply(dialect, rule, text));
             }
             Rule::Section(pattern, name) => {
                 if one(pattern).is_none() {
@@ -351,8 +381,14 @@ impl<'a> Crash<'a> {
     /// Adds the number that a pattern found; returns whether there is one.
     fn add_word(&mut self, name: &str, found: &Captures<'a>) -> bool {
         match (found.hex(), found.dec(), found.text("number")) {
-            (Some((value, missing)), ..) => self.add_value(name, value, missing, found.digits()),
-            (None, Some(value), _) => self.add_value(name, value, 0, 0),
+            (Some((value, missing)), ..) => {
+                let digits = found.digits();
+                // A segment has 16 bits, and no register prints 9 to 15 digits.
+                let is_segment = name.eq_ignore_ascii_case("cs");
+                let whole = (missing == 0 || is_segment) && !(9..16).contains(&digits);
+                self.add_value(name, Some(value).filter(|_| whole), digits);
+            }
+            (None, Some(value), _) => self.add_value(name, Some(value), 0),
             (None, None, Some(digits)) => {
                 let why = "nothing tells whether its digits are hexadecimal or decimal";
                 let (name, printed) = (name.to_ascii_lowercase(), Some(digits));
@@ -363,13 +399,20 @@ impl<'a> Crash<'a> {
         true
     }
 
-    fn add_value(&mut self, name: &str, value: u64, missing: usize, digits: usize) {
-        let name = name.to_ascii_lowercase();
-        // A segment has 16 bits, and no register prints 9 to 15 digits.
-        let whole = (missing == 0 || name == "cs") && !(9..16).contains(&digits);
-        let (value, why) = (whole.then_some(value), "digits are missing at the end");
+    /// Adds a value, or a name whose value lost digits.
+    fn add_value(&mut self, name: &str, value: Option<u64>, digits: usize) {
+        let (name, why) = (name.to_ascii_lowercase(), "digits are missing at the end");
         self.current().words.push(Word { name, value, digits, why, printed: None });
     }
+}
+
+/// The name at the end of a line whose value is missing: `GP      : 0x`. The line was cut there.
+fn name_without_value<'a>(pattern: &str, rest: &'a str) -> Option<&'a str> {
+    let separator = pattern.strip_prefix("{name}")?.trim_start().chars().next()?;
+    let rest = rest.trim_end();
+    let before = rest.strip_suffix("0x").unwrap_or(rest).trim_end().strip_suffix(separator)?;
+    let name = before.trim_end();
+    (separator != '{').then(|| name.rsplit(' ').next())?
 }
 
 impl<'a> Task<'a> {
@@ -392,11 +435,6 @@ impl<'a> Task<'a> {
 }
 
 impl Dialect {
-    /// Whether a line ends a crash.
-    pub(super) fn is_end(&self, text: &str) -> bool {
-        self.ends.iter().any(|end| find(end, text).is_some())
-    }
-
     /// Whether the producer prints a register of that name.
     fn is_name(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();

@@ -74,7 +74,7 @@ const SP_WORD: &str = "first word of the stack";
 const ADDRESS_WORD: &str = "address of the fault";
 
 /// A Duet's report of its last software reset.
-pub static DUET: Dialect = Dialect {
+pub(super) static DUET: Dialect = Dialect {
     name: NAME,
     title: "Duet M122 report",
     sample: "\

@@ -40,7 +40,7 @@ const SAVED_FLOATS_LEN: u64 = 64;
 const IN_HANDLER: u32 = 0x1ff;
 
 /// Mbed OS' crash texts.
-pub static MBED: Dialect = Dialect {
+pub(super) static MBED: Dialect = Dialect {
     name: NAME,
     title: "Mbed OS fault or error text",
     sample: "\

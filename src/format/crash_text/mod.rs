@@ -7,22 +7,49 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+// The engine.
 mod above;
 mod assemble;
-mod boards;
 mod claim;
 mod cm_backtrace;
 mod crash;
 mod duet;
-mod espressif;
-mod handlers;
-mod linux;
 mod mbed;
 mod nuttx;
 mod pattern;
 mod px4;
 mod radix;
 mod reason;
+
+// The dialects, and what several of them share.
+mod ardupilot;
+mod arm_abort;
+mod esp8266;
+mod esp8266_rtos;
+mod esp_hal;
+mod esp_panic;
+mod esp_panic_reason;
+mod esphome;
+mod espressif;
+mod flipper;
+mod jlink;
+mod linux;
+mod marlin;
+mod micropython;
+mod mynewt_fault;
+mod op_tee;
+mod playdate;
+mod riot;
+mod riscv_trap;
+mod rt_thread;
+mod rusefi;
+mod stacked;
+mod tasmota;
+mod teensy;
+mod tf_a;
+mod tock;
+mod u_boot;
+mod yiu;
 mod zephyr;
 
 use super::Context;
@@ -33,51 +60,46 @@ use crate::error::Result;
 
 pub(in crate::format) use above::complete;
 pub use assemble::usual_machine;
-pub use boards::*;
-pub use cm_backtrace::CM_BACKTRACE;
 pub use crash::{Cell, Crash, Task, Word};
-pub use duet::DUET;
-pub use espressif::*;
-pub use handlers::*;
-pub use linux::*;
-pub use mbed::MBED;
-pub use nuttx::NUTTX;
-pub use px4::PX4_LOG;
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.
 pub static ALL: &[&Dialect] = &[
-    &NUTTX,
-    &PX4_LOG,
-    &CM_BACKTRACE,
-    &MBED,
-    &DUET,
-    &ZEPHYR_FATAL,
-    &ESP_HAL,
-    &ESPHOME,
-    &TASMOTA,
-    &U_BOOT,
-    &OP_TEE,
-    &TF_A,
-    &LINUX,
-    &RIOT,
-    &MYNEWT_TEXT,
-    &TOCK,
-    &RUSEFI,
-    &MICROPYTHON,
-    &TEENSY,
-    &FLIPPER,
-    &MARLIN,
-    &ARDUPILOT_WDOG,
-    &PLAYDATE,
-    &YIU,
-    &STACKED,
-    &CH32,
-    &JLINK,
-    &ARM9,
-    &RT_THREAD,
+    &nuttx::NUTTX,
+    &esp_panic::ESP_PANIC,
+    &esp8266::ESP8266,
+    &esp8266_rtos::ESP8266_RTOS,
+    &px4::PX4_LOG,
+    &cm_backtrace::CM_BACKTRACE,
+    &mbed::MBED,
+    &duet::DUET,
+    &zephyr::ZEPHYR_FATAL,
+    &esp_hal::ESP_HAL,
+    &esphome::ESPHOME,
+    &tasmota::TASMOTA,
+    &u_boot::U_BOOT,
+    &op_tee::OP_TEE,
+    &tf_a::TF_A,
+    &linux::LINUX,
+    &riot::RIOT,
+    &mynewt_fault::MYNEWT_TEXT,
+    &tock::TOCK,
+    &rusefi::RUSEFI,
+    &micropython::MICROPYTHON,
+    &teensy::TEENSY,
+    &flipper::FLIPPER,
+    &marlin::MARLIN,
+    &ardupilot::ARDUPILOT_WDOG,
+    &playdate::PLAYDATE,
+    &yiu::YIU,
+    &stacked::STACKED,
+    &riscv_trap::CH32,
+    &jlink::JLINK,
+    &arm_abort::ARM9,
+    &rt_thread::RT_THREAD,
+    &esp_panic::ESP_BACKTRACE,
 ];
 
 /// What one kind of line says.
@@ -109,6 +131,8 @@ pub enum Rule {
     Frame(&'static str, Address),
     /// The same, each of them on the line behind these words.
     FramesBehind(&'static str, &'static str, Address),
+    /// The same, where the second such line is the backtrace of another core.
+    Backtrace(&'static str, &'static str, Address),
     /// The chip, which only it prints like this.
     Chip(&'static str, &'static str),
     /// Memory, mostly words of a stack: `{hexaddr}` and `{words}`.
@@ -129,8 +153,21 @@ pub enum Rule {
     All(&'static [Rule]),
     /// The first of these, if the line before has this in it.
     After(&'static str, &'static [Rule]),
+    /// The first of these, in the part of the text of this name.
+    In(&'static str, &'static [Rule]),
     /// A line that says nothing.
     Skip(&'static str),
+}
+
+impl Rule {
+    /// Whether nothing is in a line that it takes but registers: it is not shown again as text.
+    fn is_of_registers(&self) -> bool {
+        match self {
+            Rule::Registers(_) | Rule::Row(..) => true,
+            Rule::In(_, rules) => rules.iter().all(Rule::is_of_registers),
+            _ => false,
+        }
+    }
 }
 
 /// What the address of a printed frame is.
@@ -160,8 +197,19 @@ pub struct Dialect {
     pub starts: &'static [&'static str],
     /// Lines that begin one where none is open, and anew after the memory of one that such a line began.
     pub weak: &'static [&'static str],
+    /// Lines shortly before such a one that belong to the crash.
+    pub above: &'static [&'static str],
+    /// Lines that begin another crash where this one has registers or a backtrace already; with a
+    /// `{core}` where it has registers of that core. Where there are none of these patterns, the same
+    /// start as before begins another one.
+    pub again: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
+    /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
+    /// goes on.
+    pub goes_on: &'static [&'static str],
+    /// The chip that a line names, anywhere in the log.
+    pub chip_in: Option<fn(&str) -> Option<String>>,
     /// So many lines after its start another line of `starts` begins a crash of its own, whether an
     /// end was seen or not.
     pub reach: usize,
@@ -175,6 +223,10 @@ pub struct Dialect {
     pub any_name: bool,
     /// What is known of how it prints numbers.
     pub printer: Printer,
+    /// Whether what was read is a crash, and not only words that others say as well.
+    pub is_crash: fn(&Dialect, &Crash<'_>) -> bool,
+    /// Whether it is certainly this producer's: one such crash in a log is enough.
+    pub is_sure: fn(&Crash<'_>) -> bool,
     /// The kind of machine, from what only it prints.
     pub family: fn(&Crash<'_>) -> Option<Family>,
     /// The machine, where more than [`Dialect::family`] tells it.
@@ -192,13 +244,22 @@ pub const PLAIN: Dialect = Dialect {
     sample: "",
     starts: &[],
     weak: &[],
+    above: &[],
+    again: &[],
     ends: &[],
+    goes_on: &[],
+    chip_in: None,
     reach: 400,
     mend: None,
     rules: &[],
     names: &[],
     any_name: false,
     printer: Printer::Usual,
+    is_crash: |dialect, crash| {
+        let says = crash.has_body() || !crash.rows.is_empty();
+        !crash.titles.is_empty() || (says && (dialect.family)(crash).is_some())
+    },
+    is_sure: |_| true,
     family: |_| None,
     machine: usual_machine,
     arrange: |_| {},
@@ -210,6 +271,11 @@ fn cortex_m(_: &Crash<'_>) -> Option<Family> {
     Some(Family::CortexM)
 }
 
+/// A dialect of Cortex-M devices, with what most of them share.
+const fn on_cortex_m(name: &'static str, title: &'static str) -> Dialect {
+    Dialect { name, title, family: cortex_m, ..PLAIN }
+}
+
 /// Whether some register has 64 bits.
 fn is_wide(crash: &Crash<'_>) -> bool {
     crash.task.words.iter().any(|word| word.digits == 16)
@@ -217,27 +283,39 @@ fn is_wide(crash: &Crash<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::esp_hal::ESP_HAL;
     use super::*;
     use crate::carrier::text::lines;
+    use crate::carrier::{Carrier, CarrierOptions, Piece};
+    use crate::format::Format;
+    use crate::targets::Targets;
+
+    fn read<'a>(dialect: &Dialect, lines: &'a [Line]) -> Crash<'a> {
+        let block = claim::blocks(dialect, lines).into_iter().next();
+        block.map(|block| block.crash).unwrap_or_default()
+    }
 
     #[test]
     fn every_sample_is_read_by_its_own_table_whole() {
+        let targets = Targets::built_in();
+        let context =
+            Context { targets: &targets, force: false, target: None, elf: None, frame: None };
         for dialect in ALL {
-            let all: Vec<Line> = lines(dialect.sample.as_bytes()).collect();
-            let crash = Crash::read(dialect, &all);
             let name = dialect.name;
-            assert!(
-                crash.task.words.len() + crash.titles.len() >= 2,
-                "{name}: {:?}",
-                crash.task.words
-            );
-            assert!(crash.task.words.iter().all(|word| word.value.is_some()), "{name}");
-            assert!((dialect.family)(&crash).is_some(), "{name}: no machine");
-            assert!(!dialect.starts.is_empty(), "{name}");
-            let first = all.iter().position(|line| {
-                dialect.starts.iter().any(|start| pattern::find(start, &line.text).is_some())
-            });
-            assert_eq!(first, Some(0), "{name}: begins with its first line");
+            let piece = Piece::outermost(dialect.sample.as_bytes().into());
+            let pieces = dialect.peel(&piece, &CarrierOptions::default());
+            let pieces = pieces.expect(name).expect("no fault");
+            let [piece] = pieces.as_slice() else { panic!("{name}: {} crashes", pieces.len()) };
+            let all: Vec<Line> = lines(dialect.sample.as_bytes()).collect();
+            let begins = |layer: &String| layer.starts_with("log, lines 1-");
+            assert!(piece.layers.iter().all(begins), "{name}");
+            let crash = read(dialect, &all);
+            let task = &crash.task;
+            let said = task.words.len() + task.frames.len() + crash.titles.len();
+            assert!(said >= 2, "{name}: {:?}", task.words);
+            assert!(task.words.iter().all(|word| word.value.is_some()), "{name}");
+            let dump = dialect.read(piece, &context);
+            assert!(dump.is_ok(), "{name}: {dump:?}");
         }
     }
 
@@ -245,7 +323,7 @@ mod tests {
     fn a_value_that_lost_digits_is_unknown() {
         let text = "***** BUS FAULT *****\nr0/a1:  0x00000001  r1/a2:  0x2000\n";
         let all: Vec<Line> = lines(text.as_bytes()).collect();
-        let crash = Crash::read(&ZEPHYR_FATAL, &all);
+        let crash = read(&ZEPHYR_FATAL, &all);
         assert_eq!(crash.word("r0/a1"), Some(1));
         assert!(crash.has("r1/a2") && crash.word("r1/a2").is_none());
     }
@@ -254,7 +332,7 @@ mod tests {
     fn numbers_of_rust_are_known_where_their_radix_is() {
         let read = |text: &str| {
             let all: Vec<Line> = lines(text.as_bytes()).collect();
-            let crash = Crash::read(&ESP_HAL, &all);
+            let crash = super::tests::read(&ESP_HAL, &all);
             (crash.word("mepc"), crash.word("ra"), crash.word("t0"), crash.word("t5"))
         };
         let title = "Exception 'Load access fault' mepc=420fa1c6, mtval=ffd00013\n";

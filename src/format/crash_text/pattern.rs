@@ -4,7 +4,7 @@
 //! | `{hex}`              | hexadecimal digits with or without `0x`; `(nil)` is 0              |
 //! | `{hex8}`, `{hexpc8}` | the same, of which the producer always prints so many              |
 //! | `{hexfree}`          | the same with any count of digits, also those that no register has |
-//! | `{dec}`              | decimal digits                                                     |
+//! | `{dec}`, `{core}`, `{id}`, `{priority}` | decimal digits                                 |
 //! | `{number}`           | a number whose radix other numbers tell                            |
 //! | `{name}`             | the name of a register: no blanks in it                            |
 //! | `{words}`, `{words8}`| the numbers of a row of memory, up to the end of the line          |
@@ -47,12 +47,17 @@ impl<'a> Captures<'a> {
     /// The number of a thread or the address of its control block.
     pub(super) fn id(&self) -> Option<u64> {
         let hex = ["hex", "hex8", "hex16"].iter().find_map(|key| number(self.text(key)?));
-        hex.or_else(|| self.text("id")?.parse().ok())
+        hex.or_else(|| self.number("id"))
     }
 
     /// The decimal number.
     pub(super) fn dec(&self) -> Option<u64> {
-        self.text("dec")?.parse().ok()
+        self.number("dec")
+    }
+
+    /// The decimal number for a placeholder.
+    pub(super) fn number(&self, key: &str) -> Option<u64> {
+        self.text(key)?.parse().ok()
     }
 
     /// The numbers of a row; `None` if one has not as many digits as the pattern says.
@@ -163,12 +168,12 @@ fn find_accepted<'a>(
     None
 }
 
-/// All places where `pattern` matches in `line`, from left to right.
+/// All places where `pattern` matches in `line`, from left to right, and what is behind the last one.
 pub(super) fn find_all<'a>(
     pattern: &'static str,
     line: &'a str,
     accept: &dyn Fn(&str) -> bool,
-) -> Vec<Captures<'a>> {
+) -> (Vec<Captures<'a>>, &'a str) {
     let mut all = Vec::new();
     let mut rest = line;
     while let Some((captures, behind)) = find_accepted(pattern, rest, accept) {
@@ -178,7 +183,7 @@ pub(super) fn find_all<'a>(
         }
         rest = behind;
     }
-    all
+    (all, rest)
 }
 
 fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Option<&'a str> {
@@ -200,7 +205,7 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
     let (key, rest) = pattern.get(1..)?.split_once('}')?;
     let length = match key {
         _ if key.starts_with("hex") => hex_len(text)?,
-        "dec" => run(text, |c| c.is_ascii_digit())?,
+        "dec" | "core" | "id" | "priority" => run(text, |c| c.is_ascii_digit())?,
         "number" => run(text, |c| c.is_ascii_alphanumeric())?,
         "name" => run(text, |c| c.is_ascii_alphanumeric() || "_/.[]".contains(c))?,
         _ => {
@@ -271,7 +276,7 @@ mod tests {
 
     #[test]
     fn numbers_may_be_glued() {
-        let all = find_all(
+        let (all, _) = find_all(
             "0x{hexpc8}:0x{hexsp8}",
             "0x40084127:0x3ffb2a900x4008c9d1:0x3ffb2ab0",
             &|_| true,
@@ -283,7 +288,7 @@ mod tests {
     #[test]
     fn a_pattern_finds_its_values_behind_what_a_logger_wrote() {
         let line = "[00:00:01.250,000] <err> os: r0/a1:  0x00000001  r1/a2:  0x20004444";
-        let found = find_all("{name}: 0x{hex8}", line, &|name| name != "os");
+        let (found, _) = find_all("{name}: 0x{hex8}", line, &|name| name != "os");
         let all: Vec<_> =
             found.iter().map(|c| (c.text("name").unwrap(), c.hex().unwrap())).collect();
         assert_eq!(all, [("r0/a1", (1, 0)), ("r1/a2", (0x2000_4444, 0))]);
@@ -295,7 +300,7 @@ mod tests {
         assert!(find("sp: 0x{hex}", "wasp: 0x12").is_none());
         assert!(find("^sp: 0x{hex}", "lr: 0x10 sp: 0x12").is_none());
         assert_eq!(find("pc {hex8}", "pc 801").unwrap().0.hex(), Some((0x801, 5)));
-        let bare =
+        let (bare, _) =
             find_all("{name}: {hex8}", "os: a0: 8000401c  t0: 000000f1", &|name| name != "os");
         assert_eq!(
             bare.iter().map(|c| c.hex().unwrap().0).collect::<Vec<_>>(),

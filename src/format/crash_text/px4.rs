@@ -24,7 +24,7 @@ const END: &str = "END Fault Log";
 const STACKS: [&str; 2] = ["irq", "user"];
 
 /// PX4's hardfault log.
-pub static PX4_LOG: Dialect = Dialect {
+pub(super) static PX4_LOG: Dialect = Dialect {
     name: NAME,
     title: "PX4 hardfault log",
     sample: "\

@@ -36,7 +36,7 @@ const ASSERTION: &str = "Assertion failed";
 const TOLD_PC: &str = "exception pc";
 
 /// NuttX' text crash log.
-pub static NUTTX: Dialect = Dialect {
+pub(super) static NUTTX: Dialect = Dialect {
     name: NAME,
     title: "NuttX crash log",
     sample: "\

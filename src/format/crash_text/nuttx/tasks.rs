@@ -163,7 +163,7 @@ impl Backtrace {
         }
         let marks = ["BackTrace|{pid}|{line}]:", "backtrace|{pid}:"];
         let (found, addrs) = marks.iter().find_map(|mark| find(mark, text))?;
-        let frames = find_all("0x{hexpc}", addrs, &|_| true);
+        let (frames, _) = find_all("0x{hexpc}", addrs, &|_| true);
         let frame = |found: &super::super::pattern::Captures<'_>| {
             Some(PrintedFrame { pc: found.whole("hexpc")?, ..PrintedFrame::default() })
         };

@@ -1,5 +1,7 @@
-//! What went wrong: in the device's words where these tell more than the trap registers.
+//! What went wrong in ESP-IDF's panics: in the device's words where these tell more than the trap
+//! registers.
 
+use super::Crash;
 use crate::arch;
 use crate::dump::Dump;
 use crate::reason::{FaultWord, Reason, Signal};
@@ -37,7 +39,8 @@ const PSEUDO: [&str; 9] = [
 const PSEUDO_NUMBERS: std::ops::RangeInclusive<u64> = 1..=7;
 
 /// The reason, of what the titles and the registers of `dump` say.
-pub(super) fn reason(dump: &Dump, titles: &[String]) -> Option<Reason> {
+pub(super) fn reason(dump: &Dump, crash: &Crash<'_>) -> Option<Reason> {
+    let titles = &crash.titles;
     let first =
         |words: &[&str]| titles.iter().find(|title| words.iter().any(|w| title.contains(w)));
     let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
@@ -46,7 +49,7 @@ pub(super) fn reason(dump: &Dump, titles: &[String]) -> Option<Reason> {
         let evidence = trap.map(|trap| trap.evidence).unwrap_or_default();
         let words = match cause {
             Some(cause) if cause != title => format!("{cause}; {title}"),
-            _ => title.clone(),
+            _ => (*title).to_string(),
         };
         return Some(Reason::new(Signal::Abrt, words, evidence));
     }
