@@ -41,7 +41,14 @@ typedef struct {
     uint8_t access;    /* bytes of one access: 1, 2, 4; 0: the kind's usual one */
 } coroner_region;
 
-/* What goes into a dump: at most 16 regions, 8 exclusions, 8 areas of memory. */
+/* What goes into a dump: at most 16 regions, 8 exclusions, 8 areas of memory. With these macros, too many
+ * do not compile: `CORONER_REGIONS(regions), CORONER_EXCLUDE(secrets), CORONER_MEMORY(ram), ...` */
+#define CORONER_COUNT_OF(list, max)                                                                \
+    (sizeof(list) / sizeof(*(list)) + 0 * sizeof(char[sizeof(list) / sizeof(*(list)) <= (max) ? 1 : -1]))
+#define CORONER_REGIONS(list) .regions = (list), .region_count = CORONER_COUNT_OF(list, 16)
+#define CORONER_EXCLUDE(list) .exclude = (list), .exclude_count = CORONER_COUNT_OF(list, 8)
+#define CORONER_MEMORY(list) .memory = (list), .memory_count = CORONER_COUNT_OF(list, 8)
+
 typedef struct {
     const coroner_region *regions;
     size_t region_count;
@@ -57,6 +64,7 @@ typedef struct {
 
 typedef enum {
     CORONER_RUNNING, CORONER_READY, CORONER_BLOCKED, CORONER_SUSPENDED, CORONER_DELETED,
+    CORONER_DAMAGED = 254, /* no task: the place of one whose entry was written over */
     CORONER_UNKNOWN = 255
 } coroner_state;
 
@@ -67,11 +75,15 @@ typedef enum {
     CORONER_SAVED_CALLEE_RETURN  /* r4-r11, EXC_RETURN, s16-s31 if live, then the frame (ARM_CM4F) */
 } coroner_saved;
 
+/* Added to a coroner_saved: the stack pointer is the first word of the control block, which the library
+ * reads then, through the memory map. */
+#define CORONER_SP_IN_TCB 0x80
+
 typedef struct {
     uint32_t id;      /* never 0, different for each task */
     uint8_t state;    /* coroner_state */
     uint8_t priority;
-    uint8_t saved;    /* coroner_saved */
+    uint8_t saved;    /* coroner_saved, or with CORONER_SP_IN_TCB */
     coroner_area tcb;
     coroner_area stack;
     uintptr_t sp;
@@ -115,8 +127,13 @@ void coroner_separate_faults(void);
 /* Defined by the program; does not return. */
 void coroner_crashed(const coroner_crash *crash) __attribute__((noreturn));
 
+/* The least that the stack of the capture must have: what coroner_write needs with any sink, as
+ * scripts/capture-stack finds it, and 128 bytes for the program's own function. */
+#define CORONER_MIN_STACK 2048
+
 /* Reserves the stack of the capture. */
 #define CORONER_STACK(bytes) \
+    typedef char coroner_stack_is_too_small[(bytes) >= CORONER_MIN_STACK ? 1 : -1] __attribute__((unused)); \
     static uint8_t coroner_stack[bytes] __attribute__((aligned(16), section(".noinit.coroner"))); \
     void *const CORONER_STACK_TOP __attribute__((used)) = coroner_stack + sizeof(coroner_stack); \
     void *const CORONER_STACK_BOTTOM __attribute__((used)) = coroner_stack;

@@ -1,5 +1,7 @@
 //! What is known about a crash before any memory is looked at: cause and registers.
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 /// Why the device stopped. The number goes into the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -94,7 +96,13 @@ pub struct Crash<'a> {
     pub retry: bool,
     /// Who made this value: with the public fields alone nobody can claim to be the entry code.
     pub(crate) attempt: Attempt,
+    /// The lowest words of the stack that the handler runs on, each [`GUARD`] as long as it never got
+    /// there; none where that is not known.
+    pub(crate) guard: &'static [AtomicUsize],
 }
+
+/// What the entry code writes to the end of the handler's stack.
+pub(crate) const GUARD: usize = 0x5afe_9d1e;
 
 /// Who handed out a [`Crash`]. The number is what [`crate::arch::state::HandlerOnly`] remembers, in memory
 /// that a crash may have written over: one that does not come about by itself.
@@ -125,11 +133,18 @@ impl<'a> Crash<'a> {
             interrupted_sp: None,
             retry: false,
             attempt: Attempt::Made,
+            guard: &[],
         }
     }
 }
 
 impl Crash<'_> {
+    /// Whether the stack that the handler runs on has been too small for it: what lies below was written
+    /// over. A dump says so.
+    pub fn handler_overflowed(&self) -> bool {
+        self.guard.iter().any(|word| word.load(Relaxed) != GUARD)
+    }
+
     /// A register by its place in `NT_PRSTATUS`.
     pub(crate) fn register(&self, index: usize) -> usize {
         self.registers.get(index).copied().unwrap_or(0)

@@ -1,13 +1,37 @@
 //! CRC-32 as in Ethernet, zip and PNG (reflected polynomial `EDB88320`, start and end inverted).
 //!
-//! Bit by bit, without a table: 64 instructions a byte on a Cortex-M3, which a flash or a UART takes
-//! longer to store or send, and 70 bytes less of code than with a table of sixteen words.
+//! Four bits at a time, with a table of sixteen words: some ten instructions a byte on a Cortex-M3, where
+//! bit by bit takes 64 and a table of a kilobyte five.
 
 /// A CRC-32 under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Crc(u32);
 
 const POLYNOMIAL: u32 = 0xedb8_8320;
+
+/// What four bits do to the sum.
+static TABLE: [u32; 16] = {
+    let mut table = [0; 16];
+    let mut index = 0;
+    while index < 16 {
+        let (mut value, mut bit) = (index as u32, 0);
+        while bit < 4 {
+            value = (value >> 1) ^ (POLYNOMIAL & (value & 1).wrapping_neg());
+            bit += 1;
+        }
+        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            table[index] = value;
+        }
+        index += 1;
+    }
+    table
+};
+
+#[inline(always)]
+fn four_bits(sum: u32) -> u32 {
+    (sum >> 4) ^ TABLE.get(sum as usize & 15).copied().unwrap_or(0)
+}
 
 impl Crc {
     /// The CRC of nothing yet.
@@ -24,11 +48,24 @@ impl Crc {
 
     /// Takes in the next byte.
     pub fn push(&mut self, byte: u8) {
-        self.0 ^= u32::from(byte);
-        for _ in 0..8 {
-            let odd = self.0 & 1;
-            self.0 = (self.0 >> 1) ^ (POLYNOMIAL & odd.wrapping_neg());
+        self.0 = four_bits(four_bits(self.0 ^ u32::from(byte)));
+    }
+
+    /// Takes `bytes` into both of two sums, in one pass and by words.
+    #[inline(never)]
+    pub(crate) fn update_both([first, second]: &mut [Crc; 2], bytes: &[u8]) {
+        let (mut a, mut b) = (first.0, second.0);
+        for part in bytes.chunks(4) {
+            let word = match part.first_chunk() {
+                Some(word) => u32::from_le_bytes(*word),
+                None => part.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
+            };
+            (a, b) = (a ^ word, b ^ word);
+            for _ in 0..2 * part.len() {
+                (a, b) = (four_bits(a), four_bits(b));
+            }
         }
+        (first.0, second.0) = (a, b);
     }
 
     /// The value for the bytes so far; more may follow.
@@ -58,6 +95,21 @@ mod tests {
     fn gives_the_published_check_value() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
+    }
+
+    #[test]
+    fn two_sums_in_one_pass_are_those_of_one_each() {
+        let bytes: Vec<u8> = (0..50u8).map(|index| index.wrapping_mul(37)).collect();
+        for (from, len) in (0..9).flat_map(|from| (0..40).map(move |len| (from, len))) {
+            let mut both = [Crc::new(), Crc::new()];
+            both[1].update(b"before");
+            Crc::update_both(&mut both, &bytes[from..from + len]);
+            let mut other = Crc::new();
+            other.update(b"before");
+            other.update(&bytes[from..from + len]);
+            let expected = (crc32(&bytes[from..from + len]), other.value());
+            assert_eq!((both[0].value(), both[1].value()), expected, "{from} {len}");
+        }
     }
 
     #[test]

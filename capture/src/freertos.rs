@@ -103,8 +103,15 @@ impl Tasks<Arm> for Lists<'_> {
                 }
                 list.push(task);
             }
-            None if current == 0 => {}
-            None => list.damaged(),
+            None => {
+                if current != 0 {
+                    list.damaged();
+                }
+                // Whoever it was, it is none of those that the lists lead to.
+                if !on_main && !crash.cause.in_interrupt {
+                    list.push_crashed(crash, &self.main_stack);
+                }
+            }
         }
         for level in (0..kernel.priorities).rev() {
             let offset = usize::from(level).wrapping_mul(kernel.list_len.into());
@@ -197,8 +204,8 @@ impl Lists<'_> {
         clear_behind_nul(&mut name);
         // Bounds that make no sense would take the room of everything else.
         let sound = top.checked_sub(stack).is_some_and(|len| len < MOST_STACK);
-        let stack = if sound { Area::range(stack, top.saturating_add(4)) } else { Area::EMPTY };
-        let (priority, tcb) = (priority as u8, Area::range(tcb, end));
+        let stack = if sound { Area::between(stack, top.saturating_add(4)) } else { Area::EMPTY };
+        let (priority, tcb) = (priority as u8, Area::between(tcb, end));
         Some(Task { name, priority, tcb, stack, sp, ..Task::new(tcb.start() as u32, "") })
     }
 }

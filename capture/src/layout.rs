@@ -52,6 +52,9 @@ pub mod flag {
     pub const MINIMAL: u8 = 4;
     /// The last 32 bytes are the SHA-256 of everything from the program headers up to them.
     pub const SHA256: u8 = 8;
+    /// The stack of the capture was too small: it has written over what lies below it, and what the dump
+    /// says may be wrong.
+    pub const OVERFLOWED: u8 = 16;
 }
 
 /// Types of the notes with the owner [`OWNER`].

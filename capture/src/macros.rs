@@ -27,6 +27,7 @@ macro_rules! on_crash {
         const _: () = {
             #[unsafe(no_mangle)]
             fn coroner_on_crash(crash: &$crate::Crash<'_>) -> ! {
+                STACK.is_large_enough();
                 $handler(crash)
             }
 

@@ -3,7 +3,8 @@
 use crate::arch::{Arm, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
-use crate::region::Area;
+use crate::list::word;
+use crate::region::{Access, Area};
 use crate::task::{INTERRUPT, State, Task, TaskList, Tasks};
 
 /// A task, and how its registers lie on its stack while it does not run.
@@ -13,6 +14,39 @@ pub struct Entry {
     pub task: Task,
     /// How the kernel saves registers.
     pub saved: CortexM,
+    /// What is still to be read.
+    pub unread: Unread,
+}
+
+/// What has to be read out of the crashed program's memory before an [`Entry`] is whole. Everything is
+/// read through the memory map.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unread {
+    /// Where the name lies, which ends with NUL; 0: the task has it already.
+    pub name: usize,
+    /// The stack pointer is the first word of the control block.
+    pub sp_in_tcb: bool,
+    /// This is no task: the entry of one was found written over.
+    pub damaged: bool,
+}
+
+impl Entry {
+    /// The task, with what has to be read.
+    fn read<M: Memory>(self, memory: &mut M) -> Task {
+        let Entry { mut task, unread, .. } = self;
+        if unread.name != 0 {
+            for (at, letter) in (unread.name..).zip(&mut task.name) {
+                *letter = memory.element(at, Access::Byte).map_or(0, |letter| letter as u8);
+                if *letter == 0 {
+                    break;
+                }
+            }
+        }
+        if unread.sp_in_tcb {
+            task.sp = word::<Arm, M>(memory, task.tcb.start()).unwrap_or(0);
+        }
+        task
+    }
 }
 
 /// Tasks of a Cortex-M kernel whose handlers run on the main stack and tasks on the process stack.
@@ -25,7 +59,7 @@ pub struct Table<'a, T> {
 }
 
 impl<T: Copy + Into<Entry>> Tasks<Arm> for Table<'_, T> {
-    fn list<M: Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
+    fn list<M: Memory>(&mut self, crash: &Crash<'_>, memory: &mut M, list: &mut TaskList<'_>) {
         if crash.cause.in_interrupt {
             list.push(Task {
                 state: State::Interrupt,
@@ -34,15 +68,22 @@ impl<T: Copy + Into<Entry>> Tasks<Arm> for Table<'_, T> {
             });
         }
         let mut entries = self.tasks.iter().map(|&entry| entry.into());
-        if let Some(mut running) = entries.find(|entry: &Entry| entry.task.state == State::Running)
-        {
-            // Under an interrupt its registers are where the processor put them.
-            running.task.sp = crash.interrupted_sp.unwrap_or(running.task.sp);
-            list.push(running.task);
+        match entries.find(|entry: &Entry| entry.task.state == State::Running) {
+            Some(running) => {
+                let mut running = running.read(memory);
+                // Under an interrupt its registers are where the processor put them.
+                running.sp = crash.interrupted_sp.unwrap_or(running.sp);
+                list.push(running);
+            }
+            // Whoever it was, it is none of the others.
+            None if !crash.cause.in_interrupt => list.push_crashed(crash, &self.main_stack),
+            None => {}
         }
         for entry in self.tasks.iter().map(|&entry| entry.into()) {
-            if entry.task.state != State::Running {
-                list.push(entry.task);
+            match entry.task.state {
+                _ if entry.unread.damaged => list.damaged(),
+                State::Running => {}
+                _ => list.push(entry.read(memory)),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Tasks: what a system tells about its threads.
 
-use crate::arch::{Arch, Memory};
+use crate::arch::{Arch, Arm, Memory};
 use crate::crash::Crash;
 use crate::layout::task as bits;
 use crate::region::Area;
@@ -28,6 +28,9 @@ pub enum State {
 /// Number of the pseudo task that stands for an interrupt handler, or for the program before its
 /// kernel started.
 pub const INTERRUPT: u32 = 0x7fff_ffff;
+
+/// Bytes from the stack pointer on that are taken for its stack where no bounds are known.
+const UNKNOWN_STACK: usize = 1024;
 
 /// One task.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +135,16 @@ impl<'a> TaskList<'a> {
             *to = from;
         }
         self.push(Task { id: 1, name: padded, stack, sp, rank: Task::RANK, ..Task::EMPTY });
+    }
+
+    /// Adds the one on the processor where nothing tells which of the tasks it is. It has the main stack
+    /// if its stack pointer lies there.
+    pub(crate) fn push_crashed(&mut self, crash: &Crash<'_>, main_stack: &Area) {
+        let sp = crash.registers.get(Arm::SP).copied().unwrap_or(0);
+        let on_main = main_stack.overlap(sp, sp.saturating_add(1)) > 0;
+        let stack =
+            if on_main { *main_stack } else { Area::between(sp, sp.wrapping_add(UNKNOWN_STACK)) };
+        self.push(Task { state: State::Running, stack, ..Task::new(INTERRUPT, "crashed") });
     }
 
     /// A list of tasks could not be followed any further. The first time counts.

@@ -237,7 +237,9 @@ impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
         self.notes(config, length);
         self.out.segments(self.memory, self.plan.segments());
         let minimal = usize::from(flag::MINIMAL) * usize::from(self.crash.retry);
-        self.out.commit(self.plan.flags | minimal)
+        let overflowed =
+            usize::from(flag::OVERFLOWED) * usize::from(self.crash.handler_overflowed());
+        self.out.commit(self.plan.flags | minimal | overflowed)
     }
 
     /// The length of the notes: writes them without an effect, so that it can't differ from what is

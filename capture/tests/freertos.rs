@@ -262,6 +262,7 @@ fn a_broken_current_task_leaves_the_others() {
     ram.set(CURRENT, 0x6666_6666);
     let found = found(&ram, false, STACKS + 0x100);
     assert_eq!(found.damaged_after, Some(0));
+    assert_eq!(found.names[0], "crashed", "no healthy task gets the registers");
     for name in ["motor", "IDLE", "sensor", "log", "shell", "old"] {
         assert!(found.names.iter().any(|found| found == name), "{name}");
     }

@@ -7,7 +7,7 @@ use coroner_capture::crash::{Kind, signal};
 use coroner_capture::frames::CortexM;
 use coroner_capture::layout::{self, Class, TaskTable, note};
 use coroner_capture::sink::Callback;
-use coroner_capture::table::{Entry, Table};
+use coroner_capture::table::{Entry, Table, Unread};
 use coroner_capture::{Access, Area, Cause, Config, Crash, Outcome, State, Task, Workspace};
 
 /// Words at `2000_0000` and up; nothing else can be read.
@@ -27,7 +27,11 @@ impl Memory for Words {
 
 fn entry(id: u32, name: &str, state: State, sp: usize) -> Entry {
     let stack = Area::range(0x2000_0100, 0x2000_0400);
-    Entry { task: Task { state, stack, sp, ..Task::new(id, name) }, saved: CortexM::CalleeReturn }
+    Entry {
+        task: Task { state, stack, sp, ..Task::new(id, name) },
+        saved: CortexM::CalleeReturn,
+        unread: Unread::default(),
+    }
 }
 
 /// r4-r11, `EXC_RETURN` without floating point, r0-r3, r12, lr, pc, xPSR with the alignment bit.

@@ -4,12 +4,12 @@ mod expect;
 mod junit;
 
 use super::progress::{Progress, in_parallel};
-use super::{OpenArgs, print, print_json};
+use super::{Blame, OpenArgs, print, print_json};
 use crate::display::Lines;
 use crate::error::Result;
 use crate::open::{self, Opened};
 use crate::output;
-use crate::report::{self, Report, ReportOptions};
+use crate::report::{self, AppRules, Report, ReportOptions};
 use clap::Args;
 use expect::{Expected, Verdict};
 use serde_json::json;
@@ -54,6 +54,10 @@ pub struct CheckArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Whom to blame.
+    #[command(flatten)]
+    pub blame: Blame,
+
     /// What to open: each input is a dump of its own.
     #[command(flatten)]
     pub open: OpenArgs,
@@ -80,11 +84,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         output::refuse_input(path, &inputs)?;
     }
     let options = args.open.options.clone();
+    let rules = args.blame.rules()?;
     let progress = Progress::new(args.open.inputs.len());
     let mut all = Vec::new();
     in_parallel(
         args.open.inputs.iter(),
-        |input| check(input, &options, &expected),
+        |input| check(input, &options, &rules, &expected),
         |_, checked| {
             progress.step();
             all.push(checked);
@@ -108,7 +113,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checked {
+fn check(
+    input: &Path,
+    options: &open::Options,
+    rules: &AppRules,
+    expected: &[Expected],
+) -> Checked {
     let file = input.display().to_string();
     let opened = match open::open(&[input.to_path_buf()], options) {
         Ok(opened) => opened,
@@ -116,23 +126,27 @@ fn check(input: &Path, options: &open::Options, expected: &[Expected]) -> Checke
             return Checked { file, verdicts: vec![Verdict::wrong("opens", error.to_string())] };
         }
     };
-    Checked { verdicts: expected.iter().flat_map(|e| verdicts(&opened, e)).collect(), file }
+    Checked { verdicts: expected.iter().flat_map(|e| verdicts(&opened, rules, e)).collect(), file }
 }
 
 /// What a file of expectations comes to for a dump, as text and XML.
 #[cfg(fuzzing)]
 pub(super) fn results(opened: &Opened, expected: &str) -> Result<String> {
     let expected = Expected::parse(Path::new("fuzz.toml"), expected)?;
-    let checked = Checked { file: opened.file.clone(), verdicts: verdicts(opened, &expected) };
+    let checked = Checked {
+        file: opened.file.clone(),
+        verdicts: verdicts(opened, &AppRules::default(), &expected),
+    };
     let mut out = Lines::new();
     write_text(&checked, &mut out);
     Ok(out.to_string() + &json_line(&checked) + &junit::to_xml(&[checked]))
 }
 
-fn verdicts(opened: &Opened, expected: &Expected) -> Vec<Verdict> {
+fn verdicts(opened: &Opened, rules: &AppRules, expected: &Expected) -> Vec<Verdict> {
     let reported = |print: Vec<String>, values: bool| -> Result<Report> {
+        let rules = rules.clone();
         let options =
-            ReportOptions { print, values, all_threads: values, ..ReportOptions::default() };
+            ReportOptions { print, values, all_threads: values, rules, ..ReportOptions::default() };
         report::build(opened, &options)
     };
     // One expression that makes no sense must not hide the others.

@@ -24,7 +24,7 @@ use crate::display::{self, Lines};
 use crate::error::{Error, Result};
 use crate::open::{parse_number, parse_size};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-pub use options::{Colour, LogFormat, OpenArgs, Talk};
+pub use options::{Blame, Colour, LogFormat, OpenArgs, Talk};
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -7,8 +7,9 @@
 use crate::display::{self, Lines};
 use crate::error::Result;
 use crate::open::{self, Opened, Options};
+use crate::report::AppRules;
 use clap::{ArgAction, ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// What every command that opens a dump takes.
@@ -86,6 +87,40 @@ impl OpenArgs {
             tracing::debug!("{note}");
         }
         Ok(opened)
+    }
+}
+
+/// Whom to blame for a crash: which code is the user's own.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Blame")]
+pub struct Blame {
+    /// Functions that are not your own code: not to blame, but who called them. `*` is any text
+    #[arg(long, value_name = "PATTERN")]
+    pub skip: Vec<String>,
+
+    /// A file of such rules (docs/report.md), beside the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub app_rules: Vec<PathBuf>,
+}
+
+impl Blame {
+    /// The rules in force.
+    ///
+    /// # Errors
+    /// As [`AppRules::with`].
+    pub fn rules(&self) -> Result<AppRules> {
+        AppRules::with(&self.app_rules, &self.skip)
+    }
+
+    /// The arguments that say the same once more.
+    pub(super) fn words(&self) -> Vec<OsString> {
+        let word = |name: &str, value: &OsStr| {
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value);
+            word
+        };
+        let skip = self.skip.iter().map(|pattern| word("skip", OsStr::new(pattern)));
+        skip.chain(self.app_rules.iter().map(|path| word("app-rules", path.as_os_str()))).collect()
     }
 }
 

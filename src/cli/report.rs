@@ -1,10 +1,10 @@
 //! `coroner report`: the crash for a person or a program.
 
-use super::{OpenArgs, print, print_json};
+use super::{Blame, OpenArgs, print, print_json};
 use crate::display;
 use crate::error::{Error, Result};
 use crate::output;
-use crate::report::{self, AppRules, ReportOptions, Style};
+use crate::report::{self, ReportOptions, Style};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -37,13 +37,9 @@ pub struct ReportArgs {
     #[arg(long, value_name = "DIR")]
     pub source_dir: Vec<PathBuf>,
 
-    /// Functions that are not your own code: not to blame, but who called them. `*` is any text
-    #[arg(long, value_name = "PATTERN")]
-    pub skip: Vec<String>,
-
-    /// A file of such rules (docs/report.md), beside the built-in ones
-    #[arg(long, value_name = "FILE")]
-    pub app_rules: Vec<PathBuf>,
+    /// Whom to blame.
+    #[command(flatten)]
+    pub blame: Blame,
 
     /// Only the thread that crashed
     #[arg(long)]
@@ -77,7 +73,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         logs: true,
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
-        rules: AppRules::with(&args.app_rules, &args.skip)?,
+        rules: args.blame.rules()?,
     };
     let report = report::build(&opened, &options)?;
     if let Some(path) = &args.html {

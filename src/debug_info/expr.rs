@@ -102,7 +102,8 @@ impl Env<'_> {
                     run.resume_with_register(typed(self.value_type(base_type)?, value)?)?
                 }
                 EvaluationResult::RequiresFrameBase => {
-                    run.resume_with_frame_base(self.frame_base.ok_or(Missing::OptimizedOut)?)?
+                    let unknown = || Missing::Register("the frame base".into());
+                    run.resume_with_frame_base(self.frame_base.ok_or_else(unknown)?)?
                 }
                 EvaluationResult::RequiresCallFrameCfa => {
                     let unknown = || Missing::Register("the frame address".into());

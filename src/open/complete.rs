@@ -44,6 +44,9 @@ impl Paired<'_> {
             esp_idf::abort::complete(&mut dump, &is_in);
         }
         unwind::reconstruct(&mut dump);
+        if unwind::lacks_frame_pointers(&dump) {
+            unwind::reconstruct_frame_pointers(&mut dump, &elves.modules());
+        }
         arch::gather(&mut dump);
         let finds_fault = dump.reason.pc.is_none() && unwind::may_be_handler(&dump);
         let lacks_control = unwind::has_extended_frame(&dump);

@@ -1,13 +1,15 @@
 //! Finds the ELF files that belong to a dump, checks them, and adds their memory.
 
 use super::elf_cache::{self, Search};
+use super::fit::{self, Judgement};
 use super::found::{Found, MaybeElf};
 use super::paired::Elves;
-use super::{Options, build_id, fit, slide};
+use super::{Options, build_id, slide};
 use crate::dump::{Dump, FirmwareId, Fit, Note, Verdict};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::memory::Origin;
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -131,13 +133,16 @@ fn by_fit(
     options: &Options,
     mut all: Vec<Arc<Firmware>>,
 ) -> Result<Arc<Firmware>> {
-    let judged: Vec<Fit> = all.iter().map(|elf| fit::judge(dump, elf)).collect();
-    let of = |verdict| judged.iter().position(|fit| fit.verdict == verdict);
-    // Of several that fit alike the user's first one is taken, as ever.
+    let judged: Vec<Judgement> = all.iter().map(|elf| fit::judgement(dump, elf)).collect();
     let order = [Verdict::Fits, Verdict::Unknown, Verdict::Doubtful, Verdict::DoesNotFit];
-    let index = order.into_iter().find_map(of).unwrap_or_default();
+    let rank = |judged: &Judgement| {
+        let place = order.iter().position(|verdict| *verdict == judged.fit.verdict);
+        (place, judged.contradictions, Reverse(judged.agreements))
+    };
+    // Of several that fit alike the user's first one is taken, as ever.
+    let index = (0..judged.len()).min_by_key(|n| judged.get(*n).map(rank)).unwrap_or_default();
     let elf = all.swap_remove(index);
-    let Some(fit) = judged.into_iter().nth(index) else { return Ok(elf) };
+    let Some(Judgement { fit, .. }) = judged.into_iter().nth(index) else { return Ok(elf) };
     let why = fit::evidence(&fit);
     match fit.verdict {
         Verdict::Matches | Verdict::Fits => dump.notes.push(
@@ -303,23 +308,24 @@ fn in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>
 
 /// The one ELF file below the user's folders that fits a dump without an id.
 fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<Firmware>>> {
-    let mut fitting: Vec<(Arc<Firmware>, Fit)> = Vec::new();
+    let mut fitting: Vec<(Arc<Firmware>, Judgement)> = Vec::new();
     for folder in &options.elves.elf_dir {
         for path in options.elves.cache.list(folder)?.iter() {
             let elf = options.elves.cache.try_open(path, !options.place.no_mmap);
             let Some(elf) = elf.filter(|elf| elf.machine == dump.arch.elf_machine) else {
                 continue;
             };
-            let fit = fit::judge(dump, &elf);
-            if fit.verdict == Verdict::Fits {
-                fitting.push((elf, fit));
+            let judged = fit::judgement(dump, &elf);
+            if judged.fit.verdict == Verdict::Fits {
+                fitting.push((elf, judged));
             }
         }
     }
+    keep_best(&mut fitting);
     let named = named(&options.elves.elf_dir);
     let words = match fitting.len() {
         1 => {
-            let (elf, fit) = fitting.swap_remove(0);
+            let (elf, Judgement { fit, .. }) = fitting.swap_remove(0);
             let (path, why) = (elf.path.clone(), fit::evidence(&fit));
             dump.notes.push(
                 Note::info(format!(
@@ -350,6 +356,14 @@ fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<F
     };
     dump.notes.push(Note::warning(words).code("no-elf"));
     Ok(None)
+}
+
+/// Keeps the files that contradict the dump least.
+fn keep_best(fitting: &mut Vec<(Arc<Firmware>, Judgement)>) {
+    let rank = |judged: &Judgement| (judged.contradictions, Reverse(judged.agreements));
+    if let Some(best) = fitting.iter().map(|(_, judged)| rank(judged)).min() {
+        fitting.retain(|(_, judged)| rank(judged) == best);
+    }
 }
 
 fn named(folders: &[PathBuf]) -> String {

@@ -9,11 +9,18 @@
 //! | program counters       | a thread that was switched out is in code                         |
 //! | scheduler's lists      | the list that FreeRTOS' control block hangs in is a list's symbol |
 //! | dumped blocks          | Zephyr's whole RAM begins and ends at the linker's symbols        |
+//! | initialised pointers   | a variable that begins as a pointer to code or a constant holds it |
+//! | entry functions        | what control blocks hold of code is the start of a function       |
+//! | stacks                 | a stack that is a variable is one variable                        |
 //!
 //! Bytes are proof: code that differs is of another build. Addresses are evidence: a stack holds
-//! old words too, a corrupted one anything; so a file is never refused for them, only doubted.
+//! old words too, a corrupted one anything; so a file is doubted for one kind of them, and refused
+//! only where two kinds speak against it and none for it. Builds one change apart share much of
+//! their code: among several files that fit the one with the fewest contradictions is the dump's.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod objects;
 
 use crate::dump::{Dump, Fit, Kernel, Verdict};
 use crate::firmware::Firmware;
@@ -63,27 +70,90 @@ enum Says {
     Proof,
 }
 
-/// Judges `elf` by what `dump` holds. The dump's memory is the dump's alone.
+/// The functions of an ELF file, by address.
+struct Functions {
+    /// First address and length, sorted.
+    all: Vec<(u64, u64)>,
+    /// No function says how long it is: then all code is of some function.
+    unsized_code: bool,
+}
+
+impl Functions {
+    fn of(dump: &Dump, elf: &Firmware) -> Functions {
+        let thumb = u64::from(is_thumb(dump));
+        let symbols = elf.symbols().filter(|symbol| symbol.function);
+        let mut all: Vec<(u64, u64)> = symbols.map(|s| (s.addr & !thumb, s.len)).collect();
+        all.sort_unstable();
+        let unsized_code = all.iter().all(|(_, len)| *len == 0);
+        Functions { all, unsized_code }
+    }
+
+    /// Whether one begins at `addr`.
+    fn starts_at(&self, addr: u64) -> bool {
+        let at = self.all.partition_point(|(start, _)| *start < addr);
+        self.all.get(at).is_some_and(|(start, _)| *start == addr)
+    }
+
+    /// Whether `addr` is in one: constants between functions are in none.
+    fn holds(&self, addr: u64) -> bool {
+        let behind = self.all.partition_point(|(start, _)| *start <= addr);
+        let before = behind.checked_sub(1).and_then(|at| self.all.get(at));
+        before.is_some_and(|(start, len)| addr.saturating_sub(*start) < *len)
+    }
+
+    /// The same, of a file that may not say how long functions are.
+    fn may_hold(&self, addr: u64) -> bool {
+        self.unsized_code || self.holds(addr)
+    }
+}
+
+/// What the probes say of a file.
+pub(super) struct Judgement {
+    pub fit: Fit,
+    /// How much of what was compared is not as this file would have left it.
+    pub contradictions: u64,
+    /// How much is.
+    pub agreements: u64,
+}
+
+/// Judges `elf` by what `dump` holds.
 pub(super) fn judge(dump: &Dump, elf: &Firmware) -> Fit {
+    judgement(dump, elf).fit
+}
+
+/// The same, to compare files with each other. The dump's memory is the dump's alone.
+pub(super) fn judgement(dump: &Dump, elf: &Firmware) -> Judgement {
     let mut code = Memory::new();
     elf.add_constants(&mut code, Origin::Elf, dump.chip.as_deref());
+    let functions = Functions::of(dump, elf);
     let probes = [
         contents(dump, elf),
-        returns(dump, elf, &code),
+        returns(dump, elf, &code, &functions),
         counters(dump, elf),
         lists(dump, elf),
         blocks(dump, elf),
+        objects::pointers(dump, elf, &functions),
+        objects::entries(dump, elf, &functions),
+        objects::stacks(dump, elf),
     ];
     let probes: Vec<Probe> = probes.into_iter().flatten().filter(|probe| probe.of > 0).collect();
-    let any = |says: Says| probes.iter().any(|probe| probe.says == says);
-    let verdict = match () {
-        () if any(Says::Proof) => Verdict::DoesNotFit,
-        () if any(Says::Against) => Verdict::Doubtful,
-        () if any(Says::For) => Verdict::Fits,
-        () => Verdict::Unknown,
-    };
     let told = |probe: &Probe| format!("{} of {} {}", probe.agree, probe.of, probe.what);
-    Fit { verdict, evidence: probes.iter().map(told).collect() }
+    Judgement {
+        fit: Fit { verdict: verdict(&probes), evidence: probes.iter().map(told).collect() },
+        contradictions: probes.iter().map(|probe| probe.of.saturating_sub(probe.agree)).sum(),
+        agreements: probes.iter().map(|probe| probe.agree).sum(),
+    }
+}
+
+fn verdict(probes: &[Probe]) -> Verdict {
+    let count = |says: Says| probes.iter().filter(|probe| probe.says == says).count();
+    match (count(Says::Against), count(Says::For)) {
+        _ if count(Says::Proof) > 0 => Verdict::DoesNotFit,
+        (2.., 0) => Verdict::DoesNotFit,
+        (1.., _) => Verdict::Doubtful,
+        (0, 1..) => Verdict::Fits,
+        (0, 0) => Verdict::Unknown,
+    }
 }
 
 /// Code and constants that both hold.
@@ -128,16 +198,21 @@ fn contents(dump: &Dump, elf: &Firmware) -> Option<Probe> {
 }
 
 /// The words of the stacks that point into code.
-fn returns(dump: &Dump, elf: &Firmware, code: &Memory) -> Option<Probe> {
-    let starts: HashSet<u64> =
-        elf.symbols().filter(|s| s.function).map(|s| s.addr & !u64::from(is_thumb(dump))).collect();
+fn returns(dump: &Dump, elf: &Firmware, code: &Memory, functions: &Functions) -> Option<Probe> {
     let word = u64::from(dump.arch.word_bits / 8).max(1);
     let (mut agree, mut of) = (0u64, 0u64);
     let mut seen = HashSet::new();
     let mut look = |value: u64| {
         let Some(at) = unwind::return_address(&dump.arch, value, elf.entry) else { return };
         // Pointers to functions lie on stacks as well.
-        if at < SMALL_NUMBERS || !elf.holds_code(at) || starts.contains(&at) || !seen.insert(at) {
+        // A call that does not return may be the last instruction of its function.
+        let in_function = functions.may_hold(at) || functions.holds(at.saturating_sub(1));
+        if at < SMALL_NUMBERS
+            || !elf.holds_code(at)
+            || !in_function
+            || functions.starts_at(at)
+            || !seen.insert(at)
+        {
             return;
         }
         if let Some(follows) = unwind::follows_call(&dump.arch, code, value, elf.entry) {
@@ -160,9 +235,9 @@ fn returns(dump: &Dump, elf: &Firmware, code: &Memory) -> Option<Probe> {
     }
     let says = match percent(agree, of) {
         _ if of < FEWEST_RETURNS => Says::Nothing,
-        60.. => Says::For,
-        // Old words and what an interrupt pushed are no return addresses.
-        30.. => Says::Nothing,
+        // What an interrupt pushed is no return address; of a build one change apart, many are.
+        85.. => Says::For,
+        40.. => Says::Nothing,
         _ => Says::Against,
     };
     Some(Probe { what: "return addresses follow a call", agree, of, says })
@@ -254,5 +329,35 @@ pub(super) fn evidence(fit: &Fit) -> String {
     match fit.evidence.is_empty() {
         true => "nothing in the dump says".into(),
         false => fit.evidence.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_kinds_of_evidence_refuse_a_file_and_one_only_doubts_it() {
+        let of = |says: &[Says]| {
+            let probe = |says: &Says| Probe { what: "things", agree: 1, of: 2, says: *says };
+            verdict(&says.iter().map(probe).collect::<Vec<_>>())
+        };
+        use Says::{Against, For, Nothing, Proof};
+        assert_eq!(of(&[]), Verdict::Unknown);
+        assert_eq!(of(&[Nothing, Nothing]), Verdict::Unknown);
+        assert_eq!(of(&[For, Nothing]), Verdict::Fits);
+        assert_eq!(of(&[Against, For]), Verdict::Doubtful);
+        assert_eq!(of(&[Against, Against, For]), Verdict::Doubtful);
+        assert_eq!(of(&[Against, Nothing]), Verdict::Doubtful);
+        assert_eq!(of(&[Against, Against]), Verdict::DoesNotFit);
+        assert_eq!(of(&[For, Proof]), Verdict::DoesNotFit);
+    }
+
+    #[test]
+    fn a_constant_between_functions_is_in_none() {
+        let functions = Functions { all: vec![(0x100, 0x20), (0x140, 0x10)], unsized_code: false };
+        assert!(functions.starts_at(0x100) && functions.holds(0x11e) && functions.holds(0x14f));
+        assert!(!functions.holds(0x120) && !functions.holds(0x13f) && !functions.holds(0xff));
+        assert!(!functions.starts_at(0x102));
     }
 }

@@ -332,6 +332,7 @@ fn task(kernel: &dyn Kernel, view: &View<'_>, found: &Found, running: &[u64]) ->
     let mut saved = Registers::unknown(view.dump.arch.clone());
     saved.set_why_missing(WHY);
     let mut remarks = told.remarks;
+    let mut saved_sp = None;
     if cpu.is_none() && told.sp.is_none() && told.saved_elsewhere {
         remarks.push("its saved registers are not in the dump".into());
     }
@@ -342,7 +343,11 @@ fn task(kernel: &dyn Kernel, view: &View<'_>, found: &Found, running: &[u64]) ->
         if outside && !told.saved_elsewhere {
             let words = format!("corrupted: its saved stack pointer {sp:#x} is not in its stack");
             remarks.push(words);
-        } else if kernel.restore(view, sp, &mut saved).is_none() {
+        } else if kernel.restore(view, sp, &mut saved).is_some() {
+            // What the switch pushed is in use as well, where it lies on the task's stack.
+            let on_stack = |stack: Stack| (stack.low..=stack.high).contains(&sp);
+            saved_sp = Some(sp).filter(|_| told.stack.is_some_and(on_stack));
+        } else {
             remarks.push(match view.memory().region_at(sp) {
                 None => "its stack is not in the dump".into(),
                 Some(_) => format!("what was saved at {sp:#x} is no frame of a known port"),
@@ -363,6 +368,7 @@ fn task(kernel: &dyn Kernel, view: &View<'_>, found: &Found, running: &[u64]) ->
         stack: told.stack,
         cpu,
         saved,
+        saved_sp,
         remarks,
     }
 }

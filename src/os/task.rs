@@ -26,6 +26,8 @@ pub(super) struct Task {
     pub cpu: Option<u32>,
     /// The registers that the kernel saved when it was switched out.
     pub saved: Registers,
+    /// The lowest address of those, if they lie on its stack.
+    pub saved_sp: Option<u64>,
     pub remarks: Vec<String>,
 }
 
@@ -83,6 +85,7 @@ fn take_over(thread: &mut Thread, task: Task, cpu_count: usize) {
     thread.priority = task.priority.or(thread.priority);
     thread.base_priority = task.base_priority.or(thread.base_priority);
     thread.stack = task.stack.or(thread.stack);
+    thread.saved_sp = task.saved_sp.or(thread.saved_sp);
     thread.core = thread.core.or(task.cpu.filter(|_| cpu_count > 1));
     thread.remarks.extend(task.remarks);
     if task.cpu.is_some()

@@ -71,6 +71,13 @@ impl AppRules {
         Ok(AppRules { own })
     }
 
+    /// Whether a function is called only because something went wrong. `name` is without parameters.
+    pub(super) fn is_machinery(&self, name: &str) -> bool {
+        let rules = built_in().iter().chain(&self.own);
+        let machinery = rules.filter(|rule| rule.kind == Kind::Machinery);
+        machinery.flat_map(|rule| &rule.functions).any(|pattern| matches(pattern, name))
+    }
+
     /// Whether the frame is of code that the user did not write.
     pub(super) fn is_foreign(&self, frame: &Frame) -> bool {
         let mut rules = built_in().iter().chain(&self.own);
@@ -81,12 +88,6 @@ impl AppRules {
                 || frame.file.as_deref().is_some_and(lies)
         })
     }
-}
-
-/// Whether a function is called only because something went wrong. `name` is without parameters.
-pub(super) fn is_machinery(name: &str) -> bool {
-    let machinery = built_in().iter().filter(|rule| rule.kind == Kind::Machinery);
-    machinery.flat_map(|rule| &rule.functions).any(|pattern| matches(pattern, name))
 }
 
 /// A name without the parameters of C++.

@@ -4,7 +4,7 @@
 //! a firmware. They are skipped; and a crash in a library, a kernel or a hardware layer is
 //! blamed on the user's code that called it (`app_rules.rs`).
 
-use super::app_rules::{AppRules, is_machinery};
+use super::app_rules::AppRules;
 use super::{Frame, Signature};
 use crate::reason::{Reason, Signal};
 use sha2::{Digest, Sha256};
@@ -18,19 +18,21 @@ const SIGNATURE_FRAMES: usize = 5;
 pub(super) fn blamed<'f>(frames: &'f [Frame], rules: &AppRules) -> Option<&'f Frame> {
     let is_known = |frame: &&Frame| frame.near.is_none() && frame.function.is_some();
     let own = frames.iter().filter(|frame| !frame.guess).filter(is_known);
-    let own = own.into_iter().find(|frame| !is_machine(frame) && !rules.is_foreign(frame));
-    own.or_else(|| innermost(frames))
+    let own = own.into_iter().find(|frame| !is_machine(frame, rules) && !rules.is_foreign(frame));
+    own.or_else(|| innermost(frames, rules))
 }
 
 /// The innermost frame that is not the machinery of aborting and has a known name; or the innermost.
-pub(super) fn innermost(frames: &[Frame]) -> Option<&Frame> {
-    let known =
-        |frame: &&Frame| frame.near.is_none() && frame.function.is_some() && !is_machine(frame);
+pub(super) fn innermost<'f>(frames: &'f [Frame], rules: &AppRules) -> Option<&'f Frame> {
+    let known = |frame: &&Frame| {
+        frame.near.is_none() && frame.function.is_some() && !is_machine(frame, rules)
+    };
     frames.iter().find(known).or_else(|| frames.first())
 }
 
-fn is_machine(frame: &Frame) -> bool {
-    frame.function.as_deref().is_some_and(|name| is_machinery(&normal(name)) || is_machinery(name))
+fn is_machine(frame: &Frame, rules: &AppRules) -> bool {
+    let name = frame.function.as_deref();
+    name.is_some_and(|name| rules.is_machinery(&normal(name)) || rules.is_machinery(name))
 }
 
 /// The kind of a reason, without what differs from crash to crash and from one producer's words to
@@ -54,8 +56,14 @@ pub(super) fn kind_of(reason: &Reason) -> String {
 ///
 /// Addresses are no part of it, so it is the same across devices and, mostly, across builds.
 /// Without an ELF file there are only addresses; then it holds for one build. A function that calls
-/// itself counts once: how deep a recursion was is chance.
-pub fn signature_of(signal: Option<Signal>, kind: &str, frames: &[Frame]) -> Signature {
+/// itself counts once: how deep a recursion was is chance. The machinery of aborting, the user's own
+/// by `rules` as well, is no part of it.
+pub fn signature_of(
+    signal: Option<Signal>,
+    kind: &str,
+    frames: &[Frame],
+    rules: &AppRules,
+) -> Signature {
     let signal = signal.map_or(String::new(), |signal| format!("{signal} "));
     let mut parts = vec![format!("{signal}{kind}").trim_end().to_string()];
     let sure = frames.iter().take_while(|frame| !frame.guess);
@@ -65,7 +73,7 @@ pub fn signature_of(signal: Option<Signal>, kind: &str, frames: &[Frame]) -> Sig
         .filter_map(|frame| frame.function.as_deref().map(normal))
         .collect();
     named.dedup();
-    let telling = named.iter().position(|name| !is_machinery(name)).unwrap_or(0);
+    let telling = named.iter().position(|name| !rules.is_machinery(name)).unwrap_or(0);
     parts.extend(named.into_iter().skip(telling).take(SIGNATURE_FRAMES));
     if parts.len() == 1 {
         parts.extend(sure.take(SIGNATURE_FRAMES).map(|frame| frame.pc.to_string()));
@@ -131,7 +139,7 @@ mod tests {
             .map(|name| frame(name, false));
         let rules = AppRules::default();
         assert_eq!(blamed(&frames, &rules).and_then(|f| f.function.as_deref()), Some("fail_once"));
-        let signature = signature_of(Some(Signal::Abrt), "abort", &frames);
+        let signature = signature_of(Some(Signal::Abrt), "abort", &frames, &rules);
         assert_eq!(signature.parts, ["SIGABRT abort", "fail_once", "app_main"]);
         assert_eq!(signature.id.len(), 10);
     }
@@ -158,7 +166,9 @@ mod tests {
         let one = [frame("f.isra.0", false), frame("g(int, char)", false), frame("x", true)];
         let mut two = [frame("f", false), frame("g(long)", false)];
         two[0].pc = Hex(0x999);
-        let of = |frames: &[Frame]| signature_of(Some(Signal::Segv), "", frames).id;
+        let of = |frames: &[Frame]| {
+            signature_of(Some(Signal::Segv), "", frames, &AppRules::default()).id
+        };
         assert_eq!(of(&one), of(&two));
         assert_ne!(of(&one), of(&two[..1]));
         assert_eq!(normal("<a::B as c::D>::run"), "run");
@@ -169,7 +179,7 @@ mod tests {
     fn the_depth_of_a_recursion_is_no_part_of_a_signature() {
         let of = |names: &[&str]| {
             let frames: Vec<Frame> = names.iter().map(|name| frame(name, false)).collect();
-            signature_of(Some(Signal::Segv), "", &frames).parts
+            signature_of(Some(Signal::Segv), "", &frames, &AppRules::default()).parts
         };
         let shallow = of(&["poke", "walk", "main"]);
         assert_eq!(shallow, of(&["poke", "walk", "walk", "walk", "walk", "walk", "walk", "main"]));

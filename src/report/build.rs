@@ -66,7 +66,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
     let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
     let blamed = blamed(frames, &options.rules);
     let named = |frame: &&Frame| frame.near.is_none() && frame.function.is_some();
-    let within = innermost(frames)
+    let within = innermost(frames, &options.rules)
         .filter(named)
         .filter(|inner| blamed.is_some_and(|blamed| blamed.function != inner.function));
     let source = blamed.and_then(|frame| {
@@ -81,7 +81,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         headline: headline(dump, blamed, within),
         within: within.and_then(|frame| frame.function.clone()),
         blamed: blamed.filter(|frame| frame.near.is_none()).and_then(|f| f.function.clone()),
-        signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames),
+        signature: signature_of(dump.reason.signal, &kind_of(&dump.reason), frames, &options.rules),
         file: opened.file.clone(),
         layers: opened.layers.clone(),
         identity: identity(opened),
@@ -200,7 +200,7 @@ impl<'a> Builder<'_, 'a> {
             index,
             pc: frame.pc.into(),
             found: frame.found.word(),
-            guess: frame.found.is_guess(),
+            guess: frame.is_guess(),
             exception: None,
             inlined: place.inlined,
             function: place.function,

@@ -248,7 +248,7 @@ fn write_frame(frame: &Frame, is_blamed: bool, page: &mut String) -> std::fmt::R
     };
     let kind = match (frame.inlined, frame.guess) {
         (true, _) => " &middot; inlined".to_string(),
-        (_, true) => format!(" &middot; <span class=\"guess\">by {}</span>", frame.found),
+        (_, true) => format!(" &middot; <span class=\"guess\">{}</span>", frame.doubt()),
         _ if frame.found == "printed" => " &middot; printed by the device".to_string(),
         _ => String::new(),
     };

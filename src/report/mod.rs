@@ -235,6 +235,17 @@ impl Report {
     }
 }
 
+impl Frame {
+    /// Why it may be wrong, for people.
+    fn doubt(&self) -> String {
+        match self.found {
+            // The step itself is sure, what it began with is not.
+            "cfi" | "frame-pointer" | "exception" => "above a guess".into(),
+            found => format!("by {found}"),
+        }
+    }
+}
+
 impl Thread {
     /// The frames from the one on that the crash happened in.
     pub fn from_culprit(&self) -> &[Frame] {

@@ -221,7 +221,7 @@ impl Page {
         }
         line = match (frame.inlined, frame.guess) {
             (true, _) => line.tone(Tone::Quiet, " [inlined]"),
-            (_, true) => line.tone(Tone::Doubt, format!(" [by {}]", frame.found)),
+            (_, true) => line.tone(Tone::Doubt, format!(" [{}]", frame.doubt())),
             _ if frame.found == "printed" => line.tone(Tone::Quiet, " [printed by the device]"),
             _ => line,
         };

@@ -8,7 +8,7 @@
 
 use super::abi::FramePointer;
 use super::calls::{self, Call};
-use super::{End, Found, Frame, Unwinder};
+use super::{End, Family, Found, Frame, Unwinder};
 use crate::dump::Stack;
 use crate::memory::AddrRange;
 use crate::registers::Registers;
@@ -44,10 +44,20 @@ impl Unwinder<'_, '_> {
         let by_pointer = self.abi.frame_pointer.and_then(|rule| self.by_frame_pointer(frame, rule));
         match by_pointer {
             Some((Fit::Exact, next)) => Ok(next),
-            Some((Fit::Unknown, next)) => match self.by_scan(frame, stack) {
-                Ok(scanned) if scanned.found == Found::Scan => Ok(scanned),
-                _ => Ok(next),
-            },
+            // AArch64's frame records are a chain that all code keeps; a call further up the stack
+            // is another's.
+            Some((fit, next)) if fit == Fit::Unknown || self.abi.family == Family::Aarch64 => {
+                match self.by_scan(frame, stack) {
+                    Ok(scanned)
+                        if scanned.found == Found::Scan
+                            && (self.abi.family != Family::Aarch64
+                                || scanned.registers.sp() <= next.registers.sp()) =>
+                    {
+                        Ok(scanned)
+                    }
+                    _ => Ok(next),
+                }
+            }
             _ => self.by_scan(frame, stack),
         }
     }
@@ -173,7 +183,7 @@ impl Unwinder<'_, '_> {
             match self.by_cfi(&mut frame) {
                 Some(Ok(next)) => {
                     let pointer = match self.abi.family {
-                        super::Family::Arm => next.pc | 1,
+                        Family::Arm => next.pc | 1,
                         _ => next.pc,
                     };
                     calls::before(self.abi.family, &self.dump.memory, pointer).is_some()

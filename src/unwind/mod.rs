@@ -21,6 +21,7 @@ mod exception;
 mod extended;
 mod fallback;
 mod printed;
+mod record;
 mod returns;
 mod trap;
 mod window;
@@ -28,6 +29,7 @@ mod window;
 pub use culprit::{Fault, fault, may_be_handler};
 pub use extended::{has_extended_frame, reconstruct_control};
 pub use printed::reconstruct;
+pub use record::{lacks_frame_pointers, reconstruct_frame_pointers};
 pub(crate) use returns::{follows_call, return_address};
 
 use crate::debug_info::Modules;
@@ -119,6 +121,8 @@ pub struct Frame {
     pub exception: Option<Exception>,
     /// The function, in the words of a device that printed the frame itself.
     pub said: Option<String>,
+    /// It was reached from a frame that is a guess: however sure the last step was.
+    pub above_guess: bool,
 }
 
 /// What interrupted a frame.
@@ -138,7 +142,13 @@ pub struct Exception {
 
 impl Frame {
     fn new(pc: u64, is_return: bool, found: Found, registers: Registers) -> Frame {
-        Frame { pc, is_return, found, registers, cfa: None, exception: None, said: None }
+        let (cfa, exception, said) = (None, None, None);
+        Frame { pc, is_return, found, registers, cfa, exception, said, above_guess: false }
+    }
+
+    /// Whether it may be no frame at all, though the dump is whole.
+    pub fn is_guess(&self) -> bool {
+        self.found.is_guess() || self.above_guess
     }
 
     /// The address to look up function and line with: within the instruction that matters.
@@ -160,6 +170,8 @@ pub enum End {
     StackMissing(u64),
     /// The next return address is nowhere in the code.
     NotCode(u64),
+    /// The last frame handles a trap, and where that saved what it interrupted nobody can tell.
+    NotSaved,
     /// The next frame would not lie above the last one.
     NoProgress,
     /// There are more frames than anybody wants.
@@ -176,6 +188,7 @@ impl fmt::Display for End {
             End::NoCaller => f.write_str("the caller of the last frame is unknown"),
             End::StackMissing(addr) => write!(f, "the stack at {addr:#x} is not in the dump"),
             End::NotCode(addr) => write!(f, "the return address {addr:#x} is not in the code"),
+            End::NotSaved => f.write_str("nothing tells what the trap interrupted"),
             End::NoProgress => f.write_str("the stack leads back to itself: it is corrupt"),
             End::Limit => write!(f, "{MOST_FRAMES} frames shown, there are more"),
             End::Printed => f.write_str("the device printed no further frames"),
@@ -237,6 +250,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if !goes_up(frame, &next) {
                 break End::NoProgress;
             }
+            next.above_guess = frame.above_guess || frame.found == Found::Guess;
             if next.found == Found::Exception && self.abi.family != Family::Arm {
                 // The trap's own registers tell of the last one alone.
                 live = None;
@@ -283,6 +297,9 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             .or_else(|| self.interrupted_by_word(frame));
         if let Some(pushed) = pushed {
             return pushed;
+        }
+        if self.leaves_trap(frame) {
+            return Err(End::NotSaved);
         }
         self.by_fallback(frame, stack)
     }

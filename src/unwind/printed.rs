@@ -37,7 +37,7 @@ impl Unwinder<'_, '_> {
     pub(super) fn or_printed(&self, walked: Backtrace, thread: &Thread) -> Backtrace {
         let printed = behind_registers(thread, walked.frames.first());
         let own = usize::from(!walked.frames.is_empty());
-        let sure = walked.frames.iter().take_while(|frame| !frame.found.is_guess()).count();
+        let sure = walked.frames.iter().take_while(|frame| !frame.is_guess()).count();
         let is_whole = walked.end == End::Outermost && sure == walked.frames.len();
         if printed.is_empty() || is_whole || sure >= printed.len().saturating_add(own) {
             return walked;
@@ -69,6 +69,7 @@ impl Unwinder<'_, '_> {
             cfa: None,
             exception: None,
             said: printed.function.clone(),
+            above_guess: false,
         }
     }
 }

@@ -496,3 +496,61 @@ fn the_elf_file_among_many_is_remembered_and_never_taken_on_trust() {
     }
     assert_eq!(index().len(), 1, "nothing is left aside");
 }
+
+#[test]
+fn whom_to_blame_is_said_to_report_check_and_triage_alike() {
+    let folder = Folder::new("blame");
+    let (dump, elf) = (demo("dump.core"), demo("firmware.elf"));
+    let rules = b"[[rule]]\nkind = \"machinery\"\nfunctions = [\"demo::read_offset\"]\n";
+    let rules = folder.write("rules.toml", rules);
+    let blamed = folder.write("blamed.toml", b"function = \"demo::calibrate\"\n");
+    for options in [["--skip", "demo::read_*"], ["--app-rules", &rules]] {
+        let check = ["check", &dump, "--elf", &elf, "--expect", &blamed];
+        let output = coroner(&[&check[..], &options].concat());
+        assert_eq!(output.status.code(), Some(0), "{options:?}: {}", text(&output));
+        assert_eq!(coroner(&check).status.code(), Some(1), "without the rule it is another");
+        for command in [&["report", "--crashed"][..], &["triage", "--groups", "jsonl"]] {
+            let output = coroner(&[command, &[&dump, "--elf", &elf], &options].concat());
+            let first = text(&output).lines().next().unwrap_or_default().to_string();
+            assert!(first.contains("demo::calibrate"), "{command:?} {options:?}: {first}");
+        }
+    }
+    // What is only called because something went wrong is no part of a signature.
+    let signature = |options: &[&str]| {
+        let report = coroner(&[&["report", "--json", &dump, "--elf", &elf], options].concat());
+        let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+        report["signature"]["parts"].clone()
+    };
+    assert_eq!(signature(&[])[1], "demo::read_offset");
+    assert_eq!(signature(&["--app-rules", &rules])[1], "demo::calibrate");
+    let bad = folder.write("bad.toml", b"rules = 1\n");
+    for command in ["report", "check", "triage"] {
+        let more: &[&str] = if command == "check" { &["--expect", &blamed] } else { &[] };
+        let output = coroner(&[&[command, &dump, "--app-rules", &bad], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{command}: {}", text(&output));
+    }
+}
+
+#[test]
+fn a_variable_without_an_elf_file_says_which_files_were_looked_at() {
+    let folder = Folder::new("no-elf");
+    let other =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/zephyr/cortex-m4/firmware.elf");
+    folder.write("other.elf", &std::fs::read(other).expect("it is there"));
+    folder.write("notes.txt", b"no program");
+    let builds = folder.0.display().to_string();
+    let (dump, print) = (demo("dump.core"), ["--print", "SETTINGS.channel"]);
+    let output = coroner(&[&["report", &dump, "--elf-dir", &builds], &print[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let words = text(&output);
+    for part in ["is the dump's (build id 46219e65", "other.elf is build id", "1 file"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    // Without such a search the option is named.
+    let output = coroner(&[&["report", &dump], &print[..]].concat());
+    assert!(text(&output).contains("--elf"), "{}", text(&output));
+    // A report without variables needs none, and says the same in a note.
+    let output = coroner(&["report", &dump, "--elf-dir", &builds]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output).contains("other.elf is build id"), "{}", text(&output));
+}

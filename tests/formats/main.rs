@@ -17,6 +17,7 @@ mod esp_idf;
 mod esp_idf_damage;
 mod esp_idf_tasks;
 mod esp_panic;
+mod fit;
 mod hubris;
 mod hubris_areas;
 mod logs;

@@ -126,3 +126,33 @@ fn one_crash_opens_the_same_from_every_format() {
         check(&opened, &expected, *holds, &what);
     }
 }
+
+/// One crash has one signature in whatever format it came, and after it was converted.
+#[test]
+fn one_crash_has_one_signature() {
+    use coroner::convert::{Extent, to_elf_core};
+    use coroner::report::{ReportOptions, build};
+    let signature = |opened: &Opened, what: &str| {
+        let report = build(opened, &ReportOptions::default());
+        report.unwrap_or_else(|error| panic!("{what}: {error}")).signature
+    };
+    let mut of_all = std::collections::BTreeMap::<Vec<String>, Vec<&str>>::new();
+    for (names, _, holds) in SAMPLES {
+        let paths: Vec<String> =
+            names.iter().map(|name| format!("qemu-m4-fault/dumps/{name}")).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let Some(opened) = open_files(&paths, Some(ELF)) else { return };
+        let opened = opened.unwrap_or_else(|error| panic!("{names:?}: {error}"));
+        let own = signature(&opened, names[0]);
+        let core = to_elf_core(&opened.dump, Extent::DumpOnly).expect("Cortex-M has a layout");
+        let mut options = coroner::open::Options::default();
+        options.elves.elf = opened.firmware.iter().map(|elf| elf.path.clone().into()).collect();
+        let again = support::open_bytes("core.elf", core.bytes, &options).expect("it is ours");
+        assert_eq!(signature(&again, names[0]), own, "{names:?}, converted");
+        // Where the stack is missing or cut (PX4) there are fewer frames to make one of.
+        if holds.stack && holds.faults && holds.globals {
+            of_all.entry(own.parts).or_default().push(names[0]);
+        }
+    }
+    assert_eq!(of_all.len(), 1, "{of_all:#?}");
+}

@@ -6,6 +6,7 @@
 use crate::support;
 use coroner::open::Opened;
 use coroner::report::{Report, ReportOptions};
+use coroner::unwind::Unwinder;
 use std::path::{Path, PathBuf};
 use support::machines::{Folder, Machine, build, is_there, stopped};
 use support::real;
@@ -393,5 +394,24 @@ fn without_the_trap_registers_the_saved_ones_tell() {
     for name in ["riscv32", "riscv64"] {
         let Some(stops) = run(&riscv(name), "FAULT") else { return };
         check(name, &stops, &["poke"], true, Some("load access fault"), &RISCV_SYSTEM);
+    }
+}
+
+/// What a kernel keeps of a thread that it switched out on the way out of an interrupt: a program
+/// counter in the entry code, and a stack pointer. What goes on later is what was interrupted.
+#[test]
+fn a_thread_that_was_switched_out_in_entry_code_goes_on_where_it_was_interrupted() {
+    let boards = [(riscv("riscv32"), "FAULT"), (riscv("riscv64"), "TAIL"), (aarch64(), "FAULT")];
+    for (board, case) in &boards {
+        let Some(stops) = run(board, case) else { return };
+        let (opened, _) = stops.open(3, &[]);
+        let modules = opened.modules();
+        let unwinder = Unwinder::new(&opened.dump, &modules);
+        let frames = unwinder.backtrace(&opened.dump.threads[0]).frames;
+        let at = frames.iter().position(|frame| frame.exception.is_some()).expect("it trapped");
+        let found = unwinder.interrupted_in(&frames[at - 1].registers).expect("it goes on");
+        assert_eq!(found.pc(), Some(frames[at].pc), "{}", board.machine.name);
+        assert_eq!(found.sp(), frames[at].registers.sp(), "{}", board.machine.name);
+        assert!(unwinder.interrupted_in(&frames[at].registers).is_none(), "no entry code");
     }
 }

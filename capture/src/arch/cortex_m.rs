@@ -363,17 +363,17 @@ extern "C" fn coroner_enter(attempt: u32) -> ! {
         reset()
     }
     if attempt == 0 {
-        last::raise_guard();
         // SAFETY: as above; only this function goes on with it.
         keep_frame(unsafe { &mut *place });
     }
     let mut room = Room::EMPTY;
     // SAFETY: as above.
     let mut crash = decode(unsafe { &*place }, attempt == 0, &mut room);
+    crash.guard = last::guard(attempt == 0);
     if attempt != 0 {
         (crash.retry, crash.attempt) = (true, Attempt::Second);
     }
-    words::finish(crash)
+    words::finish(&mut crash)
 }
 
 /// Saves the processor's frame too, if it has pushed one.
@@ -400,12 +400,15 @@ fn keep_frame(saved: &mut Saved) {
 pub(super) struct Room {
     registers: [usize; 18],
     faults: [(u32, usize); FAULTS],
-    floats: [u8; 128],
+    floats: [u8; FLOATS],
 }
+
+/// Bytes of d0-d15, where there are any.
+const FLOATS: usize = if cfg!(vfp) { 128 } else { 0 };
 
 impl Room {
     pub(super) const EMPTY: Room =
-        Room { registers: [0; 18], faults: [(0, 0); FAULTS], floats: [0; 128] };
+        Room { registers: [0; 18], faults: [(0, 0); FAULTS], floats: [0; FLOATS] };
 }
 
 /// Memory-mapped registers that are noted; only those that the profile has, since reading others may
@@ -480,13 +483,13 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
     if extended && !lost && fresh {
         // SAFETY: what follows the frame that has just been read.
         let mut memory = unsafe { Live::new(&Config::MINIMAL) };
-        let (low, high) = room.floats.split_at_mut(64);
+        let (low, high) = room.floats.split_at_mut(FLOATS / 2);
         if memory.read(frame as usize + 32, low, Access::Word) {
             let (words, _) = high.as_chunks_mut::<4>();
             for (bytes, value) in words.iter_mut().zip(saved.s16_s31) {
                 *bytes = value.to_le_bytes();
             }
-            floats_len = 128;
+            floats_len = FLOATS;
             float_status = memory.word(frame as usize + 96).unwrap_or(0) as u32;
         }
     }
@@ -538,6 +541,7 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
         interrupted_sp: (in_interrupt && special.psp != 0).then_some(special.psp as usize),
         retry: false,
         attempt: Attempt::First,
+        guard: &[],
     }
 }
 

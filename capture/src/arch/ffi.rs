@@ -3,13 +3,13 @@
 //! Pointers come from C code that runs in a crash handler; each function says what it expects.
 
 use core::ffi::{CStr, c_char, c_void};
+use core::mem::MaybeUninit;
 
 use super::live::Live;
-#[cfg(cortex_m)]
-use super::semihosting;
+use super::state::HandlerOnly;
 #[cfg(target_arch = "xtensa")]
 use super::xtensa::{BaseSaveArea, State};
-use crate::config::{Config, Pace};
+use crate::config::Config;
 use crate::crash::Crash;
 #[cfg(cortex_m)]
 use crate::frames::CortexM;
@@ -19,13 +19,14 @@ use crate::freertos::{Kernel, Lists};
 use crate::layout::task as task_bits;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
-use crate::sink::text::Text;
-use crate::sink::{Callback, Paced, Sink, SinkError};
+use crate::sink::semihosting::Semihosting;
+use crate::sink::text::{Progress, Text};
+use crate::sink::{Sink, SinkError};
 #[cfg(cortex_m)]
-use crate::table::{Entry, Table};
+use crate::table::{Entry, Table, Unread};
 #[cfg(cortex_m)]
 use crate::task::State;
-use crate::task::{Task, Tasks};
+use crate::task::{Task, TaskList, Tasks};
 use crate::write::{Outcome, Room, Scratch, write};
 
 /// `coroner_area`.
@@ -84,20 +85,6 @@ pub struct CTask {
 #[cfg(cortex_m)]
 impl From<CTask> for Entry {
     fn from(task: CTask) -> Self {
-        let mut name = [0; task_bits::NAME_LEN];
-        for (index, letter) in name.iter_mut().enumerate() {
-            // SAFETY: the name ends with NUL, and nothing is read behind that.
-            let byte = if task.name.is_null() {
-                0
-            } else {
-                unsafe { task.name.cast::<u8>().add(index).read() }
-            };
-            if byte == 0 {
-                break;
-            }
-            *letter = byte;
-        }
-        let saved = frame(task.saved);
         let state = match task.state {
             task_bits::RUNNING => State::Running,
             task_bits::READY => State::Ready,
@@ -108,10 +95,23 @@ impl From<CTask> for Entry {
         };
         let known = Task::new(task.id, "");
         let (tcb, stack) = (task.tcb.into(), task.stack.into());
-        let task = Task { name, state, priority: task.priority, tcb, stack, sp: task.sp, ..known };
-        Entry { task, saved }
+        let saved = frame(task.saved & !SP_IN_TCB);
+        let unread = Unread {
+            name: task.name.expose_provenance(),
+            sp_in_tcb: task.saved & SP_IN_TCB != 0,
+            damaged: task.state == DAMAGED,
+        };
+        let task = Task { state, priority: task.priority, tcb, stack, sp: task.sp, ..known };
+        Entry { task, saved, unread }
     }
 }
+
+/// Bit of `coroner_task.saved`: the stack pointer is the first word of the control block.
+#[cfg(cortex_m)]
+const SP_IN_TCB: u8 = 0x80;
+/// `CORONER_DAMAGED`: no task, but the place of one whose entry was written over.
+#[cfg(cortex_m)]
+const DAMAGED: u8 = 254;
 
 #[cfg(cortex_m)]
 /// `coroner_saved`.
@@ -144,6 +144,21 @@ unsafe fn slice<'a, T>(start: *const T, len: usize) -> &'a [T] {
 
 const MAX_REGIONS: usize = 16;
 const MAX_AREAS: usize = 8;
+
+/// What would otherwise lie on the stack of the handler.
+struct Converted {
+    regions: [MaybeUninit<Region>; MAX_REGIONS],
+    exclude: [Area; MAX_AREAS],
+    memory: [Area; MAX_AREAS],
+    scratch: Scratch,
+}
+
+static CONVERTED: HandlerOnly<Converted> = HandlerOnly::new(Converted {
+    regions: [const { MaybeUninit::uninit() }; MAX_REGIONS],
+    exclude: [Area::EMPTY; MAX_AREAS],
+    memory: [Area::EMPTY; MAX_AREAS],
+    scratch: Scratch::EMPTY,
+});
 
 fn areas<'a>(from: &[CArea], room: &'a mut [Area; MAX_AREAS]) -> &'a [Area] {
     for (to, from) in room.iter_mut().zip(from) {
@@ -222,18 +237,18 @@ pub unsafe extern "C" fn coroner_write_freertos(
 unsafe fn write_tasks<A: super::Arch>(
     config: &CConfig,
     crash: &Crash<'_>,
-    tasks: &mut impl Tasks<A>,
+    tasks: &mut dyn Provider<A>,
     task_count: usize,
     (room, room_len): (*mut u8, usize),
     sink: &CSink,
 ) -> u8 {
-    let mut regions = [Region::new(Kind::Custom, Area::EMPTY); MAX_REGIONS];
+    let Some(mut held) = CONVERTED.try_get(crash) else { return Outcome::Failed as u8 };
+    let Converted { regions, exclude, memory, scratch } = &mut *held;
     // SAFETY: the caller's word, here and for the other lists.
     let given = unsafe { slice(config.regions, config.region_count) };
     for (to, from) in regions.iter_mut().zip(given) {
-        *to = region(from);
+        to.write(region(from));
     }
-    let (mut exclude, mut memory) = ([Area::EMPTY; MAX_AREAS], [Area::EMPTY; MAX_AREAS]);
     // SAFETY: as above.
     let (excluded, mapped) = unsafe {
         (slice(config.exclude, config.exclude_count), slice(config.memory, config.memory_count))
@@ -241,10 +256,12 @@ unsafe fn write_tasks<A: super::Arch>(
     if given.len() > MAX_REGIONS || excluded.len() > MAX_AREAS || mapped.len() > MAX_AREAS {
         return Outcome::Failed as u8;
     }
+    // SAFETY: as many as were written just now.
+    let regions = unsafe { slice(regions.as_ptr().cast::<Region>(), given.len()) };
     let rust = Config {
-        regions: regions.get(..given.len()).unwrap_or(&[]),
-        exclude: areas(excluded, &mut exclude),
-        memory: areas(mapped, &mut memory),
+        regions,
+        exclude: areas(excluded, exclude),
+        memory: areas(mapped, memory),
         build_id: config.build_id.into(),
         limit: if config.limit == 0 { u32::MAX } else { config.limit },
         ..Config::MINIMAL
@@ -254,9 +271,8 @@ unsafe fn write_tasks<A: super::Arch>(
     let rest = room_len.saturating_sub(kept * size_of::<Task>());
     for index in 0..kept {
         // SAFETY: inside of the room, which is aligned and ours.
-        unsafe { room.cast::<Task>().add(index).write(Task::new(0, "")) };
+        unsafe { room.cast::<Task>().add(index).write(Task::EMPTY) };
     }
-    let mut scratch = Scratch::EMPTY;
     // SAFETY: just written; the segments behind them are written below before they are lent.
     let (list, segments) = unsafe {
         let segments = room.add(kept * size_of::<Task>()).cast::<Segment>();
@@ -271,25 +287,112 @@ unsafe fn write_tasks<A: super::Arch>(
     };
     // SAFETY: the map is true, says the caller.
     let mut live = unsafe { Live::new(&rust) };
-    let put = |at: u32, bytes: &[u8]| match sink.put {
-        Some(put) if put(sink.context, at, bytes.as_ptr(), bytes.len()) => Ok(()),
-        _ => Err(SinkError),
-    };
-    let pace = || match config.pace {
-        Some(pace) if !pace() => Pace::Stop,
-        _ => Pace::Continue,
-    };
-    let scratch = &mut scratch;
-    let mut run = Run { config: &rust, crash, live: &mut live, list, segments, scratch };
-    let outcome = match sink.kind {
-        1 => run.write(tasks, Paced(Text::new(|bytes: &[u8]| put(0, bytes)), pace)),
-        2 => match crate::sink::semihosting::Semihosting::create(c"core.elf") {
-            Ok(file) => run.write(tasks, Paced(file, pace)),
-            Err(_) => Outcome::Failed,
-        },
-        _ => run.write(tasks, Paced(Callback::new(sink.capacity, put), pace)),
-    };
+    let mut out =
+        Out { sink, kind: sink.kind, text: Progress::NOTHING, file: None, pace: config.pace };
+    if sink.kind == SEMIHOSTING {
+        out.file = Semihosting::create(c"core.elf").ok();
+        if out.file.is_none() {
+            return Outcome::Failed as u8;
+        }
+    }
+    let mut tasks = Walker { tasks, live };
+    let room = Room { segments, tasks: list, scratch };
+    let outcome = write::<A, _, _>(&rust, crash, &mut tasks, &mut live, &mut out, room);
+    out.finish();
     outcome as u8
+}
+
+const TEXT: u8 = 1;
+const SEMIHOSTING: u8 = 2;
+
+/// All kinds of sinks in one, so that the writer is in the library once.
+struct Out<'a> {
+    sink: &'a CSink,
+    kind: u8,
+    text: Progress,
+    file: Option<Semihosting>,
+    pace: Option<extern "C" fn() -> bool>,
+}
+
+impl Out<'_> {
+    fn send(&self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        match self.sink.put {
+            Some(put) if put(self.sink.context, at, bytes.as_ptr(), bytes.len()) => Ok(()),
+            _ => Err(SinkError),
+        }
+    }
+
+    fn text(&self) -> Text<impl FnMut(&[u8]) -> Result<(), SinkError>> {
+        Text::resume(|bytes: &[u8]| self.send(0, bytes), self.text)
+    }
+}
+
+impl Sink for Out<'_> {
+    fn capacity(&self) -> u32 {
+        if self.kind == TEXT || self.kind == SEMIHOSTING { u32::MAX } else { self.sink.capacity }
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        // Block 0 is sent whatever the clock says: it makes a dump of all the rest.
+        if at != 0 && self.pace.is_some_and(|pace| !pace()) {
+            return Err(SinkError);
+        }
+        match (self.kind, &mut self.file) {
+            (TEXT, _) => {
+                let mut text = self.text();
+                let (put, progress) = (text.put(at, bytes), text.progress());
+                drop(text);
+                self.text = progress;
+                put
+            }
+            (SEMIHOSTING, Some(file)) => file.put(at, bytes),
+            _ => self.send(at, bytes),
+        }
+    }
+
+    fn finish(&mut self) {
+        match (self.kind, &mut self.file) {
+            (TEXT, _) => self.text().finish(),
+            (_, Some(file)) => file.finish(),
+            _ => {}
+        }
+    }
+}
+
+/// [`Tasks`] behind a pointer, likewise.
+trait Provider<A> {
+    fn walk(&mut self, crash: &Crash<'_>, live: &mut Live<'_>, list: &mut TaskList<'_>);
+    fn saved(&mut self, task: &Task, live: &mut Live<'_>, registers: &mut [usize]) -> u64;
+}
+
+impl<A: super::Arch, T: Tasks<A>> Provider<A> for T {
+    fn walk(&mut self, crash: &Crash<'_>, live: &mut Live<'_>, list: &mut TaskList<'_>) {
+        self.list(crash, live, list);
+    }
+
+    fn saved(&mut self, task: &Task, live: &mut Live<'_>, registers: &mut [usize]) -> u64 {
+        self.registers(task, live, registers)
+    }
+}
+
+struct Walker<'a, A> {
+    tasks: &'a mut dyn Provider<A>,
+    live: Live<'a>,
+}
+
+impl<A: super::Arch> Tasks<A> for Walker<'_, A> {
+    fn list<M: super::Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
+        self.tasks.walk(crash, &mut self.live, list);
+    }
+
+    fn registers<M: super::Memory>(
+        &mut self,
+        task: &Task,
+        _: &mut M,
+        registers: &mut [usize],
+    ) -> u64 {
+        self.tasks.saved(task, &mut self.live, registers)
+    }
 }
 
 /// `coroner_write_esp_idf`: writes the dump of a crash on Xtensa from ESP-IDF's `XtExcFrame` at
@@ -358,25 +461,6 @@ unsafe fn write_state(
     unsafe { write_tasks::<super::Xtensa>(config, &crash, &mut tasks, 1, room, sink) }
 }
 
-struct Run<'a> {
-    config: &'a Config<'a>,
-    crash: &'a Crash<'a>,
-    live: &'a mut Live<'a>,
-    list: &'a mut [Task],
-    segments: &'a mut [Segment],
-    scratch: &'a mut Scratch,
-}
-
-impl Run<'_> {
-    fn write<A: super::Arch>(&mut self, tasks: &mut impl Tasks<A>, mut sink: impl Sink) -> Outcome {
-        let room = Room { segments: self.segments, tasks: self.list, scratch: self.scratch };
-        let (config, crash) = (self.config, self.crash);
-        let outcome = write::<A, _, _>(config, crash, tasks, self.live, &mut sink, room);
-        sink.finish();
-        outcome
-    }
-}
-
 #[cfg(cortex_m)]
 #[allow(improper_ctypes, reason = "C only hands the pointer back")]
 unsafe extern "C" {
@@ -418,10 +502,7 @@ pub unsafe extern "C" fn coroner_abort(
 /// `coroner_exit`: ends an emulator through semihosting, for tests.
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_exit(status: u32) -> ! {
-    const APPLICATION_EXIT: usize = 0x20026;
-    loop {
-        semihosting::call(semihosting::Call::ExitExtended, &[APPLICATION_EXIT, status as usize, 0]);
-    }
+    crate::sink::semihosting::exit(status as usize)
 }
 
 #[cfg(cortex_m)]

@@ -15,19 +15,19 @@ use super::riscv::{Room, Saved, decode};
 use crate::arch::Memory;
 use crate::arch::live::Bare;
 use crate::arch::state::Top;
-use crate::crash::{Attempt, Crash};
+use crate::crash::{Attempt, Crash, GUARD};
 use crate::region::{Access, Area};
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Words of stack in the record.
 const WORDS: usize = 64;
-/// At the very bottom of the stack, as long as nothing went that far.
-const GUARD: usize = 0x5afe_9d1e;
 const MAGIC: usize = 0x1a57_4e50;
 
 #[repr(C)]
 struct Record {
+    /// A capture that has just reached the guard has still done no harm.
+    _spare: [u32; 16],
     guard: [AtomicUsize; 4],
     magic: AtomicUsize,
     /// Of `saved` and the build id.
@@ -88,21 +88,15 @@ fn record() -> Option<*mut Record> {
     fits.then(|| core::ptr::with_exposed_provenance_mut(stack.start()))
 }
 
-/// At the beginning of a capture: marks the bottom of its stack.
-pub(super) fn raise_guard() {
-    if let Some(record) = record() {
-        // SAFETY: on the capture's stack, far below where it has got to.
-        let guard = unsafe { &(*record).guard };
+/// At the beginning of a capture, `raise`: marks the bottom of its stack. Answers the marks.
+pub(super) fn guard(raise: bool) -> &'static [AtomicUsize] {
+    let Some(record) = record() else { return &[] };
+    // SAFETY: on the capture's stack, far below where it has got to; only reached as atomic words.
+    let guard = unsafe { &(*record).guard };
+    if raise {
         guard.iter().for_each(|word| word.store(GUARD, Ordering::Relaxed));
     }
-}
-
-/// Whether the capture's stack has been too small for it.
-pub(crate) fn has_overflowed() -> bool {
-    let Some(record) = record() else { return false };
-    // SAFETY: as in `raise_guard`.
-    let guard = unsafe { &(*record).guard };
-    guard.iter().any(|word| word.load(Ordering::Relaxed) != GUARD)
+    guard
 }
 
 /// Keeps the record. A fault in here leads to the reset that would follow anyway.

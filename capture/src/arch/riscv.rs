@@ -274,15 +274,13 @@ extern "C" fn coroner_enter(attempt: usize, saved: *const Saved) -> ! {
         last::keep(saved);
         reset()
     }
-    if attempt == 0 {
-        last::raise_guard();
-    }
     let mut room = Room::EMPTY;
     let mut crash = decode(saved, true, &mut room);
+    crash.guard = last::guard(attempt == 0);
     if attempt != 0 {
         (crash.retry, crash.attempt) = (true, Attempt::Second);
     }
-    words::finish(crash)
+    words::finish(&mut crash)
 }
 
 const FAULTS: usize = 8;

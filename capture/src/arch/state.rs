@@ -5,6 +5,20 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::crash::{Attempt, Crash};
 
+/// The least that a handler's stack must have: the deepest chain of calls of the entry code and the
+/// smallest writer, as `scripts/capture-stack` finds it, and 256 bytes for the sink. What the full writer
+/// needs stands in the README. `scripts/capture-size` holds this number against the program `least`.
+pub const MIN_STACK: usize = match () {
+    () if cfg!(all(target_arch = "riscv64", floats)) => 1920,
+    () if cfg!(target_arch = "riscv64") => 1536,
+    () => 1024,
+};
+
+/// Is not compiled for a stack of fewer bytes than [`MIN_STACK`].
+const fn stack_suffices<const BYTES: usize>() {
+    const { assert!(BYTES >= MIN_STACK, "the stack of the capture is too small: see MIN_STACK") };
+}
+
 /// The stack that the capture runs on.
 #[repr(C, align(16))]
 pub struct Stack<const BYTES: usize>(UnsafeCell<[u8; BYTES]>);
@@ -17,6 +31,11 @@ impl<const BYTES: usize> Stack<BYTES> {
     pub const fn new() -> Self {
         const { assert!(BYTES.is_multiple_of(16), "the size of the stack is no multiple of 16") };
         Stack(UnsafeCell::new([0; BYTES]))
+    }
+
+    /// Does not compile where it is not: see [`MIN_STACK`].
+    pub const fn is_large_enough(&self) {
+        stack_suffices::<BYTES>();
     }
 
     /// Its first byte.

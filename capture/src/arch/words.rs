@@ -15,20 +15,23 @@ unsafe extern "Rust" {
 }
 
 /// What the program said before it trapped on purpose, as it lies in memory that a crash may have
-/// written over: nothing of it is used unless `check` fits the rest.
-#[derive(Clone, Copy)]
-struct Words {
-    state: usize,
-    kind: usize,
-    file: usize,
-    file_len: usize,
-    line: usize,
-    message: usize,
-    message_len: usize,
-    /// Of the letters of both texts, which may lie in RAM.
-    letters: usize,
-    check: usize,
-}
+/// written over: nothing of it is used unless the last word fits the others. Atomic, since two cores may
+/// panic at the same time: the last word does not fit a mixture of both then.
+static WORDS: [AtomicUsize; LEN] = [const { AtomicUsize::new(0) }; LEN];
+
+// What the words are.
+const STATE: usize = 0;
+const KIND: usize = 1;
+const FILE: usize = 2;
+const FILE_LEN: usize = 3;
+const LINE: usize = 4;
+const MESSAGE: usize = 5;
+const MESSAGE_LEN: usize = 6;
+/// Of the letters of both texts, which may lie in RAM.
+const LETTERS: usize = 7;
+/// Of all words before.
+const CHECK: usize = 8;
+const LEN: usize = 9;
 
 /// Words that no handler has seen yet.
 const SAID: usize = 0x5a1d_0001;
@@ -37,6 +40,26 @@ const SAID: usize = 0x5a1d_0001;
 const TAKEN: usize = 0x5a1d_0002;
 /// Longer texts are not believed.
 const MAX_TEXT: usize = 4096;
+
+fn word(index: usize) -> usize {
+    WORDS.get(index).map_or(0, |word| word.load(Relaxed))
+}
+
+fn set(index: usize, value: usize) {
+    if let Some(word) = WORDS.get(index) {
+        word.store(value, Relaxed);
+    }
+}
+
+/// Mixes all words but the last, so that a pattern written over them does not fit.
+fn sum() -> usize {
+    WORDS.iter().take(CHECK).fold(SEED, |sum, word| mix(sum, word.load(Relaxed)))
+}
+
+fn seal(state: usize) {
+    set(STATE, state);
+    set(CHECK, sum());
+}
 
 const SEED: usize = 0x9e37;
 
@@ -48,84 +71,20 @@ fn sum_of_letters(file: &[u8], message: &[u8]) -> usize {
     file.iter().chain(message).fold(SEED, |sum, &letter| mix(sum, letter.into()))
 }
 
-impl Words {
-    const NONE: Words = Words {
-        state: 0,
-        kind: 0,
-        file: 0,
-        file_len: 0,
-        line: 0,
-        message: 0,
-        message_len: 0,
-        letters: 0,
-        check: 0,
-    };
-
-    /// Mixes all words but the last, so that a pattern written over them does not fit.
-    fn sum(&self) -> usize {
-        let words = [
-            self.state,
-            self.kind,
-            self.file,
-            self.file_len,
-            self.line,
-            self.message,
-            self.message_len,
-            self.letters,
-        ];
-        words.into_iter().fold(SEED, mix)
-    }
-
-    fn sealed(mut self, state: usize) -> Words {
-        self.state = state;
-        self.check = self.sum();
-        self
-    }
-
-    fn is_whole(&self) -> bool {
-        self.check == self.sum() && self.file_len <= MAX_TEXT && self.message_len <= MAX_TEXT
-    }
-}
-
-/// In the order of [`Words`]. Atomic, since two cores may panic at the same time: the checksum does not
-/// fit a mixture of both then.
-static WORDS: [AtomicUsize; 9] = [const { AtomicUsize::new(0) }; 9];
-
-impl Words {
-    fn load() -> Words {
-        let [state, kind, file, file_len, line, message, message_len, letters, check] =
-            WORDS.each_ref().map(|word| word.load(Relaxed));
-        Words { state, kind, file, file_len, line, message, message_len, letters, check }
-    }
-
-    fn store(self) {
-        let Words { state, kind, file, file_len, line, message, message_len, letters, check } =
-            self;
-        let words = [state, kind, file, file_len, line, message, message_len, letters, check];
-        for (to, from) in WORDS.iter().zip(words) {
-            to.store(from, Relaxed);
-        }
-    }
-}
-
 /// Keeps the words of a panic or an abort for the handler that the trap after it will enter. Those
 /// of a panic in the handler itself are not kept: the crash that it was capturing is the cause.
 pub(crate) fn say(kind: Kind, file: &'static str, line: u32, message: &'static str) {
     if is_capturing() {
         return;
     }
-    let words = Words {
-        kind: kind as usize,
-        file: file.as_ptr().addr(),
-        file_len: file.len(),
-        line: line as usize,
-        message: message.as_ptr().expose_provenance(),
-        message_len: message.len(),
-        letters: sum_of_letters(file.as_bytes(), message.as_bytes()),
-        ..Words::NONE
-    };
-    file.as_ptr().expose_provenance();
-    words.sealed(SAID).store();
+    set(KIND, kind as usize);
+    set(FILE, file.as_ptr().expose_provenance());
+    set(FILE_LEN, file.len());
+    set(LINE, line as usize);
+    set(MESSAGE, message.as_ptr().expose_provenance());
+    set(MESSAGE_LEN, message.len());
+    set(LETTERS, sum_of_letters(file.as_bytes(), message.as_bytes()));
+    seal(SAID);
 }
 
 /// Whether the entry code has handed a crash to the handler, which has not reset yet.
@@ -143,27 +102,27 @@ pub(crate) fn forget() {
 }
 
 /// Adds the program's words, if it said any, and goes to the user's handler.
-pub(crate) fn finish(mut crash: Crash<'_>) -> ! {
-    let words = Words::load();
+pub(crate) fn finish(crash: &mut Crash<'_>) -> ! {
     let expected = if crash.retry { TAKEN } else { SAID };
-    if words.is_whole() && words.state == expected {
-        words.sealed(TAKEN).store();
+    let lens = (word(FILE_LEN), word(MESSAGE_LEN));
+    let sound = lens.0 <= MAX_TEXT && lens.1 <= MAX_TEXT;
+    if word(CHECK) == sum() && sound && word(STATE) == expected {
+        seal(TAKEN);
         crash.cause.kind =
-            if words.kind == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
+            if word(KIND) == Kind::Panic as usize { Kind::Panic } else { Kind::Abort };
         crash.cause.signal = signal::ABRT;
         // SAFETY: the words are whole, so `say` wrote them: address and length of texts that live on.
-        let (file, message) =
-            unsafe { (bytes(words.file, words.file_len), bytes(words.message, words.message_len)) };
-        if sum_of_letters(file, message) == words.letters {
+        let (file, message) = unsafe { (bytes(word(FILE), lens.0), bytes(word(MESSAGE), lens.1)) };
+        if sum_of_letters(file, message) == word(LETTERS) {
             // SAFETY: the same letters as when they were texts.
             let (file, message) = unsafe {
                 (core::str::from_utf8_unchecked(file), core::str::from_utf8_unchecked(message))
             };
             crash.cause.message = message;
-            crash.cause.place = (words.line != 0).then_some((file, words.line as u32));
+            crash.cause.place = (word(LINE) != 0).then_some((file, word(LINE) as u32));
         }
     }
-    coroner_on_crash(&crash)
+    coroner_on_crash(crash)
 }
 
 /// # Safety

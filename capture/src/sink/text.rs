@@ -23,25 +23,47 @@ impl<F: FnMut(&[u8]) -> Result<(), SinkError>> ByteSink for F {
 #[derive(Debug)]
 pub struct Text<B> {
     stream: B,
+    progress: Progress,
+}
+
+/// How far a [`Text`] has got.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
     packed: bool,
     end: u32,
+}
+
+impl Progress {
+    pub(crate) const NOTHING: Progress = Progress { packed: false, end: 0 };
+}
+
+#[cfg_attr(not(feature = "ffi"), allow(dead_code, reason = "the C interface is not there"))]
+impl<B> Text<B> {
+    /// Goes on with a dump.
+    pub(crate) fn resume(stream: B, progress: Progress) -> Self {
+        Text { stream, progress }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress
+    }
 }
 
 impl<B: ByteSink> Text<B> {
     /// Begins a dump on `stream`.
     pub fn new(stream: B) -> Self {
-        Text { stream, packed: false, end: 0 }
+        Text { stream, progress: Progress::NOTHING }
     }
 
     /// Packs runs of equal words, see [`crate::rle`]: fewer lines, each still good by itself.
     #[must_use]
     pub fn packed(self) -> Self {
-        Text { packed: true, ..self }
+        Text { progress: Progress { packed: true, ..self.progress }, ..self }
     }
 
     fn line(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
         let mut room = [0; LINE_BYTES];
-        let packed = if self.packed { rle::pack(bytes, &mut room) } else { None };
+        let packed = if self.progress.packed { rle::pack(bytes, &mut room) } else { None };
         if let Some(packed) =
             packed.filter(|&len| len < bytes.len()).and_then(|len| room.get(..len))
         {
@@ -61,15 +83,15 @@ impl<B: ByteSink> Sink for Text<B> {
     }
 
     fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        if self.end == 0 {
+        if self.progress.end == 0 {
             self.stream.send(text::begin().bytes())?;
         }
-        self.end = self.end.max(at.wrapping_add(bytes.len() as u32));
+        self.progress.end = self.progress.end.max(at.wrapping_add(bytes.len() as u32));
         self.line(at, bytes)
     }
 
     fn finish(&mut self) {
         // Nothing is left to do about a stream that fails now.
-        let _ = self.stream.send(text::end(self.end).bytes());
+        let _ = self.stream.send(text::end(self.progress.end).bytes());
     }
 }

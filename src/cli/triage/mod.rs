@@ -4,14 +4,14 @@ mod parquet;
 mod rows;
 mod workers;
 
-use super::OpenArgs;
 use super::progress::{Progress, in_parallel};
+use super::{Blame, OpenArgs};
 use crate::display;
 use crate::dump::Severity;
 use crate::error::{Error, Result};
 use crate::open::{self, Options};
 use crate::output;
-use crate::report::{self, ReportOptions};
+use crate::report::{self, AppRules, ReportOptions};
 use clap::{Args, ValueEnum};
 use rows::{Known, Row, Rows, csv_line, journal};
 use serde::Serialize;
@@ -67,6 +67,10 @@ pub struct TriageArgs {
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
 
+    /// Whom to blame.
+    #[command(flatten)]
+    pub blame: Blame,
+
     /// What to open: files, and folders with all that is in them.
     #[command(flatten)]
     pub open: OpenArgs,
@@ -99,8 +103,11 @@ struct Group {
 pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
     if args.worker {
         let options = args.open.options.clone();
-        return workers::work(|file| row(file, &options));
+        let rules = args.blame.rules()?;
+        return workers::work(|file| row(file, &options, &rules));
     }
+    // Rules that can't be read are told once, not in each row.
+    args.blame.rules()?;
     // A damaged file is a row; a name that was mistyped is a mistake.
     for input in &args.open.inputs {
         std::fs::metadata(input).map_err(|error| Error::io(input, error))?;
@@ -120,7 +127,8 @@ pub(super) fn run(args: &TriageArgs, open: &[OsString]) -> Result<()> {
         failed += u64::from(row.error.is_some());
         count(&mut groups, row);
     })?;
-    let workers = Workers::new(open, args.open.talk.verbose);
+    let words = [args.blame.words(), open.to_vec()].concat();
+    let workers = Workers::new(&words, args.open.talk.verbose);
     // For the bar alone: counting costs a walk of its own.
     let total = match std::io::stderr().is_terminal() {
         true => files(args, &known).count(),
@@ -241,12 +249,13 @@ fn list(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn row(file: &Path, options: &Options) -> Row {
+fn row(file: &Path, options: &Options, rules: &AppRules) -> Row {
     let mut row = Row::of(file);
     let report_options = ReportOptions {
         values: false,
         all_threads: false,
         logs: false,
+        rules: rules.clone(),
         ..ReportOptions::default()
     };
     let opened = open::open(&[file.to_path_buf()], options);

@@ -126,6 +126,11 @@ fn whole(
                 .code("cut"),
         );
     }
+    if trailer.flags & flag::OVERFLOWED != 0 {
+        found.push(Note::warning(
+            "the stack of the capture was too small for it and has overflowed: any of this may be wrong",
+        ));
+    }
     if trailer.flags & flag::MINIMAL != 0 {
         found.push(
             Note::warning(

@@ -13,6 +13,7 @@ use crate::debug_info::{Module, Modules};
 use crate::dump::{Dump, Note, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
+use crate::unwind::Unwinder;
 use layout::Layout;
 use list::{Cpu, State};
 use std::collections::HashSet;
@@ -52,7 +53,7 @@ pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<
     let mut missing: Vec<u64> = known.filter(|at| !threads.contains(at)).collect();
     missing.dedup();
     for at in threads.into_iter().chain(missing) {
-        add(dump, at, &layout, kernel, &cpus);
+        add(dump, at, &layout, kernel, &cpus, &modules);
     }
     if let Some(firmware) = firmware {
         if firmware.machine == goblin::elf::header::EM_RISCV && firmware.flags & EF_RISCV_RVE != 0 {
@@ -145,7 +146,14 @@ fn identify_crashed(
 }
 
 /// Adds the thread whose control block is at `at`, or to what is known of it already.
-fn add(dump: &mut Dump, at: u64, layout: &Layout, kernel: &ZephyrKernel, cpus: &[Cpu]) {
+fn add(
+    dump: &mut Dump,
+    at: u64,
+    layout: &Layout,
+    kernel: &ZephyrKernel,
+    cpus: &[Cpu],
+    modules: &Modules<'_>,
+) {
     let cpu = cpus.iter().find(|cpu| cpu.current == at);
     let index = dump.threads.iter().position(|thread| thread.control_block == Some(at));
     let mut thread = match index.and_then(|index| dump.threads.get(index)) {
@@ -155,7 +163,18 @@ fn add(dump: &mut Dump, at: u64, layout: &Layout, kernel: &ZephyrKernel, cpus: &
             registers.set_why_missing(WHY_RUNNING);
             Thread::new(at, registers)
         }
-        None => Thread::new(at, switched::registers(at, layout, &dump.memory, &dump.arch)),
+        None => {
+            let saved = switched::registers(at, layout, &dump.memory, &dump.arch);
+            let mut thread = Thread::new(at, saved);
+            thread.saved_sp = switched::stack_pointer(at, layout, &dump.memory, &dump.arch);
+            // Its kernel code was left for another thread on the way out of an interrupt.
+            let unwinder = Unwinder::new(dump, modules);
+            if let Some(interrupted) = unwinder.interrupted_in(&thread.registers) {
+                thread.registers = interrupted;
+                thread.remarks.push("preempted by an interrupt".into());
+            }
+            thread
+        }
     };
     thread.control_block = Some(at);
     list::describe(&mut thread, at, layout, kernel, &dump.memory);

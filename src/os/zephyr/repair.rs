@@ -359,9 +359,13 @@ fn riscv(
         None => thread.registers.by_name(name).filter(|_| halves.is_empty()),
     };
     let mask = if halves.is_empty() { u64::MAX } else { u64::from(u32::MAX) };
-    let Some(pc) = known("pc") else { return };
+    if known("pc").is_none() {
+        return;
+    }
     let found = RISCV.iter().find_map(|layout| {
-        let at_pc = layout.names.iter().position(|name| *name == "pc")? as u64 * step;
+        // A jump to address 0 is found by another register: zeros are everywhere.
+        let key = ["pc", "ra", "a0", "t0"].into_iter().find(|name| known(name) > Some(0))?;
+        let at_key = layout.names.iter().position(|name| *name == key)? as u64 * step;
         let matches = |base: &u64| {
             (0u64..).zip(layout.names).all(|(index, name)| match known(name) {
                 Some(wanted) => {
@@ -371,10 +375,10 @@ fn riscv(
                 None => true,
             })
         };
-        let pattern = pc.to_le_bytes();
+        let pattern = known(key)?.to_le_bytes();
         let len = if mask == u64::MAX { step as usize } else { 4 };
         let places = search.find(pattern.get(..len)?, step);
-        let base = places.iter().filter_map(|addr| addr.checked_sub(at_pc)).find(matches)?;
+        let base = places.iter().filter_map(|addr| addr.checked_sub(at_key)).find(matches)?;
         Some((layout, base))
     });
     let Some((layout, base)) = found else {

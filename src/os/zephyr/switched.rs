@@ -52,6 +52,11 @@ pub(super) fn registers(at: u64, layout: &Layout, memory: &Memory, arch: &Arc<Ar
     registers
 }
 
+/// The stack pointer that the kernel saved for it.
+pub(super) fn stack_pointer(at: u64, layout: &Layout, memory: &Memory, arch: &Arch) -> Option<u64> {
+    read_word(memory, at.checked_add(layout.stack_ptr?)?, arch)
+}
+
 struct Saved<'a> {
     at: u64,
     layout: &'a Layout,

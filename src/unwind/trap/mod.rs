@@ -20,7 +20,7 @@ mod symbolic;
 mod x86;
 
 use super::abi::Family;
-use super::{Frame, Unwinder, calls};
+use super::{Found, Frame, Unwinder, calls};
 use crate::registers::Registers;
 use machine::{Compare, Condition, Flow, Machine};
 use std::collections::HashMap;
@@ -88,6 +88,27 @@ impl Unwinder<'_, '_> {
         let by_entry = { entries }
             .find_map(|(start, whole)| self.by_entry(&question, start, whole, !ends.is_empty()));
         by_entry.or_else(|| ends.iter().find_map(|state| self.by_way_out(&question, state)))
+    }
+
+    /// What goes on where a thread with these registers was switched out, if that is in code that
+    /// enters and leaves traps: an interrupt came upon the thread.
+    pub fn interrupted_in(&self, registers: &Registers) -> Option<Registers> {
+        let pc = registers.pc()?;
+        let frame = Frame::new(pc, false, Found::Registers, registers.clone());
+        self.by_trap(&frame, None).map(|interrupted| interrupted.registers)
+    }
+
+    /// Whether the code of a frame goes on to the end of a trap, and is in assembly.
+    pub(super) fn leaves_trap(&self, frame: &Frame) -> bool {
+        let riscv = riscv::Riscv { word_bits: self.dump.arch.word_bits };
+        let machine: &dyn Machine = match self.abi.family {
+            Family::Riscv => &riscv,
+            Family::Aarch64 => &aarch64::Aarch64,
+            _ => return false,
+        };
+        let pc = frame.lookup_pc();
+        let question = Question { machine, frame, live: None };
+        self.modules.is_code(pc) && !self.has_cfi(pc) && !self.ways_out(&question).is_empty()
     }
 
     /// Whether the function at `pc` has an instruction that ends a trap.
