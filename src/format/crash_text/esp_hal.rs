@@ -95,7 +95,7 @@ fn machine(
     }
     let addrs: Vec<u64> = crash.task.frames.iter().map(|frame| frame.pc).collect();
     let mut families = Vec::new();
-    for name in context.targets.chip_names().into_iter().filter(|name| name.starts_with("esp32")) {
+    for name in context.targets.chip_names().filter(|name| name.starts_with("esp32")) {
         let chip = context.targets.chip(name)?;
         let family = context.targets.arch(&chip.arch)?.family;
         if addrs.iter().all(|addr| chip.memory_at(*addr).is_some()) && !families.contains(&family) {
