@@ -150,8 +150,6 @@ mod tests {
         );
         let dump = read(&format!("ESP-ROM:esp32s3-20210327\n{panic}"));
         assert_eq!(dump.chip.map(|chip| chip.name.clone()).as_deref(), Some("esp32s3"));
-        let dump = read(&panic.replace("0x4200", "0x400d"));
-        assert_eq!(dump.arch.family, Family::Xtensa);
         let old = "!! A panic occured in 'src/main.rs', at line 27, column 5:\nPanicInfo {\n    \
                    message: Some(\n        queue is full,\n    ),\n}\n\nBacktrace:\n\n0x42000b7c\n";
         let words = read(old).reason.words;
