@@ -364,7 +364,7 @@ fn damaged_reports_are_refused_or_read_never_more() {
     let none = report.text(start).replace("Stack: ", "Stack: none ");
     let error = open_bytes("m122.txt", none.into_bytes(), &Options::default());
     let error = error.map(|_| ()).expect_err("the stack is missing").to_string();
-    assert!(error.contains("words behind Stack:"), "{error}");
+    assert!(error.contains("words after Stack:"), "{error}");
 }
 
 #[test]

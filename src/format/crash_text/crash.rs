@@ -289,8 +289,9 @@ impl<'a> Crash<'a> {
                 self.rows.push(row);
             }
             Rule::Fact(pattern, label) => {
-                let Some(found) = one(pattern) else { return false };
-                self.facts.push((label, words(&found)));
+                let fact = one(pattern).map(|found| words(&found)).filter(|fact| !fact.is_empty());
+                let Some(fact) = fact else { return false };
+                self.facts.push((label, fact));
             }
             Rule::Field(pattern) => {
                 let Some(found) = one(pattern) else { return false };

@@ -177,7 +177,7 @@ fn is_panic(title: &str) -> bool {
 
 /// What the chip calls itself: `ESP-ROM:esp32s3-20210327`, `Machine : Board with ESP32S3`; only the
 /// first ESP32's ROM begins with these dates.
-fn chip_in(text: &str) -> Option<String> {
+pub(super) fn chip_in(text: &str) -> Option<String> {
     if let Some((_, rom)) = text.split_once("ESP-ROM:") {
         return rom.split('-').next().map(|chip| chip.trim().to_string());
     }

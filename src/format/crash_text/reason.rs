@@ -41,6 +41,7 @@ pub(super) fn of(crash: &Crash<'_>, trap: Option<Reason>) -> Reason {
     let mut said: Vec<&str> = Vec::new();
     let fallback = crash.fallback.filter(|_| crash.titles.is_empty());
     for words in crash.titles.iter().chain(&fallback) {
+        let words = words.trim_end_matches([':', ' ']);
         if !said.iter().any(|other| other.eq_ignore_ascii_case(words)) {
             said.push(words);
         }
