@@ -118,11 +118,6 @@ impl Dump {
             }
         }
     }
-
-    /// Adds a warning.
-    pub fn warn(&mut self, words: impl Into<String>) {
-        self.notes.push(Note::warning(words));
-    }
 }
 
 /// A thread, task, or other context that has registers of its own.
@@ -364,6 +359,7 @@ pub struct ZephyrKernel {
 
 /// How much a [`Note`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.

@@ -18,6 +18,8 @@ use std::fmt;
 
 /// A number that is written as `0x..`: an address, a register, an id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String", extend("pattern" = "^0x[0-9a-f]+$")))]
 pub struct Hex(pub u128);
 
 impl fmt::Display for Hex {
@@ -55,6 +57,7 @@ impl<'de> Deserialize<'de> for Hex {
 
 /// All that a dump says but the bytes of its memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Record {
     /// The format and its version.
@@ -73,6 +76,7 @@ pub struct Record {
     pub firmware_id: Vec<String>,
     /// Further facts by name, in the order found.
     #[serde(with = "by_name")]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub facts: Vec<(String, String)>,
     /// Why the device stopped.
     pub reason: Reason,
@@ -90,6 +94,7 @@ pub struct Record {
 
 /// Why the device stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// `SIGSEGV`; `None` where nothing tells one.
     pub signal: Option<String>,
@@ -104,6 +109,7 @@ pub struct Reason {
 
 /// A fault register.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// The manual's name for it.
     pub name: String,
@@ -115,6 +121,7 @@ pub struct Evidence {
 
 /// A thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Thread {
     /// Its id.
@@ -154,6 +161,7 @@ pub struct Thread {
 
 /// A frame of a backtrace that the device printed itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PrintedFrame {
     /// The address of the code.
     pub pc: Hex,
@@ -167,6 +175,7 @@ pub struct PrintedFrame {
 
 /// The bounds of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stack {
     /// Lowest address.
     pub low: Hex,
@@ -182,6 +191,7 @@ pub struct Stack {
 
 /// Memory that somebody holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Region {
     /// First address.
     pub start: Hex,
@@ -201,6 +211,7 @@ pub struct Region {
 
 /// Memory that is known to be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     /// First address.
     pub start: Hex,
@@ -212,6 +223,7 @@ pub struct Gap {
 
 /// Something odd.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Note {
     /// `info`, `warning`, `doubt`.
     pub severity: Severity,

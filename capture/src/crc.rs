@@ -51,19 +51,36 @@ impl Crc {
         self.0 = four_bits(four_bits(self.0 ^ u32::from(byte)));
     }
 
-    /// Takes `bytes` into both of two sums, in one pass and by words.
-    #[inline(never)]
-    pub(crate) fn update_both([first, second]: &mut [Crc; 2], bytes: &[u8]) {
+    /// The same bit by bit: six times as slow, and without the table.
+    pub(crate) fn push_bits(&mut self, byte: u8) {
+        self.0 ^= u32::from(byte);
+        for _ in 0..8 {
+            let odd = self.0 & 1;
+            self.0 = (self.0 >> 1) ^ (POLYNOMIAL & odd.wrapping_neg());
+        }
+    }
+
+    /// Takes `block[from..to]` into both of two sums, in one pass and by words. The block is four bytes
+    /// longer than what is in it.
+    pub(crate) fn update_both(
+        [first, second]: &mut [Crc; 2],
+        block: &[u8],
+        mut from: usize,
+        to: usize,
+    ) {
         let (mut a, mut b) = (first.0, second.0);
-        for part in bytes.chunks(4) {
-            let word = match part.first_chunk() {
-                Some(word) => u32::from_le_bytes(*word),
-                None => part.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)),
-            };
-            (a, b) = (a ^ word, b ^ word);
-            for _ in 0..2 * part.len() {
-                (a, b) = (four_bits(a), four_bits(b));
+        while let Some(word) = block.get(from..).and_then(|rest| rest.first_chunk()) {
+            let len = to.wrapping_sub(from).min(4);
+            if len == 0 {
+                break;
             }
+            // What lies behind the last byte does not count.
+            let word = u32::from_le_bytes(*word) & (u32::MAX >> (32 - 8 * len as u32));
+            (a, b) = (a ^ word, b ^ word);
+            for _ in 0..len {
+                (a, b) = (four_bits(four_bits(a)), four_bits(four_bits(b)));
+            }
+            from = from.wrapping_add(len);
         }
         (first.0, second.0) = (a, b);
     }
@@ -99,11 +116,11 @@ mod tests {
 
     #[test]
     fn two_sums_in_one_pass_are_those_of_one_each() {
-        let bytes: Vec<u8> = (0..50u8).map(|index| index.wrapping_mul(37)).collect();
+        let bytes: Vec<u8> = (0..60u8).map(|index| index.wrapping_mul(37)).collect();
         for (from, len) in (0..9).flat_map(|from| (0..40).map(move |len| (from, len))) {
             let mut both = [Crc::new(), Crc::new()];
             both[1].update(b"before");
-            Crc::update_both(&mut both, &bytes[from..from + len]);
+            Crc::update_both(&mut both, &bytes, from, from + len);
             let mut other = Crc::new();
             other.update(b"before");
             other.update(&bytes[from..from + len]);

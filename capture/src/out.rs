@@ -24,14 +24,15 @@ pub(crate) const fn frame<A: Arch>() -> usize {
 /// What would otherwise lie on the stack.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    block: [u8; BLOCK],
+    /// A word more than a block, so that sums may look at whole words.
+    block: [u8; BLOCK + 4],
     #[cfg(feature = "sha256")]
     sha256: crate::sha256::Sha256,
 }
 
 impl Buffer {
     pub(crate) const EMPTY: Buffer = Buffer {
-        block: [0; BLOCK],
+        block: [0; BLOCK + 4],
         #[cfg(feature = "sha256")]
         sha256: crate::sha256::Sha256::new(),
     };
@@ -104,6 +105,13 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
             if let Some(slot) = self.buffer.block.get_mut(index) {
                 *slot = byte;
             }
+            if !S::FAST {
+                for crc in &mut self.crcs {
+                    crc.push_bits(byte);
+                }
+                #[cfg(feature = "sha256")]
+                self.buffer.sha256.update(&[byte]);
+            }
             if index >= BLOCK - 1 {
                 self.flush();
             }
@@ -112,12 +120,21 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
 
     /// Brings the CRCs up to the last byte.
     fn sum(&mut self) {
+        if S::FAST {
+            self.sum_block();
+        }
+    }
+
+    #[inline(never)]
+    fn sum_block(&mut self) {
         let from = self.summed.wrapping_sub(self.start);
         let to = self.at.wrapping_sub(self.start);
-        let bytes = self.buffer.block.get(from..to).unwrap_or(&[]);
-        Crc::update_both(&mut self.crcs, bytes);
+        if self.stopped {
+            return;
+        }
+        Crc::update_both(&mut self.crcs, &self.buffer.block, from, to);
         #[cfg(feature = "sha256")]
-        self.buffer.sha256.update(bytes);
+        self.buffer.sha256.update(self.buffer.block.get(from..to).unwrap_or(&[]));
         self.summed = self.at;
     }
 
@@ -125,9 +142,7 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
     /// from the block before, and no part of the file.
     #[inline(never)]
     fn flush(&mut self) {
-        if !self.stopped {
-            self.sum();
-        }
+        self.sum();
         let len = self.at.wrapping_sub(self.start).next_multiple_of(32);
         let bytes = self.buffer.block.get(..len).unwrap_or(&[]);
         if self.stopped || bytes.is_empty() {
@@ -208,29 +223,28 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
         }
     }
 
-    /// Copies memory into the file, elements that can't be read as FF.
+    /// Copies memory into the file, element by element, those that can't be read as FF.
     #[inline(never)]
     fn memory(&mut self, memory: &mut impl Memory, segment: &Segment) {
-        let (mut at, access) = (segment.start, segment.access());
+        let (mut at, access) = (segment.start, segment.access(S::FAST));
         // No byte is read in vain once all is over.
         while at < segment.end && !self.stopped {
             let index = self.at.wrapping_sub(self.start);
-            let left = BLOCK.wrapping_sub(index).min(segment.end.wrapping_sub(at));
-            let end = index.wrapping_add(left);
-            let Some(part) = self.buffer.block.get_mut(index..end) else { return };
-            if !memory.read(at, part, access) {
-                for (at, part) in
-                    (at..).step_by(access.width()).zip(part.chunks_mut(access.width()))
-                {
-                    let element = memory.element(at, access).unwrap_or(u32::MAX).to_le_bytes();
-                    for (to, from) in part.iter_mut().zip(element) {
-                        *to = from;
-                    }
-                }
+            let element = memory.element(at, access).unwrap_or(u32::MAX);
+            if !S::FAST {
+                self.bytes(element.to_le_bytes().get(..access.width()).unwrap_or(&[]));
+                at = at.wrapping_add(access.width());
+                continue;
             }
-            at = at.wrapping_add(left);
-            self.at = self.at.wrapping_add(left);
-            if end >= BLOCK {
+            // What is more than the element is overwritten by the next one, or behind the block.
+            if let Some(place) =
+                self.buffer.block.get_mut(index..).and_then(|b| b.first_chunk_mut())
+            {
+                *place = element.to_le_bytes();
+            }
+            at = at.wrapping_add(access.width());
+            self.at = self.at.wrapping_add(access.width());
+            if index.wrapping_add(access.width()) >= BLOCK {
                 self.flush();
             }
         }
@@ -246,10 +260,9 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
     }
 
     /// Ends with the CRC of everything so far.
+    #[inline(always)]
     fn end_all(&mut self) {
-        if !self.stopped {
-            self.sum();
-        }
+        self.sum();
         self.end(self.crcs[0]);
     }
 
@@ -261,24 +274,17 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
     /// Writes the segments, each with its CRC behind it.
     pub(crate) fn segments(&mut self, memory: &mut impl Memory, segments: &[Segment]) {
         for segment in segments {
-            if self.stopped {
-                break;
-            }
             self.sum();
             self.crcs[1] = Crc::new();
             self.memory(memory, segment);
-            if !self.stopped {
-                self.sum();
-            }
+            self.sum();
             let crc = self.crcs[1];
             self.pad();
             self.end(crc);
         }
         #[cfg(feature = "sha256")]
         {
-            if !self.stopped {
-                self.sum();
-            }
+            self.sum();
             let digest = self.buffer.sha256.finish();
             self.bytes(&digest);
         }
@@ -295,7 +301,10 @@ impl<'a, A: Arch, S: Sink> Out<'a, A, S> {
         let bit = |holds: bool, bit: u8| usize::from(holds) * usize::from(bit);
         let sha256 = cfg!(feature = "sha256") && !stopped;
         let flags = planned | bit(stopped, flag::STOPPED) | bit(sha256, flag::SHA256);
-        (self.start, self.at, self.summed) = (0, 0, 0);
+        (self.start, self.at) = (0, 0);
+        if S::FAST {
+            self.summed = 0;
+        }
         (self.stopped, self.crcs[0]) = (false, crc);
         self.u32s(Self::ELF_HEADER);
         self.u32s(&[whole, 0]);

@@ -26,8 +26,12 @@ impl Segment {
         self.end.wrapping_sub(self.start)
     }
 
-    pub(crate) const fn access(&self) -> Access {
-        self.pieces.access()
+    pub(crate) const fn access(&self, words: bool) -> Access {
+        match self.pieces {
+            Pieces::Of(access) => access,
+            _ if words && (self.start | self.end) & 3 == 0 => Access::Word,
+            _ => Access::Byte,
+        }
     }
 }
 
@@ -36,6 +40,8 @@ impl Segment {
 pub(crate) enum Pieces {
     /// Whole elements inside of the area.
     Of(Access),
+    /// Any bytes of ordinary memory, read by words where they are whole ones.
+    Bytes,
     /// Of a stack: whole lines, also those that the area only touches.
     Lines,
 }
@@ -46,18 +52,12 @@ impl Pieces {
     const fn touched(self, start: usize, end: usize) -> (usize, usize, usize) {
         match self {
             Pieces::Of(access) => (access.width(), start, end),
+            Pieces::Bytes => (1, start, end),
             Pieces::Lines => {
                 // What is more than whole lines at the end is cut off later.
                 let end = end.saturating_add(STACK_LINE - 1);
                 (STACK_LINE, align_down(start, STACK_LINE), end)
             }
-        }
-    }
-
-    const fn access(self) -> Access {
-        match self {
-            Pieces::Of(access) => access,
-            Pieces::Lines => Access::Byte,
         }
     }
 }

@@ -173,15 +173,19 @@ pub struct Region {
     pub(crate) area: Area,
     pub(crate) priority: u8,
     pub(crate) access: Access,
+    /// Nobody has asked for a width: words will do as well.
+    any_width: bool,
     pub(crate) name: &'static str,
 }
 
 impl Region {
-    /// A region with its kind's usual priority, read bytewise ([`Kind::Mmio`]: by words).
+    /// A region with its kind's usual priority. [`Kind::Mmio`] is read by words, everything else by
+    /// words where they are whole ones, and else bytewise.
     pub const fn new(kind: Kind, area: Area) -> Self {
         let priority = kind.usual_priority();
         let access = if matches!(kind, Kind::Mmio) { Access::Word } else { Access::Byte };
-        Region { kind, area, priority, access, name: "" }
+        let any_width = !matches!(kind, Kind::Mmio);
+        Region { kind, area, priority, access, any_width, name: "" }
     }
 
     /// The same with another priority: 255 is written first, 0 last.
@@ -191,7 +195,7 @@ impl Region {
 
     /// The same, read in another width.
     pub const fn access(self, access: Access) -> Self {
-        Region { access, ..self }
+        Region { access, any_width: false, ..self }
     }
 
     /// The same with a name of its own; its first 255 bytes are kept.
@@ -205,7 +209,11 @@ impl Region {
     }
 
     pub(crate) fn pieces(&self) -> Pieces {
-        if self.kind == Kind::Stack { Pieces::Lines } else { Pieces::Of(self.access) }
+        match self.kind {
+            Kind::Stack => Pieces::Lines,
+            _ if self.any_width => Pieces::Bytes,
+            _ => Pieces::Of(self.access),
+        }
     }
 }
 

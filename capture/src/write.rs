@@ -7,7 +7,7 @@ use crate::layout::{self, flag};
 use crate::notes::region_at;
 use crate::out::{Buffer, Out, frame};
 use crate::plan::{Pieces, Plan, Segment};
-use crate::region::{Access, Area};
+use crate::region::Area;
 use crate::sink::{Paced, Sink};
 use crate::task::{Task, TaskList, Tasks};
 
@@ -306,5 +306,5 @@ fn add_task<A: Arch>(plan: &mut Plan<'_, A>, config: &Config<'_>, task: &Task) {
     } else {
         plan.add_mapped(config, &used, Pieces::Lines);
     }
-    plan.add_mapped(config, &task.tcb, Pieces::Of(Access::Byte));
+    plan.add_mapped(config, &task.tcb, Pieces::Bytes);
 }

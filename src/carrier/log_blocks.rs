@@ -5,7 +5,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::text::{Line, lines};
+use super::text::Line;
 use super::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
 use memchr::memmem;
@@ -35,7 +35,7 @@ impl Carrier for LogBlocks {
         if piece.hint == Some(self.format) || !self.marks.iter().any(marked) {
             return None;
         }
-        let all: Vec<Line> = lines(&piece.bytes).collect();
+        let all = piece.lines_near(self.marks.iter().copied());
         let mut firsts: Vec<usize> = Vec::new();
         let mut free = 0;
         for start in piece.budget.last_of((self.starts)(&all)) {

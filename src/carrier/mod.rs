@@ -47,6 +47,9 @@ pub struct Piece {
     pub budget: Budget,
 }
 
+/// So far above a dump in a log its crash text may begin.
+const LINES_ABOVE: usize = 200;
+
 impl Piece {
     /// The outermost piece: an input as it came.
     pub fn outermost(bytes: Bytes) -> Self {
@@ -64,6 +67,15 @@ impl Piece {
             fault: None,
             budget: Budget::for_inputs(bytes_len, None),
         }
+    }
+
+    /// The lines after line `after` and before line `first`, as far as a crash text may reach up.
+    pub(crate) fn text_between(&self, after: usize, first: usize) -> String {
+        let earliest = after.max(first.saturating_sub(LINES_ABOVE));
+        let between = text::lines(&self.bytes)
+            .skip_while(|line| line.number <= earliest)
+            .take_while(|line| line.number < first);
+        between.map(|line| line.text + "\n").collect()
     }
 
     /// The same piece, paid for by `budget`.

@@ -1,5 +1,6 @@
 //! Lines as they come out of terminals and logs, and the digits in them.
 
+use super::Piece;
 use memchr::memchr2;
 
 /// One line of a log, cleaned of what terminals add.
@@ -14,8 +15,12 @@ pub struct Line {
 /// The lines of `bytes`. They end at LF, CR LF or CR. Escape sequences (ECMA-48: CSI, OSC and
 /// the two-character ones) are taken out wherever they stand; empty lines are left out.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
+    lines_after(bytes, 0)
+}
+
+/// The same of the bytes behind the first `number` lines.
+fn lines_after(bytes: &[u8], mut number: usize) -> impl Iterator<Item = Line> + '_ {
     let mut rest = bytes;
-    let mut number = 0;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
             number += 1;
@@ -29,6 +34,63 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
         }
         None
     })
+}
+
+/// Logs up to here are taken whole.
+const SMALL_LOG: usize = 2 << 20;
+/// What belongs to a crash stands so near to the words by which it is known.
+const BEFORE_MARK: usize = 64 << 10;
+const BEHIND_MARK: usize = 1 << 20;
+/// Of more lines the last ones are taken: each costs some sixty bytes, however short it is.
+const MAX_LINES: usize = 1 << 20;
+
+impl Piece {
+    /// All lines; of a long log those that are near one of `marks`, as it may be larger than memory.
+    pub(crate) fn lines_near<'m>(&self, marks: impl Iterator<Item = &'m str>) -> Vec<Line> {
+        let bytes = &self.bytes;
+        if bytes.len() <= SMALL_LOG {
+            return lines(bytes).collect();
+        }
+        let mut places: Vec<usize> = Vec::new();
+        for mark in marks {
+            let mut free = 0;
+            for at in memchr::memmem::find_iter(bytes, mark) {
+                // One of thousands says as much as all of them.
+                if at >= free {
+                    places.push(at);
+                    free = at.saturating_add(BEFORE_MARK / 2);
+                }
+            }
+        }
+        places.sort_unstable();
+        let mut kept: Vec<Line> = Vec::new();
+        let (mut done, mut number) = (0, 0);
+        for at in places {
+            let end_of_line = |from: usize| {
+                let behind = bytes.get(from..).unwrap_or_default();
+                memchr::memchr(b'\n', behind).map_or(bytes.len(), |len| from + len + 1)
+            };
+            let start = at.saturating_sub(BEFORE_MARK).max(done);
+            let start = if start > done { end_of_line(start).min(at) } else { done };
+            let end = end_of_line(at.saturating_add(BEHIND_MARK).min(bytes.len())).max(start);
+            number += count_lines(bytes.get(done..start).unwrap_or_default());
+            let window = bytes.get(start..end).unwrap_or_default();
+            kept.extend(lines_after(window, number));
+            number += count_lines(window);
+            done = end;
+            if let Some(over) = kept.len().checked_sub(MAX_LINES).filter(|over| *over > 0) {
+                kept.drain(..over);
+                self.budget.ran_out(format!("of a very long log only the last {MAX_LINES} lines"));
+            }
+        }
+        kept
+    }
+}
+
+/// How many lines end in `bytes`.
+fn count_lines(bytes: &[u8]) -> usize {
+    let ends = memchr::memchr2_iter(b'\n', b'\r', bytes);
+    ends.filter(|at| !bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"\r\n"))).count()
 }
 
 fn clean(line: &[u8]) -> String {
@@ -142,6 +204,24 @@ mod tests {
         let log = b"\x1b[0;31mfirst\x1b[0m\r\n\r\ntwo \rthree\x1b]0;title\x07\nfo\x00ur";
         let wanted = [(1, "first"), (3, "two"), (4, "three"), (5, "four")];
         assert_eq!(texts(log), wanted.map(|(n, t)| (n, t.to_string())));
+    }
+
+    #[test]
+    fn of_a_long_log_the_lines_near_a_mark_are_taken() {
+        let filler = |count: usize| "x\r\n".repeat(count);
+        let log = format!("{}PANIC 1\nr0=1\n{}PANIC 2\n", filler(1 << 20), filler(1 << 20));
+        let piece = Piece::outermost(log.clone().into_bytes().into());
+        let near = piece.lines_near(["PANIC", "OOPS"].into_iter());
+        let wanted = [(1 << 20, "PANIC 1"), ((1 << 20) + 1, "r0=1"), ((2 << 20) + 2, "PANIC 2")];
+        for (number, text) in wanted {
+            assert!(near.contains(&Line { number: number + 1, text: text.into() }), "{text}");
+        }
+        assert!(near.len() < 600_000 && near.is_sorted_by(|a, b| a.number < b.number));
+        assert!(piece.lines_near(["OOPS"].into_iter()).is_empty());
+        let dense = Piece::outermost("a\n".repeat(2 << 20).into_bytes().into());
+        let last = dense.lines_near(["a"].into_iter());
+        assert_eq!((last.len(), last[MAX_LINES - 1].number), (MAX_LINES, 2 << 20));
+        assert!(dense.budget.shortage().is_some());
     }
 
     #[test]

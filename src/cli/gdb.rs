@@ -221,9 +221,7 @@ impl Private {
         let base = std::env::temp_dir();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.map_or(0, |now| now.subsec_nanos());
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let builder = private_folder();
         let mut last = None;
         for number in 0..100 {
             let name = format!("coroner-{}-{now}-{number}", std::process::id());
@@ -271,6 +269,20 @@ impl Private {
         std::fs::copy(path, &link).map_err(|e| Error::io(&link, e))?;
         Ok(link)
     }
+}
+
+/// Makes folders that are the user's alone.
+#[cfg(unix)]
+fn private_folder() -> std::fs::DirBuilder {
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Makes folders; the user's temporary folder is the user's alone already.
+#[cfg(not(unix))]
+fn private_folder() -> std::fs::DirBuilder {
+    std::fs::DirBuilder::new()
 }
 
 impl Drop for Private {

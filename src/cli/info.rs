@@ -139,6 +139,7 @@ fn thread_line(thread: &Thread) -> String {
 
 /// The document of `--json`: versioned, and documented in `docs/info.md`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Document<'a> {
     schema: u32,
     file: &'a str,
@@ -166,5 +167,32 @@ impl<'a> Document<'a> {
     fn to_json(&self) -> String {
         // Strings and numbers can always be written to a string.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report;
+    use schemars::{JsonSchema, generate::SchemaSettings};
+    use std::path::Path;
+
+    /// Compares the schema of a document with the one in `docs/schema`; BLESS=1 writes it there.
+    fn check<T: JsonSchema>(name: &str) {
+        let settings = SchemaSettings::draft2020_12().for_serialize();
+        let schema = settings.into_generator().into_root_schema_for::<T>();
+        let now = serde_json::to_string_pretty(&schema).expect("it can be written") + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &now).expect("the folder is ours");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(now == kept, "{name} is not the schema of what is written now (BLESS=1 writes it)");
+    }
+
+    #[test]
+    fn the_documents_have_the_schemas_of_docs_schema() {
+        check::<Document<'static>>("info.json");
+        check::<Report>("report.json");
     }
 }

@@ -84,10 +84,14 @@ impl Format for MbedCrashData {
         } else {
             registers.set_why_missing("an error without a fault has no registers");
             registers.set_by_name("pc", error(1) & !1);
-            dump.notes.push(Note::doubt(format!(
-                "{NAME}: the error is no fault: pc is where the call of mbed_error() would have \
-                 returned to"
-            )));
+            dump.notes.push(
+                Note::doubt(
+                    "the error is no fault: pc is where the call of mbed_error() would have \
+                 returned to",
+                )
+                .by(NAME)
+                .code("reconstructed"),
+            );
         }
         dump.reason.words = fault.map_or_else(|| format!("error {code}"), str::to_string);
         dump.reason.signal = Some(if fault.is_some() { Signal::Segv } else { Signal::Abrt });
@@ -111,7 +115,9 @@ impl Format for MbedCrashData {
         }
         fact("resets in a row", back(REBOOTS_BACK).to_string());
         fact("seen by the firmware", if back(SEEN_BACK) == 0 { "no" } else { "yes" }.into());
-        dump.notes.push(Note::info(format!("{NAME}: registers alone: no memory, no fault status")));
+        dump.notes.push(
+            Note::info("registers alone: no memory, no fault status").by(NAME).code("partial"),
+        );
         Ok(dump)
     }
 }

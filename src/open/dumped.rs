@@ -4,8 +4,8 @@ use super::detect::Candidate;
 use super::found::Found;
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
-use crate::format::Context;
 use crate::format::parts::assemble as parts;
+use crate::format::{Context, crash_text};
 
 /// So many of the dumps that could not be read are told of.
 const MOST_PASSED_OVER: usize = 16;
@@ -59,6 +59,9 @@ impl<'o> Found<'o> {
                 .iter()
                 .map(|fault| Note::doubt(fault.words()).by(fault.format).code("damaged")),
         );
+        if !piece.text_above.is_empty() {
+            crash_text::complete(&mut dump, &piece.text_above, &context);
+        }
         Ok(dump)
     }
 

@@ -25,6 +25,7 @@ mod objects;
 use crate::dump::{Dump, Fit, Kernel, Verdict};
 use crate::firmware::Firmware;
 use crate::memory::{AddrRange, Memory, Origin};
+use crate::targets::Family;
 use crate::unwind;
 use std::collections::HashSet;
 
@@ -317,7 +318,7 @@ fn blocks(dump: &Dump, elf: &Firmware) -> Option<Probe> {
 }
 
 fn is_thumb(dump: &Dump) -> bool {
-    dump.arch.elf_machine == goblin::elf::header::EM_ARM
+    matches!(dump.arch.family, Family::CortexM | Family::Arm)
 }
 
 fn percent(part: u64, all: u64) -> u64 {

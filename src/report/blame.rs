@@ -19,7 +19,10 @@ pub(super) fn blamed<'f>(frames: &'f [Frame], rules: &AppRules) -> Option<&'f Fr
     let is_known = |frame: &&Frame| frame.near.is_none() && frame.function.is_some();
     let own = frames.iter().filter(|frame| !frame.guess).filter(is_known);
     let own = own.into_iter().find(|frame| !is_machine(frame, rules) && !rules.is_foreign(frame));
-    own.or_else(|| innermost(frames, rules))
+    // Where not even the first frame is certain, nobody is blamed.
+    own.or_else(|| {
+        innermost(frames, rules).filter(|_| frames.first().is_none_or(|first| !first.guess))
+    })
 }
 
 /// The innermost frame that is not the machinery of aborting and has a known name; or the innermost.

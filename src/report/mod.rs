@@ -28,6 +28,7 @@ pub const SCHEMA: u32 = 1;
 
 /// Everything that there is to say about a dump.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -67,6 +68,7 @@ pub struct Report {
 
 /// A short name for a crash, to group dumps by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signature {
     /// Ten hexadecimal digits.
     pub id: String,
@@ -76,6 +78,7 @@ pub struct Signature {
 
 /// Chip and firmware.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The format of the dump.
     pub format: String,
@@ -99,6 +102,7 @@ pub struct Identity {
 
 /// How the ELF file in use goes with the dump.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fit {
     /// `matches` (an id), `fits`, `unknown`, `doubtful`, `does not fit`.
     pub verdict: String,
@@ -108,6 +112,7 @@ pub struct Fit {
 
 /// Some lines of a source file.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Source {
     /// The file as the compiler recorded it.
     pub file: String,
@@ -121,6 +126,7 @@ pub struct Source {
 
 /// A buffer with a log.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Log {
     /// `SEGGER RTT up-buffer 0 "Terminal"`.
     pub what: String,
@@ -138,6 +144,7 @@ pub struct Log {
 
 /// A thread.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Thread {
     /// Its id.
     pub id: Hex,
@@ -178,6 +185,7 @@ pub struct Thread {
 
 /// A function that was running or had called the one before.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Frame {
     /// Counted from 0.
     pub index: usize,
@@ -210,6 +218,7 @@ pub struct Frame {
 
 /// A name and its value, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Value {
     /// The variable, or the expression.
     pub name: String,

@@ -3,10 +3,9 @@
 //! Sources: RISC-V psABI 1.0; AAPCS32 and AAPCS64 (2022Q3) and their DWARF documents; System V
 //! psABI for i386 1.1 and x86-64 1.0; Xtensa ISA Reference Manual (RI-2010.1), chapter 8.
 
-use crate::targets::Arch;
-use goblin::elf::header;
+use crate::targets::{self, Arch};
 
-/// Architectures whose frames are known.
+/// How frames are walked: [`targets::Family`], as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Riscv,
@@ -47,14 +46,14 @@ pub(super) struct Abi {
 impl Abi {
     pub(super) fn of(arch: &Arch) -> Abi {
         let word = u64::from(arch.word_bits / 8);
-        let family = match arch.elf_machine {
-            header::EM_RISCV => Family::Riscv,
-            header::EM_ARM => Family::Arm,
-            header::EM_AARCH64 => Family::Aarch64,
-            header::EM_386 => Family::X86,
-            header::EM_X86_64 => Family::X86_64,
-            header::EM_XTENSA if arch.register("windowbase").is_none() => Family::XtensaCall0,
-            header::EM_XTENSA => Family::Xtensa,
+        let family = match arch.family {
+            targets::Family::RiscV32 | targets::Family::RiscV64 => Family::Riscv,
+            targets::Family::CortexM | targets::Family::Arm => Family::Arm,
+            targets::Family::Aarch64 => Family::Aarch64,
+            targets::Family::X86 => Family::X86,
+            targets::Family::X86_64 => Family::X86_64,
+            targets::Family::Xtensa if arch.register("windowbase").is_none() => Family::XtensaCall0,
+            targets::Family::Xtensa => Family::Xtensa,
             _ => Family::Other,
         };
         let w = word as i64;

@@ -104,7 +104,21 @@ impl Unwinder<'_, '_> {
         Some((fit, next))
     }
 
+    /// The innermost caller of a context of which only the stack is known: a guess.
+    pub(super) fn by_stack_alone(
+        &self,
+        registers: &Registers,
+        stack: Option<Stack>,
+    ) -> Result<Frame, End> {
+        if self.abi.family == Family::Xtensa || self.modules.iter().next().is_none() {
+            return Err(End::NoRegisters);
+        }
+        self.by_scan(&Frame::new(0, false, Found::Registers, registers.clone()), stack)
+    }
+
     fn by_scan(&self, frame: &Frame, stack: Option<Stack>) -> Result<Frame, End> {
+        // Without a program counter nothing tells whether a call fits: the nearest one counts.
+        let nearest = frame.registers.pc().is_none();
         let sp = frame.registers.sp().ok_or(End::NoCaller)?;
         let word = self.abi.word.max(1);
         let start = sp.checked_next_multiple_of(word).ok_or(End::NoCaller)?;
@@ -127,12 +141,12 @@ impl Unwinder<'_, '_> {
             if best.is_none_or(|(best, _, _)| fit > best) {
                 best = Some((fit, at, pointer));
             }
-            if fit == Fit::Exact {
+            if fit == Fit::Exact || nearest {
                 break;
             }
         }
         let (fit, at, pointer) = best.ok_or(End::NoCaller)?;
-        let found = if fit == Fit::Exact { Found::Scan } else { Found::Guess };
+        let found = if fit == Fit::Exact && !nearest { Found::Scan } else { Found::Guess };
         Ok(self.frame_at(pointer, self.likely_sp(at, pointer), frame, found))
     }
 

@@ -230,13 +230,18 @@ impl<'u, 'a> Unwinder<'u, 'a> {
     /// The frames of whatever has these registers. `stack` bounds what is scanned.
     pub fn walk(&self, registers: Registers, stack: Option<Stack>) -> Backtrace {
         let mut frames: Vec<Frame> = Vec::new();
-        let Some(pc) = registers.pc().map(|pc| self.abi.code_address(pc)) else {
+        let mut handler = self.handler_of(&registers);
+        let own = registers.clone();
+        // The trap's registers are those of the frame that the thread's own registers describe.
+        let mut live = own.pc().map(|_| &own);
+        let first = match registers.pc().map(|pc| self.abi.code_address(pc)) {
+            Some(pc) => Ok(Frame::new(pc, false, Found::Registers, registers)),
+            None => self.by_stack_alone(&registers, stack),
+        };
+        let Ok(first) = first else {
             return Backtrace { frames, end: End::NoRegisters, culprit: 0 };
         };
-        let (found, mut handler) = (Found::Registers, self.handler_of(&registers));
-        let live = registers.clone();
-        let mut live = Some(&live);
-        frames.push(Frame::new(pc, false, found, registers));
+        frames.push(first);
         let end = loop {
             let Some(frame) = frames.last_mut() else { break End::NoCaller };
             let step = match self.abi.family {

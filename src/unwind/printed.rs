@@ -35,8 +35,10 @@ const WINDOWED_PS: u32 = 0x0006_0020;
 impl Unwinder<'_, '_> {
     /// `walked`, or what the device printed where that leads further.
     pub(super) fn or_printed(&self, walked: Backtrace, thread: &Thread) -> Backtrace {
-        let printed = behind_registers(thread, walked.frames.first());
-        let own = usize::from(!walked.frames.is_empty());
+        // A stack that was scanned without a program counter begins with a guess.
+        let first = walked.frames.first().filter(|frame| !frame.is_guess());
+        let printed = behind_registers(thread, first);
+        let own = usize::from(first.is_some());
         let sure = walked.frames.iter().take_while(|frame| !frame.is_guess()).count();
         let is_whole = walked.end == End::Outermost && sure == walked.frames.len();
         if printed.is_empty() || is_whole || sure >= printed.len().saturating_add(own) {

@@ -10,7 +10,7 @@ use super::print::Printer;
 use super::{Entry, Offset, Unit};
 use crate::debug_info::Type;
 use crate::debug_info::{Env, Missing, Modules};
-use crate::dump::Dump;
+use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::registers::Registers;
 use crate::targets::Endian;
@@ -84,7 +84,11 @@ impl<'g, 'a> Globals<'g, 'a> {
         let wrong = |why: &str| Error::Usage(format!("'{expression}': {why}"));
         let expr = parse(expression).map_err(|why| wrong(&why))?;
         if self.modules.iter().next().is_none() {
-            return Err(wrong("variables need the firmware's ELF file (--elf)"));
+            // A search that found none says which files it looked at, and why it took none.
+            let note = |note: &&Note| note.code.as_deref() == Some("no-elf");
+            let searched = self.dump.notes.iter().find(note);
+            let why = searched.map_or("--elf names it".into(), |note| note.words.clone());
+            return Err(wrong(&format!("variables need the firmware's ELF file: {why}")));
         }
         match self.value(&expr).and_then(|value| self.shown(&value)) {
             Ok(text) => Ok(Ok(text)),

@@ -530,3 +530,27 @@ fn whom_to_blame_is_said_to_report_check_and_triage_alike() {
         assert_eq!(output.status.code(), Some(2), "{command}: {}", text(&output));
     }
 }
+
+#[test]
+fn a_variable_without_an_elf_file_says_which_files_were_looked_at() {
+    let folder = Folder::new("no-elf");
+    let other =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/zephyr/cortex-m4/firmware.elf");
+    folder.write("other.elf", &std::fs::read(other).expect("it is there"));
+    folder.write("notes.txt", b"no program");
+    let builds = folder.0.display().to_string();
+    let (dump, print) = (demo("dump.core"), ["--print", "SETTINGS.channel"]);
+    let output = coroner(&[&["report", &dump, "--elf-dir", &builds], &print[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let words = text(&output);
+    for part in ["is the dump's (build id 46219e65", "other.elf is build id", "1 file"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    // Without such a search the option is named.
+    let output = coroner(&[&["report", &dump], &print[..]].concat());
+    assert!(text(&output).contains("--elf"), "{}", text(&output));
+    // A report without variables needs none, and says the same in a note.
+    let output = coroner(&["report", &dump, "--elf-dir", &builds]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output).contains("other.elf is build id"), "{}", text(&output));
+}

@@ -1,7 +1,14 @@
-"""LLDB 14 and 19 on Arm and RISC-V: attach, threads, backtraces, variables, regions, every button."""
+"""LLDB 14 and 19: attach, threads, backtraces, variables, regions, every button; disassembly on every
+architecture that LLDB has a disassembler for (Xtensa is none of them)."""
+
+import json
+import pathlib
+import re
+import struct
+import tempfile
 
 import session
-from session import FIRMWARE, Server, end_of_data, expect, fixture, has, output_of, tool
+from session import FIRMWARE, ROOT, Server, end_of_data, expect, fixture, has, output_of, tool
 
 LIMIT = 60
 # LLDB reads memory in aligned lines and gives up on a line whose beginning is missing.
@@ -145,6 +152,63 @@ def detach_kill_and_coming_back():
         expect(output.count("Process 1 stopped") >= 4, "all three connections show the stop", output)
 
     each(check)
+
+
+def entry_of(elf):
+    """Where the program begins: an address that holds code for certain."""
+    head = pathlib.Path(elf).read_bytes()[:32]
+    return struct.unpack_from("<Q" if head[4] == 2 else "<I", head, 24)[0] & ~1
+
+
+def disassembles(version, port, elf, function):
+    # Of a function of the compiler's: LLDB 14 takes hand-written Thumb code for Arm code.
+    output = lldb(version, port, elf, [f"disassemble -n {function} -c 4"])
+    # `->  0x80000000 <+0>:  addi   sp, sp, -0x10`
+    lines = re.findall(r"^(?:->)?\s*0x[0-9a-f]+(?: <\+\d+>)?:\s+([a-z][\w.]*)", output, re.M)
+    expect(len(lines) == 4, f"{version} shows four instructions", output)
+    shown = output.rsplit("(lldb) disassemble", 1)[-1]
+    expect("unknown" not in shown and "error:" not in shown, f"{version} knows them", output)
+
+
+def code_is_disassembled_on_the_demo_s_processor():
+    def check(version):
+        with Server() as server:
+            output = lldb(version, server.port, FIRMWARE, ["disassemble --pc -c 1"])
+            # The instruction that crashed: a load through the broken pointer.
+            expect(re.search(r"^->.*\bldr", output, re.M), f"{version} shows the load", output)
+            disassembles(version, server.port, FIRMWARE, "demo::sensor_task")
+
+    each(check)
+
+
+def code_is_disassembled_on_every_architecture():
+    """RAM of our own firmware that ran under QEMU, with a program counter."""
+    targets = {
+        "cortex-m4": ("cortex-m", "pc", "sp"),
+        "cortex-m4f": ("cortex-m", "pc", "sp"),
+        "riscv32": ("riscv32", "pc", "sp"),
+        "riscv64": ("riscv64", "pc", "sp"),
+        "aarch64": ("aarch64", "pc", "sp"),
+        "x86": ("i386", "eip", "esp"),
+    }
+    for name, (target, counter, stack) in targets.items():
+        folder = ROOT / "tests/data/zephyr" / name
+        elf = folder / "firmware.elf"
+        base = json.loads((folder / "state.json").read_text())["ram"]
+        with tempfile.TemporaryDirectory() as scratch:
+            registers = pathlib.Path(scratch) / "registers.txt"
+            registers.write_text(f"{counter} {entry_of(elf):#x}\n{stack} {base + 0x100:#x}\n")
+            image = folder / "ram.bin"
+            options = ["--target", target, "--elf", elf]
+
+            def check(version):
+                # LLDB 14 does not switch on compressed instructions, whatever the ELF file says.
+                if name.startswith("riscv") and version == "lldb-14":
+                    return
+                with Server(f"{image}@{base:#x}", registers, *options) as server:
+                    disassembles(version, server.port, elf, "process")
+
+            each(check)
 
 
 if __name__ == "__main__":

@@ -465,3 +465,26 @@ backtrace:
     assert!(threads[0].printed[1].returns && !threads[0].printed[0].returns);
     assert_eq!(hpwork.printed.len(), 1);
 }
+
+#[test]
+fn the_text_above_a_core_of_the_same_crash_says_why() {
+    let hex: String = core(2).iter().map(|byte| format!("{byte:02X}")).collect();
+    let digits: Vec<u8> = hex.into_bytes();
+    let dumped: String =
+        digits.chunks(64).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect();
+    let log = |r1: u32| {
+        format!(
+            "_assert: Assertion failed at file: pump.c:12 task: pump process: init 0x0\n\
+             up_dump_register: R0: 00000002 R1: {r1:08x} R2: 00000202  R3: 00000302\n\
+             up_dump_register: IP: 00000c02 SP: 200032e8 LR: 00000e02  PC: 08001002\n\
+             Start coredump:\n{dumped}Finish coredump\n"
+        )
+    };
+    let opened = open(log(0x102));
+    assert_eq!(opened.dump.threads.len(), 3, "the core was read");
+    assert!(opened.dump.reason.words.starts_with("Assertion failed at file: pump.c:12"));
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
+    // The registers of another crash are not this one's.
+    let other = open(log(0x103));
+    assert!(!other.dump.reason.words.contains("Assertion"), "{}", other.dump.reason.words);
+}

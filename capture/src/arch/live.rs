@@ -24,12 +24,6 @@ impl Memory for Bare {
         // Bytewise where whole elements would reach too far.
         let whole = (at | bytes.len()).is_multiple_of(access.width());
         let access = if whole { access } else { Access::Byte };
-        if let (Access::Word, (words, [])) = (access, bytes.as_chunks_mut::<4>()) {
-            for (word, at) in words.iter_mut().zip((at..).step_by(4)) {
-                *word = load(at, access).to_le_bytes();
-            }
-            return true;
-        }
         let mut from = at;
         for part in bytes.chunks_mut(access.width()) {
             let element = load(from, access).to_le_bytes();

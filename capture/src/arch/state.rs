@@ -5,9 +5,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::crash::{Attempt, Crash};
 
-/// The least that a handler's stack must have: the deepest chain of calls of the entry code and the
-/// smallest writer, as `scripts/capture-stack` finds it, and 256 bytes for the sink. What the full writer
-/// needs stands in the README. `scripts/capture-size` holds this number against the program `least`.
+/// The least that a handler's stack must have: enough for the entry code and the smallest writer. What the
+/// full writer needs with each sink, as `scripts/capture-stack` finds it, stands in the README.
 pub const MIN_STACK: usize = match () {
     () if cfg!(all(target_arch = "riscv64", floats)) => 1920,
     () if cfg!(target_arch = "riscv64") => 1536,

@@ -127,9 +127,10 @@ fn whole(
         );
     }
     if trailer.flags & flag::OVERFLOWED != 0 {
-        found.push(Note::warning(
-            "the stack of the capture was too small for it and has overflowed: any of this may be wrong",
-        ));
+        found.push(
+            Note::doubt("the stack of the capture was too small for it and has overflowed: any of this may be wrong")
+                .code("device-trouble"),
+        );
     }
     if trailer.flags & flag::MINIMAL != 0 {
         found.push(

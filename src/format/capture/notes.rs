@@ -97,7 +97,7 @@ fn read_cause(cause: &Cause<'_>, dump: &mut Dump) {
     }
     dump.reason = Reason::new(signal, words, dump.reason.evidence.clone());
     if cause.last_resort {
-        dump.warn("the capture faulted twice: this is the record of the last resort, the registers and a piece of the stack");
+        dump.notes.push(Note::warning("the capture faulted twice: this is the record of the last resort, the registers and a piece of the stack").code("device-trouble"));
     }
     if cause.recovered
         && let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed)

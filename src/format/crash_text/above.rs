@@ -1,10 +1,11 @@
 //! A crash text next to a binary dump of the same crash: what it says completes the dump.
 //!
 //! Zephyr prints its fatal error before it dumps, and the dump of most architectures holds the kernel's
-//! number alone, which is 0 for every exception of the CPU. Only a text whose registers are those of the
-//! dump is of the same crash.
+//! number alone, which is 0 for every exception of the CPU; ESP-IDF and NuttX print registers as well, and
+//! what the title says is in no dump. Only a text whose registers are those of the dump is of the same
+//! crash.
 
-use super::Dialect;
+use super::{ALL, Dialect};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::dump::{Dump, Note};
 use crate::format::{Context, Format};
@@ -13,28 +14,35 @@ use crate::registers::Registers;
 /// The program counter aside, so many registers must be in both, and alike.
 const FEWEST_ALIKE: usize = 3;
 /// What the text and the dump may show differently: of before the exception, or of in its handler.
-const MAY_DIFFER: [&str; 3] = ["sp", "mstatus", "ps"];
+const MAY_DIFFER: [&str; 5] = ["sp", "mstatus", "ps", "windowbase", "windowstart"];
 
 /// Completes `dump` with what the last crash in `text`, which stood above it, says.
-pub(in crate::format) fn complete(
-    dump: &mut Dump,
-    dialect: &Dialect,
-    text: &str,
-    context: &Context<'_>,
-) {
+pub fn complete(dump: &mut Dump, text: &str, context: &Context<'_>) {
     let piece = Piece::outermost(text.as_bytes().to_vec().into());
-    let Some(Ok(pieces)) = dialect.peel(&piece, &CarrierOptions::default()) else { return };
-    let target = Some(dump.arch.name.as_str());
+    let arch = dump.arch.clone();
+    let target = Some(arch.name.as_str());
     let context = Context { target, ..context.clone() };
-    let Some(Ok(told)) = pieces.last().map(|last| dialect.read(last, &context)) else { return };
+    let last = |dialect: &&Dialect| {
+        let Some(Ok(mut pieces)) = dialect.peel(&piece, &CarrierOptions::default()) else {
+            return None;
+        };
+        dialect.read(&pieces.pop()?, &context).ok()
+    };
+    let _ = ALL
+        .iter()
+        .any(|dialect| last(dialect).is_some_and(|told| take_over(dump, told, dialect.name)));
+}
+
+/// Takes over what a text says, if it is of the same crash; returns whether it is.
+fn take_over(dump: &mut Dump, told: Dump, name: &'static str) -> bool {
     let (Some(said), Some(at)) =
         (told.threads.first(), dump.threads.iter().position(|thread| thread.crashed))
     else {
-        return;
+        return false;
     };
-    let Some(thread) = dump.threads.get_mut(at) else { return };
+    let Some(thread) = dump.threads.get_mut(at) else { return false };
     if !is_same_crash(&thread.registers, &said.registers) {
-        return;
+        return false;
     }
     for (index, value) in said.registers.known() {
         if thread.registers.get(index).is_none() {
@@ -49,7 +57,10 @@ pub(in crate::format) fn complete(
     }
     // A number that tells more than "an exception" is the kernel's own word.
     if dump.reason.signal.is_none() && !told.reason.is_unknown() {
-        dump.reason.words = format!("{}: {}", dump.reason.words, told.reason.words);
+        dump.reason.words = match dump.reason.is_unknown() {
+            true => told.reason.words,
+            false => format!("{}: {}", dump.reason.words, told.reason.words),
+        };
         dump.reason.signal = told.reason.signal;
         for word in told.reason.evidence {
             if dump.reason.evidence.iter().all(|own| own.name != word.name) {
@@ -57,9 +68,10 @@ pub(in crate::format) fn complete(
             }
         }
         let words = "the cause is of the text above the dump, whose registers are the dump's";
-        dump.notes.push(Note::info(words).by(dialect.name).code("crash-text"));
+        dump.notes.push(Note::info(words).by(name).code("crash-text"));
     }
     dump.texts.extend(told.texts);
+    true
 }
 
 /// Whether the registers of a text are those of a dump.
@@ -109,7 +121,7 @@ Current thread: 0x80009898 (main)
         thread.crashed = true;
         dump.threads.push(thread);
         dump.reason = Reason::new(None, "CPU exception", Vec::new());
-        complete(&mut dump, &super::super::ZEPHYR_FATAL, TEXT, &context);
+        complete(&mut dump, TEXT, &context);
         dump
     }
 

@@ -69,8 +69,8 @@ pub fn usual_machine(
     context: &Context<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Machine> {
-    if let Some(chip) = crash.chip.as_deref().filter(|_| context.target.is_none()) {
-        let chip = context.targets.chip(chip)?;
+    let chip = crash.chip.as_deref().filter(|_| context.target.is_none());
+    if let Some(chip) = chip.and_then(|name| context.targets.chip(name).ok()) {
         return Ok(Machine { arch: context.targets.arch(&chip.arch)?, chip: Some(chip) });
     }
     match (dialect.family)(crash) {

@@ -4,6 +4,7 @@
 use super::Dialect;
 use super::crash::Crash;
 use super::pattern::{find, literal};
+use crate::budget::MOST_PIECES;
 use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
@@ -29,6 +30,8 @@ const LINES_BEFORE: usize = 12;
 const LINES_BETWEEN: usize = 8;
 /// A crash of which no line was for so long is over.
 const LINES_OF_OTHERS: usize = 400;
+/// Of more crashes the first ones are forgotten on the way: nobody looks at them.
+const MOST_BLOCKS: usize = 2 * MOST_PIECES + 1;
 /// The same line so soon is not the next crash.
 const NEAR: usize = 3;
 
@@ -75,6 +78,9 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             let mut crash = Crash::default();
             for line in all.get(first..index).unwrap_or_default() {
                 crash.take(dialect, &line.text);
+            }
+            if blocks.len() > MOST_BLOCKS {
+                blocks.drain(..MOST_PIECES);
             }
             blocks.push(Block { first, end: index, ended: false, seen: Vec::new(), crash });
             open = true;

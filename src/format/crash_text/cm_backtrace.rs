@@ -193,13 +193,17 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let two_columns = crash.has_line("R2 : {hex8} R3 :") && !crash.has_line("R1 : {hex8} R2 :");
     if two_columns && crash.has("r2") && crash.word("r1") == crash.word("r2") {
         thread.registers.forget("r2");
-        dump.warn(format!("{NAME}: some releases print r1 in the place of r2: r2 is not known"));
+        dump.notes.push(
+            Note::warning("some releases print r1 in the place of r2: r2 is not known")
+                .by(NAME)
+                .code("unknown-register"),
+        );
     }
     if has_pc {
         let saved = if crash.has("r4") { "" } else { "r4-r11 and " };
         dump.notes.push(Note::info(format!(
             "CmBacktrace prints some registers and some of the stack: {saved}variables are not in it"
-        )));
+        )).code("partial"));
         return;
     }
     let what = if assert { "an assert" } else { "this crash" };
@@ -208,10 +212,10 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         Some(_) if crash.has(OVERFLOW) => "sp is the one that was outside of its stack",
         Some(_) => "sp is where the printed stack begins",
     };
-    dump.warn(format!(
-        "{NAME}: the device prints no registers of {what}: pc and lr are not known, {sp}; the calls that it \
+    dump.notes.push(Note::warning(format!(
+        "the device prints no registers of {what}: pc and lr are not known, {sp}; the calls that it \
          lists were found in the stack by their looks"
-    ));
+    )).by(NAME).code("partial"));
 }
 
 /// The stack pointer of the crashed code.

@@ -289,12 +289,9 @@ impl<'a> Crash<'a> {
                 self.rows.push(row);
             }
             Rule::Fact(pattern, label) => {
-                let Some(found) = one(pattern) else { return false };
-                // A pattern that fits an empty place says nothing, and another rule may fit.
-                if words(&found).is_empty() {
-                    return false;
-                }
-                self.facts.push((label, words(&found)));
+                let fact = one(pattern).map(|found| words(&found)).filter(|fact| !fact.is_empty());
+                let Some(fact) = fact else { return false };
+                self.facts.push((label, fact));
             }
             Rule::Field(pattern) => {
                 let Some(found) = one(pattern) else { return false };

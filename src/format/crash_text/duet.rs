@@ -198,14 +198,20 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         }
         match report.sp {
             Some(sp) => report.read_stack(sp, dump, thread),
-            None => dump.notes.push(Note::info(format!("{NAME}: the device saved no stack"))),
+            None => {
+                dump.notes.push(Note::info("the device saved no stack").by(NAME).code("partial"))
+            }
         }
     }
     if crash.says(" bad marker") {
-        dump.warn(format!(
-            "{NAME}: the lowest word of the task's stack was overwritten (\"bad marker\"): the \
-             stack has been too small at some time"
-        ));
+        dump.notes.push(
+            Note::warning(
+                "the lowest word of the task's stack was overwritten (\"bad marker\"): the \
+             stack has been too small at some time",
+            )
+            .by(NAME)
+            .code("damaged"),
+        );
     }
     dump.threads = threads;
 }
@@ -364,9 +370,8 @@ impl Report {
             (Some(_), _) => "they look like it, but sp is not where a core would put it",
             (None, None) => "neither they nor sp tell it, only their number",
         };
-        let words =
-            format!("{NAME}: the printed words are taken for a frame from its {first} on: {words}");
-        (whole, Some(Note::doubt(words)))
+        let words = format!("the printed words are taken for a frame from its {first} on: {words}");
+        (whole, Some(Note::doubt(words).by(NAME).code("assumed")))
     }
 
     /// Of words that do not look like a frame: a note, unless the fault is the reason for that.
@@ -374,10 +379,10 @@ impl Report {
         // A jump to an even address clears T, and leaves what it likes in pc and lr.
         let cfsr = self.cfsr.unwrap_or(0);
         let words = format!(
-            "{NAME}: the printed words do not look like an exception frame; by the address sp they \
+            "the printed words do not look like an exception frame; by the address sp they \
              are one from its {first} on"
         );
-        (cfsr & 0b110 << 16 == 0).then(|| Note::doubt(words))
+        (cfsr & 0b110 << 16 == 0).then(|| Note::doubt(words).by(NAME).code("assumed"))
     }
 
     fn read_stack(&self, sp: u64, dump: &mut Dump, thread: &mut Thread) {
@@ -399,10 +404,14 @@ impl Report {
             Cause::Assert | Cause::Overflow | Cause::Call | Cause::Unknown => {
                 self.place(sp, self.stack.len(), dump);
                 thread.registers.set_by_name("sp", sp);
-                dump.notes.push(Note::info(format!(
-                    "{NAME}: the device saved no frame for this reason: of the registers only sp is \
-                     known, somewhere in the function that was called"
-                )));
+                dump.notes.push(
+                    Note::info(
+                        "the device saved no frame for this reason: of the registers only sp is \
+                     known, somewhere in the function that was called",
+                    )
+                    .by(NAME)
+                    .code("unknown-register"),
+                );
             }
             Cause::Fault | Cause::Stuck(_) | Cause::NoStack | Cause::User => {
                 let (whole, note) = self.has_whole_frame(sp);
@@ -437,12 +446,16 @@ impl Report {
             self.stack.iter().take(known.min(there)).flat_map(|w| w.to_le_bytes()).collect();
         dump.memory.insert(Region::dumped(sp, bytes.into()).named("stack"));
         if known < there {
-            dump.notes.push(Note::doubt(format!(
-                "{NAME}: the {} words behind the exception frame are not shown as memory: firmware \
+            dump.notes.push(
+                Note::doubt(format!(
+                    "the {} words behind the exception frame are not shown as memory: firmware \
                  3.6.2 and newer for chips with an FPU may leave 18 words out before them, and the \
                  text does not tell (they are in its line Stack:)",
-                there.saturating_sub(known)
-            )));
+                    there.saturating_sub(known)
+                ))
+                .by(NAME)
+                .code("left-out"),
+            );
         }
     }
 
@@ -466,11 +479,15 @@ impl Report {
             registers.set_by_name("sp", frame.sp_before());
         }
         if self.fpu {
-            dump.notes.push(Note::doubt(format!(
-                "{NAME}: if the code that was stopped had used the FPU, sp is {:#x}, 72 bytes higher \
+            dump.notes.push(
+                Note::doubt(format!(
+                    "if the code that was stopped had used the FPU, sp is {:#x}, 72 bytes higher \
                  than shown, and what is read from the stack is wrong: the device does not say",
-                frame.sp_before().saturating_add(72)
-            )));
+                    frame.sp_before().saturating_add(72)
+                ))
+                .by(NAME)
+                .code("reconstructed"),
+            );
         }
     }
 
@@ -481,11 +498,15 @@ impl Report {
         registers.set_by_name("r1", *second);
         registers.set_by_name("sp", sp.saturating_add(12));
         registers.set_by_name("pc", lr.wrapping_sub(5));
-        dump.notes.push(Note::info(format!(
-            "{NAME}: pc is where the call is that returns to {:#x}: the device saved r0, r1, lr and \
+        dump.notes.push(
+            Note::info(format!(
+                "pc is where the call is that returns to {:#x}: the device saved r0, r1, lr and \
              sp on entry of the function that it calls",
-            lr.wrapping_sub(1)
-        )));
+                lr.wrapping_sub(1)
+            ))
+            .by(NAME)
+            .code("reconstructed"),
+        );
         if self.cause == Cause::Assert {
             dump.reason.words =
                 format!("{}: line {first} of the file whose name is at {second:#x}", self.reason);

@@ -177,7 +177,7 @@ fn is_panic(title: &str) -> bool {
 
 /// What the chip calls itself: `ESP-ROM:esp32s3-20210327`, `Machine : Board with ESP32S3`; only the
 /// first ESP32's ROM begins with these dates.
-fn chip_in(text: &str) -> Option<String> {
+pub(super) fn chip_in(text: &str) -> Option<String> {
     if let Some((_, rom)) = text.split_once("ESP-ROM:") {
         return rom.split('-').next().map(|chip| chip.trim().to_string());
     }
@@ -277,7 +277,7 @@ fn machine(
             return Ok(told);
         }
         let words = "the text does not say which chip it is of: the register set is a guess";
-        notes.push(Note::doubt(words).by(NAME));
+        notes.push(Note::doubt(words).by(NAME).code("assumed"));
         return machine_of(context, Family::Xtensa);
     }
     let without_windows = first.word("ps").is_some_and(|ps| ps & PS_WINDOWS == 0);
@@ -325,7 +325,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
             let words = format!(
                 "core {core} printed no registers: pc and stack pointer are the first of its backtrace"
             );
-            dump.notes.push(Note::info(words).by(NAME));
+            dump.notes.push(Note::info(words).by(NAME).code("reconstructed"));
         }
     }
     if let Some(thread) = dump.threads.first_mut()
@@ -335,7 +335,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     }
     if ["CORRUPTED", "CONTINUES"].iter().any(|words| crash.says(&format!("|<-{words}"))) {
         let words = "the device says that its backtrace is not whole";
-        dump.notes.push(Note::warning(words).by(NAME));
+        dump.notes.push(Note::warning(words).by(NAME).code("damaged"));
     }
     dump.reason = reason(dump, crash).unwrap_or_default();
     // Arduino's core 1.x prints zeros: its loader does not know the hash. A low-power core says in words
@@ -349,10 +349,13 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     if let Some(digits) = digits.next().map(|(_, digits)| digits.trim()).filter(is_hash) {
         dump.identity.firmware.push(FirmwareId::ElfSha256(digits.to_ascii_lowercase()));
     }
-    dump.notes.push(Note::info(match crash.has_body() {
-        true => "a panic text holds registers and some of the stack: variables are not in it",
-        false => "the text says what happened and holds no registers and no backtrace",
-    }));
+    dump.notes.push(
+        Note::info(match crash.has_body() {
+            true => "a panic text holds registers and some of the stack: variables are not in it",
+            false => "the text says what happened and holds no registers and no backtrace",
+        })
+        .code("partial"),
+    );
 }
 
 #[cfg(test)]

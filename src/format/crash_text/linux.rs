@@ -3,7 +3,7 @@
 //! Source: Linux `arch/arm/kernel/traps.c` and `process.c`, `arch/arm64/kernel/process.c`,
 //! `arch/riscv/kernel/process.c` (4.x to 6.12).
 
-use super::{Dialect, PLAIN, Rule, is_wide};
+use super::{Address, Dialect, PLAIN, Rule, is_wide};
 use crate::format::machine::Family;
 
 /// A Linux kernel's oops.
@@ -49,8 +49,14 @@ pub(super) static LINUX: Dialect = Dialect {
         Rule::Fact("pc : {text}", "pc is at"),
         Rule::Fact("lr : {text}", "lr is at"),
         Rule::Fact("epc : {text} ra :", "pc is at"),
-        Rule::Fact("[<{hex}>] {text}+0x", "call trace"),
+        // 32-bit Arm names the function itself before the call that it returns to.
+        Rule::Frame("from [<{hexpc8}>] ({function}+", Address::Return),
+        Rule::Frame("from [<{hexpc8}>]", Address::Return),
+        Rule::Frame("[<{hexpc8}>] {function}+0x", Address::Return),
         Rule::Fact("{text}+0x{offset}/0x{size}", "call trace"),
+        // Without a table of symbols.
+        Rule::Frame("^[<{hexpc8}>]$", Address::Return),
+        Rule::Frame("^0x{hexpc16}$", Address::Return),
     ],
     names: &[
         ("fp", "r11"),

@@ -146,12 +146,12 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
             format!("; the stack is printed from {addr:#x} on, where the error handler was")
         });
         dump.notes.push(Note::doubt(format!(
-            "{NAME}: the error text holds no registers: pc is where the call of mbed_error() would have \
+            "the error text holds no registers: pc is where the call of mbed_error() would have \
              returned to{stack}"
-        )));
+        )).by(NAME).code("reconstructed"));
     } else if dump.memory.region_count() == 0 {
         let words = "an Mbed OS fault text without stacks holds registers and no memory at all";
-        dump.notes.push(Note::info(words));
+        dump.notes.push(Note::info(words).by(NAME).code("partial"));
     }
     let Dump { memory, threads, .. } = dump;
     let Some((crashed, others)) = threads.split_first_mut() else { return };

@@ -32,7 +32,7 @@ BFAR  50000000
     finish: |dump, crash| {
         if crash.has("sp") {
             let words = "sp is where the exception frame lies, below the sp of the code";
-            dump.notes.push(Note::info(words).by("micropython"));
+            dump.notes.push(Note::info(words).by("micropython").code("unknown-register"));
         }
     },
     ..on_cortex_m("micropython", "MicroPython hard fault text")

@@ -58,11 +58,12 @@ use crate::carrier::text::Line;
 use crate::dump::{Dump, Note};
 use crate::error::Result;
 
-pub(in crate::format) use above::complete;
+pub use above::complete;
 pub use assemble::usual_machine;
 pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
+pub(in crate::format) use reason::signal_of;
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.

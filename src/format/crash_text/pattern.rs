@@ -213,6 +213,7 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
                 ["{{", "}}"].iter().find_map(|brace| rest.strip_prefix(brace).and(rest.get(..1)));
             let next = brace.unwrap_or_else(|| rest.split(['{', '}']).next().unwrap_or_default());
             let next = if next.trim().is_empty() { next } else { next.trim() };
+            let next = next.strip_suffix('$').filter(|next| !next.is_empty()).unwrap_or(next);
             match next {
                 "" | "$" => text.len(),
                 " " => text.find(' ').unwrap_or(text.len()),
@@ -249,6 +250,13 @@ fn hex_len(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_before_the_end_of_the_line_ends_a_text() {
+        let (found, _) = find("at {file}:{line}:$", "at src/main.rs:12:").unwrap();
+        assert_eq!((found.text("file"), found.text("line")), (Some("src/main.rs"), Some("12")));
+        assert!(find("at {file}:$", "at a: b").is_none());
+    }
 
     #[test]
     fn braces_are_doubled() {

@@ -96,7 +96,11 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let numbers = words.iter().flat_map(|cell| [cell.at, Some(cell.number)]).flatten();
     let radix = Radix::of(registers.chain(numbers), Printer::Filled);
     if radix == Radix::Decimal {
-        dump.warn(format!("{NAME}: this release prints decimal numbers after 0x: read as decimal"));
+        dump.notes.push(
+            Note::warning("this release prints decimal numbers after 0x: read as decimal")
+                .by(NAME)
+                .code("assumed"),
+        );
     }
     for stack in STACKS {
         let of = |cell: &&Cell<'_>| {
@@ -117,10 +121,14 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         if let Some(sp) = bound("user", "sp").filter(|_| thread.registers.sp().is_none()) {
             thread.registers.set_by_name("sp", sp);
         }
-        dump.notes.push(Note::info(format!(
-            "{NAME}: of an assertion that fails in a task no registers are saved but the stack \
-             pointer"
-        )));
+        dump.notes.push(
+            Note::info(
+                "of an assertion that fails in a task no registers are saved but the stack \
+             pointer",
+            )
+            .by(NAME)
+            .code("partial"),
+        );
     }
     let place = crash.facts.iter().find(|(name, _)| *name == "place");
     if let Some((file, line)) = place.and_then(|(_, place)| place.split_once(" at line: "))
@@ -130,11 +138,16 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     }
     dump.reason.signal = dump.reason.signal.or((!kind.is_empty()).then_some(Signal::Abrt));
     if !crash.says(END) {
-        dump.warn(format!("{NAME}: the log ends before its last line: it may be cut"));
+        dump.notes.push(
+            Note::warning("the log ends before its last line: it may be cut").by(NAME).code("cut"),
+        );
     }
-    dump.notes.push(Note::info(
-        "a hardfault log holds registers and some of the stack: variables are not in it",
-    ));
+    dump.notes.push(
+        Note::info(
+            "a hardfault log holds registers and some of the stack: variables are not in it",
+        )
+        .code("partial"),
+    );
 }
 
 /// The lines of memory, rising, at their real addresses.
@@ -151,16 +164,24 @@ fn stack_memory(
     });
     if by_one {
         let Some(sp) = sp else {
-            notes.push(Note::warning(format!(
-                "{NAME}: the {stack} stack's addresses count words from a stack pointer that the log \
+            notes.push(
+                Note::warning(format!(
+                    "the {stack} stack's addresses count words from a stack pointer that the log \
                  does not tell: left out"
-            )));
+                ))
+                .by(NAME)
+                .code("left-out"),
+            );
             return Vec::new();
         };
-        notes.push(Note::info(format!(
-            "{NAME}: the {stack} stack's addresses step by 1 in this release: taken as words from the \
+        notes.push(
+            Note::info(format!(
+                "the {stack} stack's addresses step by 1 in this release: taken as words from the \
              stack pointer {sp:#x}"
-        )));
+            ))
+            .by(NAME)
+            .code("assumed"),
+        );
         for (addr, _) in &mut rows {
             let words = addr.wrapping_sub(sp);
             *addr = sp.wrapping_add(words.wrapping_mul(4)) & u64::from(u32::MAX);

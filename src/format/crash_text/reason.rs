@@ -30,11 +30,18 @@ const WORDS: &[(&str, Signal)] = &[
     ("unable to handle kernel", Signal::Segv),
 ];
 
+/// What a title says of the signal, if it says what happened.
+pub(in crate::format) fn signal_of(words: &str) -> Option<Signal> {
+    let words = words.to_ascii_lowercase();
+    WORDS.iter().find(|(word, _)| words.contains(word)).map(|(_, signal)| *signal)
+}
+
 /// The reason. `trap` is what the trap registers say.
 pub(super) fn of(crash: &Crash<'_>, trap: Option<Reason>) -> Reason {
     let mut said: Vec<&str> = Vec::new();
     let fallback = crash.fallback.filter(|_| crash.titles.is_empty());
     for words in crash.titles.iter().chain(&fallback) {
+        let words = words.trim_end_matches([':', ' ']);
         if !said.iter().any(|other| other.eq_ignore_ascii_case(words)) {
             said.push(words);
         }
@@ -42,10 +49,6 @@ pub(super) fn of(crash: &Crash<'_>, trap: Option<Reason>) -> Reason {
     let title = said.join(": ");
     let lower = title.to_ascii_lowercase();
     // The innermost words say most.
-    let signal_of = |words: &str| {
-        let words = words.to_ascii_lowercase();
-        WORDS.iter().find(|(word, _)| words.contains(word)).map(|(_, signal)| *signal)
-    };
     let signal = said.iter().rev().find_map(|words| signal_of(words));
     let mut reason = match (title.is_empty(), trap) {
         (true, None) => Reason::default(),

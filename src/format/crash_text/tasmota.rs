@@ -1,6 +1,11 @@
 //! Tasmota's crash recorder (`Status 12`).
 //!
-//! Source: arendst/Tasmota #13108, #19603, #24515.
+//! The ESP8266 has three EPC, and its chain is of words on the stack that look like code; that of RISC-V chips
+//! begins with ra and goes on like this. Xtensa chips with windows walk the stack. Newer builds say
+//! of a watchdog and its like whose number it is: `IntWdtCpu0`, `CacheError`.
+//!
+//! Source: arendst/Tasmota `tasmota/tasmota_support/support_crash_recorder.ino` (0f4fa739ad4), and its
+//! forms in #13108, #19603 and #24515.
 
 use super::espressif::{espressif, is_windowed, with_cause};
 use super::{Address, Dialect, Rule};

@@ -51,7 +51,7 @@ fn tf_a(dump: &mut Dump, crash: &Crash<'_>) {
         // Since a73e8c703 (2026-06) the list of names has tcr_el3 where the values have daif.
         let words = "TF-A of 2026 prints the values behind tcr_el3 under the names before them: \
                      spsr_el3 and far_el3 are not taken";
-        dump.notes.push(Note::doubt(words).by("tf-a"));
+        dump.notes.push(Note::doubt(words).by("tf-a").code("repaired"));
         if let Some(thread) = dump.threads.first_mut() {
             thread.registers.forget("cpsr");
         }

@@ -246,6 +246,7 @@ fn sp_before_the_fault(dump: &mut Dump, crash: &Crash<'_>) {
     thread.registers.set_by_name("sp", sp);
     dump.notes.push(
         crate::dump::Note::info("sp is derived: psp, and above it the exception frame")
-            .by("zephyr-fatal"),
+            .by("zephyr-fatal")
+            .code("reconstructed"),
     );
 }

@@ -17,7 +17,7 @@ use crate::dump::{Dump, Thread};
 use crate::memory::AddrRange;
 use crate::reason::Signal;
 use crate::registers::Registers;
-use goblin::elf::header::EM_XTENSA;
+use crate::targets::Family;
 
 /// What such messages begin with.
 const LEADS: [&str; 6] = [
@@ -63,8 +63,8 @@ pub fn complete(dump: &mut Dump, is_panic_abort: &dyn Fn(u64) -> Option<bool>) {
 /// Whether the trap is one by which `panic_abort` stops the chip.
 fn is_stop(registers: &Registers) -> bool {
     let value = |name: &str| registers.by_name(name);
-    let (cause, address, illegal, store) = match registers.arch().elf_machine {
-        EM_XTENSA => {
+    let (cause, address, illegal, store) = match registers.arch().family {
+        Family::Xtensa => {
             ("exccause", "excvaddr", xtensa::ILLEGAL_INSTRUCTION, xtensa::STORE_PROHIBITED)
         }
         _ => ("mcause", "mtval", riscv::ILLEGAL_INSTRUCTION, riscv::STORE_ACCESS_FAULT),
@@ -79,8 +79,8 @@ fn is_stop(registers: &Registers) -> bool {
 /// The text that the argument of `panic_abort` points at. Only where it is known to be that
 /// function, any text will do.
 fn of_argument(dump: &Dump, thread: &Thread, is_sure: bool) -> Option<String> {
-    let names: &[&str] = match dump.arch.elf_machine {
-        EM_XTENSA => &["a2"],
+    let names: &[&str] = match dump.arch.family {
+        Family::Xtensa => &["a2"],
         _ => &["a0", "s0"],
     };
     let texts = names.iter().filter_map(|name| message(dump, thread.registers.by_name(name)?));

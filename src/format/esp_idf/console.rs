@@ -69,6 +69,7 @@ impl Carrier for EspConsole {
         }
         let count = blocks.len();
         let mut pieces = Vec::new();
+        let mut before = 0;
         for (index, block) in blocks.into_iter().enumerate() {
             let place = format!("lines {}-{}", block.first, block.last);
             let layer = match (marked, count) {
@@ -79,6 +80,8 @@ impl Carrier for EspConsole {
             let Assembled { bytes, lost, notes, fault } = assemble(&block);
             let mut inner = piece.inner(layer, bytes.into()).hinted(esp_flash::COREDUMP_FORMAT);
             (inner.lost, inner.fault) = (lost, fault);
+            inner.text_above = piece.text_between(before, block.first);
+            before = block.last;
             inner.notes.extend(notes);
             if !block.complete && marked {
                 let words = format!("{place}: the log has no {END} line for this dump");

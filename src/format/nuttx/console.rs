@@ -33,8 +33,15 @@ impl Carrier for NuttxConsole {
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
-        let pieces: Vec<Piece> =
-            blocks(piece).iter().filter_map(|block| unwrap(piece, block)).collect();
+        let mut pieces = Vec::new();
+        let mut before = 0;
+        for block in blocks(piece) {
+            if let Some(mut inner) = unwrap(piece, &block) {
+                inner.text_above = piece.text_between(before, block.first);
+                pieces.push(inner);
+            }
+            before = block.last;
+        }
         (!pieces.is_empty()).then_some(Ok(pieces))
     }
 }
@@ -110,7 +117,7 @@ fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
     let form = if hex { "hexadecimal" } else { "base64" };
     let layer = format!("{NAME}, {form}, lines {}-{}", block.first, block.last);
     let mut inner = piece.inner(layer, bytes.into());
-    let mut warn = |words: String| inner.notes.push(Note::warning(format!("{NAME}: {words}")));
+    let mut warn = |words: String| inner.notes.push(Note::warning(words).by(NAME).code("damaged"));
     if !block.finished {
         warn("the log ends before the dump does".into());
     }

@@ -53,14 +53,18 @@ pub(super) fn unpack(piece: &Piece, layer: &str) -> Piece {
                 let start = plain.len() as u64;
                 plain.resize(plain.len().saturating_add(len), 0);
                 lost.push(start..plain.len() as u64);
-                notes.push(Note::warning(format!(
-                    "{NAME}: block at offset {at:#x} is damaged: {len} bytes are lost"
-                )));
+                notes.push(
+                    Note::warning(format!(
+                        "block at offset {at:#x} is damaged: {len} bytes are lost"
+                    ))
+                    .by(NAME)
+                    .code("damaged"),
+                );
             }
             // Erased flash behind the stream, or the end of it.
             Ok(Block::None) => break,
             Err(fault) => {
-                notes.push(Note::warning(fault.to_string()));
+                notes.push(Note::warning(fault.words()).by(fault.format).code("damaged"));
                 break;
             }
         }

@@ -2,16 +2,20 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{NamedRegisters, PartContents, vendor_names};
-use crate::arch::cortex_m;
+use super::{NamedRegisters, PartContents, ambiguous, vendor_names};
+use crate::arch::{self, cortex_m};
 use crate::dump::{Dump, Note, Thread};
 use crate::error::{Error, Result};
-use crate::format::machine::{Machine, machine_of, machine_told, set_by_any_name};
+use crate::format::crash_text::signal_of;
+use crate::format::machine::{Machine, machine_told, set_by_any_name};
 use crate::format::{Context, Symbols, machine, sifli};
 use crate::memory::Region;
+use crate::reason::Reason;
 use crate::registers::Registers;
-use crate::targets::Family;
 use std::collections::BTreeMap;
+
+/// A title stands so few lines above the first register.
+const LINES_OF_TITLE: usize = 4;
 
 /// A part and the name of the file that it came from.
 pub struct NamedPart {
@@ -26,20 +30,18 @@ pub struct NamedPart {
 /// # Errors
 /// [`Error::Usage`] if nothing tells which machine they are of.
 pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
+    let mut notes = Vec::new();
     let Machine { arch, chip } = match machine_told(context)? {
         Some(told) => told,
-        None => {
-            let sets = parts.iter().flat_map(|part| &part.contents.registers);
-            let family = sets.map(family_of).find(Option::is_some).flatten();
-            let family = family.ok_or_else(|| no_machine(parts))?;
-            machine_of(context, family)?
-        }
+        None => ambiguous::machine(parts, context, &mut notes)?.ok_or_else(|| no_machine(parts))?,
     };
     let mut titles: Vec<&str> = parts.iter().map(|part| part.contents.title.as_str()).collect();
     titles.dedup();
     let mut dump = Dump::new(titles.join(" + "), arch);
     dump.chip = chip;
+    dump.notes = notes;
     add(&mut dump, parts);
+    add_reason(&mut dump, parts);
     if dump.threads.is_empty() && context.frame.is_none() {
         dump.notes.push(Note::warning("there are no registers in these files: memory only (a register text beside them, or \
              --frame ADDR of a stacked exception frame, adds them)").code("no-registers"));
@@ -50,9 +52,29 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
     Ok(dump)
 }
 
+/// What trap registers say, or else the words above the registers.
+fn add_reason(dump: &mut Dump, parts: &[NamedPart]) {
+    let Some(crashed) = dump.crashed().filter(|_| dump.reason.is_unknown()) else { return };
+    let trap = arch::trap_reason(&crashed.registers);
+    if trap.is_none() && crashed.registers.by_name("CFSR").is_some() {
+        // The fault words are put into words later.
+        return;
+    }
+    let said =
+        parts.iter().flat_map(|part| part.contents.said[0].iter().rev().take(LINES_OF_TITLE));
+    let title = said.map(|line| line.trim()).find_map(|line| Some((line, signal_of(line)?)));
+    let title = title.map(|(line, signal)| Reason::new(Some(signal), line, Vec::new()));
+    if let Some(reason) = trap.or(title) {
+        dump.reason = reason;
+    }
+}
+
 fn no_machine(parts: &[NamedPart]) -> Error {
     let what = match parts.iter().any(|part| !part.contents.registers.is_empty()) {
-        true => "the registers of this text are those of several machines",
+        true => {
+            "the registers of this text are those of several machines, and neither a status register, nor \
+             the words around them, nor their addresses tell which"
+        }
         false => "a memory image does not say which machine it is of",
     };
     let then = "pass the firmware with --elf, or name the chip or register set with --target";
@@ -164,28 +186,4 @@ fn use_frame(dump: &mut Dump, addr: u64) -> Result<()> {
     }
     dump.threads.insert(0, thread);
     Ok(())
-}
-
-/// The machine that has registers of these names.
-fn family_of(set: &NamedRegisters) -> Option<Family> {
-    let has = |names: &[&str]| names.iter().any(|name| set.contains_key(*name));
-    Some(match () {
-        () if has(&["xpsr", "msp", "psp", "primask", "basepri", "faultmask"]) => Family::CortexM,
-        // Fault status words of the System Control Space, and the short name of xPSR.
-        () if has(&["cfsr", "hfsr", "mmfar", "bfar", "exc_return", "psr"])
-            && has(&["r0", "r12"]) =>
-        {
-            Family::CortexM
-        }
-        () if has(&["rip", "rsp"]) => Family::X86_64,
-        () if has(&["eip", "esp"]) => Family::X86,
-        () if has(&["excvaddr", "windowbase", "exccause", "lbeg"]) => Family::Xtensa,
-        () if has(&["x30", "pstate"]) && has(&["sp"]) && !has(&["gp"]) => Family::Aarch64,
-        () if has(&["gp", "ra", "mepc", "mcause"]) => {
-            let wide = set.values().any(|value| *value > u64::from(u32::MAX));
-            if wide { Family::RiscV64 } else { Family::RiscV32 }
-        }
-        () if has(&["cpsr"]) => Family::Arm,
-        () => return None,
-    })
 }

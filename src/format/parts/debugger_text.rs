@@ -23,6 +23,8 @@ const NAME: &str = "debugger-text";
 const FEWEST_REGISTERS: usize = 4;
 const FEWEST_MEMORY_LINES: usize = 2;
 const LINK: &str = "lr";
+/// So many lines before and after registers may say what they are of.
+const LINES_NEAR: usize = 24;
 /// What a whole set begins with.
 const FIRST_REGISTERS: [&str; 2] = ["r0", "x0"];
 const PROGRAM_COUNTERS: [&str; 5] = ["pc", "mepc", "epc", "rip", "eip"];
@@ -62,7 +64,8 @@ impl Part for DebuggerText {
         let count: usize = registers.iter().map(NamedRegisters::len).sum();
         let title = format!("text with {count} registers and {memory} lines of memory");
         let extents = text.runs.into_extents();
-        Ok(PartContents { title, extents, registers, notes })
+        let said = if registers.is_empty() { Default::default() } else { text.said };
+        Ok(PartContents { title, extents, registers, said, notes })
     }
 }
 
@@ -73,6 +76,8 @@ struct Collected {
     sets: Vec<PrintedSet>,
     /// Lines of memory.
     memory: usize,
+    /// Other lines before the first register, the last of them, and the first after it.
+    said: [Vec<String>; 2],
 }
 
 impl Collected {
@@ -84,7 +89,12 @@ impl Collected {
                 text.memory = text.memory.saturating_add(1);
                 continue;
             }
-            for (name, value) in register_lines::parse(&line.text) {
+            let registers = register_lines::parse(&line.text);
+            if registers.is_empty() {
+                text.say(line.text);
+                continue;
+            }
+            for (name, value) in registers {
                 if text.sets.last().is_some_and(|set| set.ends_before(&name)) {
                     text.sets.push(PrintedSet::default());
                 }
@@ -95,6 +105,20 @@ impl Collected {
             }
         }
         text
+    }
+
+    /// Keeps a line that is neither, if it is near.
+    fn say(&mut self, line: String) {
+        let [before, after] = &mut self.said;
+        let first = self.sets.first().is_none_or(|set| set.registers.is_empty());
+        if !first {
+            after.extend((after.len() < LINES_NEAR).then_some(line));
+            return;
+        }
+        before.push(line);
+        if before.len() > LINES_NEAR {
+            before.remove(0);
+        }
     }
 
     fn radix(&self) -> Radix {

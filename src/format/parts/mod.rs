@@ -4,7 +4,9 @@
 //! `assemble.rs` puts them together. Each reader turns its bytes into a [`PartContents`] and
 //! knows no registers but as names.
 
+mod ambiguous;
 pub mod assemble;
+
 mod debugger_text;
 mod intel_hex;
 mod memory_lines;
@@ -70,6 +72,9 @@ pub struct PartContents {
     pub extents: Vec<Extent>,
     /// Registers, one set for each core or halt that the text tells of.
     pub registers: Vec<NamedRegisters>,
+    /// Lines of a text that are neither registers nor memory, near the first registers: before them, and
+    /// after them.
+    pub said: [Vec<String>; 2],
     /// What was odd.
     pub notes: Vec<Note>,
 }

@@ -31,8 +31,6 @@ const ERROR: &str = "ERROR CANNOT DUMP#";
 const LOCATION: &str = "LOCATION";
 /// What deferred logging prints when its buffer ran over.
 const DROPPED: &str = "messages dropped";
-/// How far above a dump the crash text of it may begin.
-const LINES_ABOVE: usize = 200;
 /// "ZE" in both alphabets.
 const MAGIC_HEX: &str = "5a45";
 const MAGIC_BASE64: &str = "WkU";
@@ -86,7 +84,7 @@ impl Carrier for ZephyrLog {
             };
             let (first, last) = (section.first, section.last);
             let mut inner = piece_of(piece, section, layer, &place);
-            inner.text_above = text_between(piece, before, first);
+            inner.text_above = piece.text_between(before, first);
             before = last;
             pieces.push(inner);
         }
@@ -107,15 +105,6 @@ impl Carrier for ZephyrLog {
         }
         Some(Ok(pieces))
     }
-}
-
-/// The lines behind line `after` and before line `first`, as far as a crash text may reach up.
-fn text_between(piece: &Piece, after: usize, first: usize) -> String {
-    let earliest = after.max(first.saturating_sub(LINES_ABOVE));
-    let between = lines(&piece.bytes)
-        .skip_while(|line| line.number <= earliest)
-        .take_while(|line| line.number < first);
-    between.map(|line| line.text + "\n").collect()
 }
 
 fn piece_of(piece: &Piece, section: Section, layer: String, place: &str) -> Piece {

@@ -26,7 +26,7 @@ pub use log::ZephyrLog;
 pub use spotflow::Spotflow;
 pub use udp::ZephyrUdp;
 
-use super::{Context, Format, crash_text, in_input};
+use super::{Context, Format, in_input};
 use crate::carrier::Piece;
 use crate::dump::Dump;
 use crate::error::{Fault, Result};
@@ -62,11 +62,7 @@ impl Format for Zephyr {
             let fault = Fault::new(NAME, "blocks", 12, "registers or memory", "neither");
             return Err(in_input(fault.forceable()));
         }
-        let mut dump = assemble::dump(stream, piece, context)?;
-        if !piece.text_above.is_empty() {
-            crash_text::complete(&mut dump, &crash_text::ZEPHYR_FATAL, &piece.text_above, context);
-        }
-        Ok(dump)
+        assemble::dump(stream, piece, context)
     }
 }
 

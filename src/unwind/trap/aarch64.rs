@@ -63,6 +63,11 @@ impl Machine for Aarch64 {
         memory.u32_le(pc) == Some(0xd69f_03e0)
     }
 
+    fn reads_trap_address(&self, memory: &Memory, pc: u64) -> bool {
+        let code = memory.u32_le(pc).filter(|code| code & 0xfff0_0000 == 0xd530_0000);
+        code.is_some_and(|code| system(code) == ELR)
+    }
+
     fn jump_at(&self, memory: &Memory, pc: u64) -> Option<u64> {
         let code = memory.u32_le(pc).filter(|code| code & 0xfc00_0000 == 0x1400_0000)?;
         Some(pc.wrapping_add_signed(signed(code, 0, 26) << 2))

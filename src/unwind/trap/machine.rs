@@ -54,6 +54,8 @@ pub(super) trait Machine {
     fn code_align(&self) -> u64;
     /// Whether the instruction at `pc` ends the handling of a trap.
     fn is_return_from_trap(&self, memory: &Memory, pc: u64) -> bool;
+    /// Whether the instruction at `pc` reads where the trap came from.
+    fn reads_trap_address(&self, memory: &Memory, pc: u64) -> bool;
     /// Where the instruction at `pc` jumps to in any case.
     fn jump_at(&self, memory: &Memory, pc: u64) -> Option<u64>;
     /// Runs the instruction at `pc`; `None` if it is none that can be followed.

@@ -80,6 +80,9 @@ impl Unwinder<'_, '_> {
         }
         let question = Question { machine, frame, live };
         let ends = self.ways_out(&question);
+        if ends.is_empty() && !self.asks_for_trap(machine, pc) {
+            return None;
+        }
         // Where the link register was saved is the beginning for certain.
         let starts = self.starts(&question);
         let entries = [true, false].into_iter().flat_map(|whole| {
@@ -88,6 +91,16 @@ impl Unwinder<'_, '_> {
         let by_entry = { entries }
             .find_map(|(start, whole)| self.by_entry(&question, start, whole, !ends.is_empty()));
         by_entry.or_else(|| ends.iter().find_map(|state| self.by_way_out(&question, state)))
+    }
+
+    /// Whether the code from the beginning of a function to `pc` reads where a trap came from. Only
+    /// then, or where it ends traps, it is worth to run it.
+    fn asks_for_trap(&self, machine: &dyn Machine, pc: u64) -> bool {
+        let Some(module) = self.modules.at(pc) else { return false };
+        let start = module.symbols().starts_below(pc).find(|(_, function)| *function);
+        let Some((start, _)) = start else { return false };
+        let mut places = (start..pc).step_by(machine.code_align() as usize);
+        places.any(|at| machine.reads_trap_address(&self.dump.memory, at))
     }
 
     /// What goes on where a thread with these registers was switched out, if that is in code that

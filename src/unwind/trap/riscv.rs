@@ -58,6 +58,11 @@ impl Machine for Riscv {
         matches!(memory.u32_le(pc), Some(0x3020_0073 | 0x1020_0073))
     }
 
+    fn reads_trap_address(&self, memory: &Memory, pc: u64) -> bool {
+        let code = memory.u32_le(pc).filter(|code| code & 0x7f == 0x73 && code & 0x3000 != 0);
+        code.is_some_and(|code| matches!(code >> 20, 0x341 | 0x141))
+    }
+
     fn jump_at(&self, memory: &Memory, pc: u64) -> Option<u64> {
         match decode(memory, pc, self.word_bits)? {
             (Insn::Jal(0, offset), _) => Some(pc.wrapping_add_signed(offset)),

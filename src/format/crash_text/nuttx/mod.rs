@@ -206,11 +206,9 @@ fn machine(
                 return Err(in_input(Fault::new(NAME, "registers", 0, expected, found)));
             }
             notes.push(
-                Note::doubt(
-                    "the text has no registers and does not name the machine: by its addresses it is \
-                     taken for a Cortex-M, --target names another",
-                )
-                .by(NAME),
+                Note::doubt("the text has no registers and does not name the machine: by its addresses it is \
+                     taken for a Cortex-M, --target names another")
+                .by(NAME).code("assumed"),
             );
             machine_of(context, Family::CortexM)
         }
@@ -270,9 +268,10 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     if let Some(trap) = trap {
         dump.reason = trap;
     }
-    dump.notes.push(Note::info(
-        "a crash log holds registers and some of the stack: variables are not in it",
-    ));
+    dump.notes.push(
+        Note::info("a crash log holds registers and some of the stack: variables are not in it")
+            .code("partial"),
+    );
 }
 
 /// The bounds of the user's stack.
