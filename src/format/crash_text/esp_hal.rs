@@ -107,7 +107,7 @@ fn machine(
         [only] => machine_of(context, *only),
         _ => {
             let words = "the text does not say which chip it is of: the register set is a guess";
-            notes.push(Note::doubt(words).by(dialect.name));
+            notes.push(Note::doubt(words).by(dialect.name).code("assumed"));
             machine_of(context, Family::RiscV32)
         }
     }

@@ -137,12 +137,26 @@ pub(super) fn find<'a>(pattern: &'static str, line: &'a str) -> Option<(Captures
     find_accepted(pattern, line, &|_| true)
 }
 
+/// No producer prints longer lines; of longer ones the beginning counts, up to a blank. Without a limit
+/// a line that begins a pattern again and again would cost the square of its length.
+const MAX_LINE: usize = 4096;
+
+/// The beginning of a line that is not longer than [`MAX_LINE`].
+fn beginning(line: &str) -> &str {
+    if line.len() <= MAX_LINE {
+        return line;
+    }
+    let (short, _) = line.split_at(line.floor_char_boundary(MAX_LINE));
+    short.rfind(' ').and_then(|at| short.get(..at)).unwrap_or(short)
+}
+
 /// The same for a match of which `accept` says that the `{name}` in it is one.
 fn find_accepted<'a>(
     pattern: &'static str,
     line: &'a str,
     accept: &dyn Fn(&str) -> bool,
 ) -> Option<(Captures<'a>, &'a str)> {
+    let line = beginning(line);
     let first = pattern.strip_prefix('^');
     let pattern = first.unwrap_or(pattern);
     let literal = pattern.split(['{', '}', '$', ' ']).next().unwrap_or_default();
@@ -175,7 +189,7 @@ pub(super) fn find_all<'a>(
     accept: &dyn Fn(&str) -> bool,
 ) -> (Vec<Captures<'a>>, &'a str) {
     let mut all = Vec::new();
-    let mut rest = line;
+    let mut rest = beginning(line);
     while let Some((captures, behind)) = find_accepted(pattern, rest, accept) {
         all.push(captures);
         if behind.len() == rest.len() {
@@ -315,5 +329,15 @@ mod tests {
             [0x8000_401c, 0xf1]
         );
         assert_eq!(find("A4 {hex}", " **  A4 (nil)  A5 0x1").unwrap().0.hex(), Some((0, 0)));
+    }
+
+    #[test]
+    fn of_a_very_long_line_whole_words_of_the_beginning_count() {
+        let line = format!("stack: {}", "0x20001234 ".repeat(1000));
+        let (found, _) = find("stack: {words}", &line).unwrap();
+        let words: Vec<&str> = found.text("words").unwrap().split(' ').collect();
+        assert!(words.len() > 300 && words.iter().all(|word| word.len() == 10));
+        let again = "ASSERTION FAIL [".repeat(200_000);
+        assert!(find("ASSERTION FAIL [{text}] @ {file}:{dec}", &again).is_none());
     }
 }
