@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) mod watch;
+pub(crate) use watch::give_back_memory;
 
 /// One input as the user named it, and its bytes.
 #[derive(Clone, Debug)]
@@ -206,6 +207,21 @@ fn map_file(file: &File) -> std::io::Result<Mmap> {
     // memory for a client, and with `--no-mmap` no file is mapped.
     unsafe { Mmap::map(file) }
 }
+
+/// Gives the pages of a map back to the system; those that are touched again are read again.
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "dropping pages is unsafe where they were written to; argued below")]
+fn drop_pages(map: &Mmap) {
+    // SAFETY: what a map loses by this is what was written to it and is in no file. Ours are shared
+    // with their files and never written to.
+    let dropped = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    if let Err(error) = dropped {
+        tracing::debug!("the pages of a map stay: {error}");
+    }
+}
+
+#[cfg(not(unix))]
+fn drop_pages(_: &Mmap) {}
 
 #[cfg(test)]
 mod tests {

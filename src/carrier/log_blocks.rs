@@ -50,9 +50,9 @@ impl Carrier for LogBlocks {
         for (first, end) in firsts.iter().zip(ends) {
             let Some(block) = all.get(*first..end) else { continue };
             let (Some(head), Some(tail)) = (block.first(), block.last()) else { continue };
-            let layer = format!("log, lines {}-{}", head.number, tail.number);
             let texts: Vec<&str> = block.iter().map(|line| line.text.as_str()).collect();
-            pieces.push(piece.inner(layer, texts.join("\n").into()).hinted(self.format));
+            let lines = (head.number, tail.number);
+            pieces.push(piece.crash_text(texts.join("\n"), lines, self.format));
         }
         (!pieces.is_empty()).then_some(Ok(pieces))
     }

@@ -27,6 +27,9 @@ pub struct Piece {
     /// What the carrier says it is: the name of a format, where only that can be meant (it lay
     /// in a core-dump partition, or between the lines that its producer prints).
     pub hint: Option<&'static str>,
+    /// The lines of a log that it was cut out of, the first and the last of them counted from 1: a crash
+    /// text among others.
+    pub lines: Option<(usize, usize)>,
     /// The device address of the first byte, where the user or the file's name says it.
     pub addr: Option<u64>,
     /// Offsets in `bytes` that were lost on the way (a damaged line of a log). What stands there
@@ -58,6 +61,7 @@ impl Piece {
             layers: Vec::new(),
             bytes,
             hint: None,
+            lines: None,
             addr: None,
             lost: Vec::new(),
             firmware: Vec::new(),
@@ -87,7 +91,8 @@ impl Piece {
 
     /// What lay inside this piece.
     pub fn inner(&self, layer: impl Into<String>, bytes: Bytes) -> Piece {
-        let mut inner = Piece { bytes, hint: None, addr: None, lost: Vec::new(), ..self.clone() };
+        let mut inner =
+            Piece { bytes, hint: None, lines: None, addr: None, lost: Vec::new(), ..self.clone() };
         inner.layers.push(layer.into());
         inner
     }
@@ -96,6 +101,12 @@ impl Piece {
     pub fn is_lost(&self, offset: u64, len: u64) -> bool {
         let end = offset.saturating_add(len);
         self.lost.iter().any(|lost| lost.start < end && offset < lost.end)
+    }
+
+    /// A crash text of `format` in a log, cut out from its line `first` to its line `last`.
+    pub fn crash_text(&self, text: String, lines: (usize, usize), format: &'static str) -> Piece {
+        let layer = format!("log, lines {}-{}", lines.0, lines.1);
+        Piece { lines: Some(lines), ..self.inner(layer, text.into()).hinted(format) }
     }
 
     /// The same piece, known to be of `format`.

@@ -48,6 +48,12 @@ pub(crate) fn changed() -> Option<String> {
     all.iter().filter_map(Weak::upgrade).find(other).map(|one| one.name.clone())
 }
 
+/// Gives the memory back that maps take: for who goes once over a large file.
+pub(crate) fn give_back_memory() {
+    let all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.iter().filter_map(Weak::upgrade).for_each(|one| super::drop_pages(&one.map));
+}
+
 #[cfg(test)]
 mod tests {
     use crate::input::{Input, READ_UP_TO};

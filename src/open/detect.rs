@@ -8,7 +8,8 @@ use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
 use crate::format::parts::{Extent, PARTS, Part, PartContents, vendor_names};
 use crate::format::{self, FORMATS, Format, crash_text};
-use crate::input::Input;
+use crate::input::{self, Input};
+use crate::text;
 use bytes::Bytes;
 use memchr::memchr;
 use std::ops::Range;
@@ -108,7 +109,7 @@ pub(super) fn detect(
         piece.addr = options.base.or(input.addr).or_else(by_name);
         // A program has no dump in it, however much some of its bytes look like one.
         if !not_a_dump::is_program(&piece.bytes) || options.base.is_some() || only.is_some() {
-            search.dig(piece);
+            search.search(piece);
         }
         let name = &input.name;
         if search.found.is_empty() && search.parts.is_empty() {
@@ -158,6 +159,39 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Looks for dumps in an input.
+    fn search(&mut self, piece: Piece) {
+        match is_long_log(&piece) {
+            true => self.dig_windows(&piece),
+            false => self.dig(piece),
+        }
+    }
+
+    /// Looks for dumps in a long log piece by piece, from its end on. What was found stays, and no
+    /// more of it: memory does not grow with the log.
+    fn dig_windows(&mut self, piece: &Piece) {
+        let mut found = Vec::new();
+        for window in text::windows(&piece.bytes) {
+            let layer = format!("bytes from {:#x} to {:#x}", window.start, window.end);
+            let had_parts = !self.parts.is_empty();
+            let parts = self.parts.len();
+            self.dig(piece.inner(layer, piece.bytes.slice(window)));
+            // Lines like registers are in many logs: those of the last crash are meant.
+            if had_parts {
+                self.parts.truncate(parts);
+            }
+            found.push(std::mem::take(&mut self.found));
+            input::give_back_memory();
+            if self.budget.is_spent() {
+                break;
+            }
+        }
+        self.found = found.into_iter().rev().flatten().collect();
+        if !self.found.is_empty() {
+            self.parts.clear();
+        }
+    }
+
     /// Looks for dumps in `piece`: for one at its start, for those that follow it, and for what is
     /// wrapped in what is left.
     fn dig(&mut self, piece: Piece) {
@@ -185,30 +219,51 @@ impl Search<'_> {
         if piece.layers.len() >= DEEPEST || self.find_in_image(&piece) {
             return;
         }
+        let parts = self.parts.len();
+        let mut texts = Vec::new();
         // Who gives an address means an image of memory, not something wrapped.
-        let carriers = if piece.addr.is_some() { &[][..] } else { &CARRIERS };
-        for carrier in carriers {
+        let wrappings = WRAPPINGS.iter().copied();
+        let dialects = std::iter::once_with(|| crash_text::marked(&piece.bytes)).flatten();
+        let dialects = dialects.map(|dialect| dialect as &dyn Carrier);
+        let carriers = wrappings.chain(dialects);
+        for carrier in carriers.filter(|_| piece.addr.is_none()) {
             match carrier.peel(&piece, self.options) {
                 None => {}
                 Some(Err(fault)) => {
                     self.faults.push(fault);
                     return;
                 }
+                // Each dialect finds its own.
+                Some(Ok(inner)) if inner.iter().all(|piece| piece.lines.is_some()) => {
+                    texts.extend(inner);
+                }
+                Some(Ok(_)) if !texts.is_empty() => break,
                 Some(Ok(inner)) => {
                     let before = self.found.len();
                     let inner = self.budget.last_of(inner);
                     inner.into_iter().for_each(|piece| self.dig(piece));
                     if self.found.len() > before {
+                        self.parts.truncate(parts);
                         self.find_behind_text(&piece);
                         return;
                     }
                 }
             }
         }
-        if piece.addr.is_none() && self.find_inside(&piece) {
+        let before = self.found.len();
+        let texts = self.budget.last_of(crash_text::in_order(texts));
+        texts.into_iter().for_each(|piece| self.dig(piece));
+        if self.found.len() > before {
+            self.parts.truncate(parts);
+            self.find_behind_text(&piece);
             return;
         }
-        if self.find_part(&piece) {
+        if piece.addr.is_none() && self.find_inside(&piece) {
+            self.parts.truncate(parts);
+            return;
+        }
+        // What a layer below gave is not there a second time in the layer above.
+        if self.parts.len() > parts || self.find_part(&piece) {
             return;
         }
         // A user who names the format is believed once there is nothing more to peel off.
@@ -335,6 +390,35 @@ impl Search<'_> {
         taken > 0
     }
 }
+
+/// Whether it is a text that is too long to be looked at as a whole: of lines, and none that stand for
+/// the bytes of one large image.
+fn is_long_log(piece: &Piece) -> bool {
+    if piece.bytes.len() <= text::LONG || piece.addr.is_some() || !text::is_text(&piece.bytes) {
+        return false;
+    }
+    let head = piece.inner("head", piece.bytes.slice(..HEAD_OF_LOG));
+    let digits: [&dyn Carrier; 2] =
+        [&carrier::plain_text::HexText, &carrier::plain_text::Base64Text];
+    let is_digits = |of: &&dyn Carrier| of.peel(&head, &CarrierOptions::default()).is_some();
+    if digits.iter().any(is_digits)
+        || PARTS.iter().any(|part| part.may_hold_a_dump() && part.recognises(&head))
+        || FORMATS.iter().any(|format| format.recognises(&head))
+    {
+        return false;
+    }
+    // What is appended to a log may be a dump of bytes.
+    let wide = text::is_wide(&piece.bytes);
+    let has_zero = |chunk: &[u8]| {
+        let zero = !wide && memchr(0, chunk).is_some();
+        input::give_back_memory();
+        zero
+    };
+    !piece.bytes.chunks(text::LONG).any(has_zero)
+}
+
+/// So much of a long text tells what it is made of.
+const HEAD_OF_LOG: usize = 64 << 10;
 
 /// The runs of an image by their addresses, adjacent ones joined: a tool may have written them in
 /// any order.

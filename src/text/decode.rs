@@ -29,7 +29,11 @@ pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<Strin
     if odd > sample.len() / 64 {
         return None;
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let marked = bytes.strip_prefix(b"\xef\xbb\xbf");
+    if marked.is_some() {
+        undone.push("byte order mark".into());
+    }
+    let bytes = marked.unwrap_or(bytes);
     if let Some(text) = chinese(bytes) {
         undone.push("GB18030".into());
         return Some(text);
@@ -56,7 +60,8 @@ fn chinese(bytes: &[u8]) -> Option<String> {
     Some(text.into_owned())
 }
 
-fn utf16(bytes: &[u8]) -> Option<(bool, &[u8])> {
+/// Whether it is UTF-16 with the high byte first, and the text behind the byte order mark.
+pub(super) fn utf16(bytes: &[u8]) -> Option<(bool, &[u8])> {
     if let Some(body) = bytes.strip_prefix(b"\xff\xfe") {
         return Some((false, body));
     }
@@ -74,6 +79,120 @@ fn utf16(bytes: &[u8]) -> Option<(bool, &[u8])> {
         (true, _) => Some((false, bytes)),
         (_, true) => Some((true, bytes)),
         _ => None,
+    }
+}
+
+/// `text` without what terminals are told by it (ECMA-48: CSI, OSC and the sequences of two
+/// characters), and with the ends of lines as LF. Colours at both ends of a line are no decoration worth
+/// a word, and neither is CR LF.
+pub(super) fn controls(text: String, undone: &mut Vec<String>) -> String {
+    let mut text = text;
+    if text.contains('\x1b') {
+        let is_inside = |line: &str| plain_ends(line).contains('\x1b');
+        if text.lines().any(is_inside) {
+            undone.push("terminal colours".into());
+        }
+        text = without_sequences(&text);
+    }
+    if text.contains('\r') {
+        let (feeds, all) = (text.matches('\n').count(), text.matches('\r').count());
+        if all > feeds {
+            undone.push("ends of lines in CR".into());
+        }
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace('\r', "\n");
+    }
+    text
+}
+
+/// A line without the sequences at its ends.
+fn plain_ends(line: &str) -> &str {
+    let mut line = line.trim();
+    while let Some(rest) = line.strip_prefix('\x1b').and_then(|rest| rest.get(sequence(rest)..)) {
+        line = rest;
+    }
+    while let Some((head, tail)) = line.rsplit_once('\x1b')
+        && sequence(tail) == tail.len()
+    {
+        line = head;
+    }
+    line
+}
+
+/// The length of a control sequence behind its ESC.
+pub(crate) fn sequence(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let behind = |at: Option<usize>| at.map_or(bytes.len(), |at| at.saturating_add(1));
+    match bytes.first() {
+        // Parameters and intermediates, then one final byte.
+        Some(b'[') => {
+            let is_final = |b: &u8| (0x40..=0x7e).contains(b);
+            behind(bytes.iter().skip(1).position(is_final).map(|at| at.saturating_add(1)))
+        }
+        // Up to BEL or the string terminator.
+        Some(b']') => {
+            let bell = bytes.iter().position(|b| *b == 7);
+            let end = memchr::memmem::find(bytes, b"\x1b\\").map(|at| at.saturating_add(1));
+            behind(match (bell, end) {
+                (Some(bell), Some(end)) => Some(bell.min(end)),
+                (bell, end) => bell.or(end),
+            })
+        }
+        Some(_) => text.chars().next().map_or(0, char::len_utf8),
+        None => 0,
+    }
+}
+
+fn without_sequences(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\x1b') {
+        out.push_str(before);
+        rest = behind.get(sequence(behind)..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Elements of HTML that stand around lines of text.
+const ELEMENTS: [&str; 12] =
+    ["br", "p", "div", "pre", "code", "span", "td", "tr", "li", "font", "b", "tt"];
+
+/// `text` without the elements around its lines, if most lines have some.
+fn elements(text: &str) -> Option<String> {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let has = lines().filter(|line| tag(line).is_some()).count();
+    if has.saturating_mul(2) <= lines().count() {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut rest = line;
+        while let Some((at, len)) = tag(rest) {
+            out.push_str(rest.get(..at).unwrap_or_default());
+            rest = rest.get(at.saturating_add(len)..).unwrap_or_default();
+        }
+        out.push_str(rest);
+        out.push('\n');
+    }
+    Some(out)
+}
+
+/// Where the first tag of one of [`ELEMENTS`] is, and its length.
+fn tag(line: &str) -> Option<(usize, usize)> {
+    let mut from = 0usize;
+    loop {
+        let at = line.get(from..)?.find('<')?.saturating_add(from);
+        let inside = line.get(at..)?;
+        let len = inside.find('>')?.saturating_add(1);
+        let name = inside.get(1..len)?.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric())?;
+        let known = name.get(..end).is_some_and(|n| ELEMENTS.contains(&n.to_lowercase().as_str()));
+        // Attributes have a sign of equality; other words in angle brackets are the text's own.
+        let plain = matches!(name.get(end..), Some(">" | "/>" | " />"));
+        if known && (plain || name.contains("=\"")) {
+            return Some((at, len));
+        }
+        from = at.saturating_add(1);
     }
 }
 
@@ -102,6 +221,10 @@ pub(super) fn escapes(text: String, undone: &mut Vec<String>) -> String {
             text = text.replace(spelled, "");
         }
         undone.push("spelled control characters".into());
+    }
+    if let Some(plain) = elements(&text) {
+        text = plain;
+        undone.push("HTML elements".into());
     }
     if let Some(decoded) = html(&text) {
         text = decoded;

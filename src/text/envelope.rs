@@ -13,6 +13,8 @@ const KEYS: [&str; 12] = [
     "msg", "message", "MESSAGE", "log", "line", "text", "data", "payload", "value", "content",
     "body", "output",
 ];
+/// Keys by which one record alone is known for a line of a log.
+const ALONE: [&str; 4] = ["msg", "message", "MESSAGE", "log"];
 /// Fewer lines prove nothing.
 const FEWEST_LINES: usize = 2;
 
@@ -30,19 +32,20 @@ fn is_most(some: usize, all: usize) -> bool {
 }
 
 fn json(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let records: Vec<serde_json::Value> = match serde_json::from_str(text) {
         Ok(serde_json::Value::Array(records)) => records,
         _ => {
-            let parse = |line: &&str| serde_json::from_str(line.trim_end_matches(',')).ok();
-            let records: Vec<_> = lines.iter().filter_map(parse).collect();
-            if !is_most(records.len(), lines.len()) {
+            let lines: Vec<&str> =
+                text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let records: Vec<Vec<_>> = lines.iter().filter_map(|line| values(line)).collect();
+            if records.len() != lines.len() && !is_most(records.len(), lines.len()) {
                 return None;
             }
-            records
+            records.concat()
         }
     };
-    if records.len() < FEWEST_LINES {
+    let alone = |record: &serde_json::Value| ALONE.iter().any(|key| record.get(key).is_some());
+    if records.is_empty() || (records.len() < FEWEST_LINES && !records.iter().all(alone)) {
         return None;
     }
     if records.iter().all(serde_json::Value::is_string) {
@@ -57,11 +60,19 @@ fn json(text: &str) -> Option<String> {
             }
         }
     }
-    let everywhere = |key: &&str| lens.get(*key).is_some_and(|(n, _)| is_most(*n, records.len()));
+    let everywhere = |key: &&str| {
+        lens.get(*key).is_some_and(|(n, _)| *n == records.len() || is_most(*n, records.len()))
+    };
     let longest =
         || lens.iter().filter(|(key, _)| everywhere(key)).max_by_key(|(_, (_, len))| *len);
     let key = KEYS.into_iter().find(everywhere).or_else(|| longest().map(|(key, _)| *key))?;
     Some(join(records.iter().filter_map(|record| record.get(key)?.as_str())))
+}
+
+/// The values of a line: one, or more where lines were joined.
+fn values(line: &str) -> Option<Vec<serde_json::Value>> {
+    let line = line.trim_end_matches(',');
+    serde_json::Deserializer::from_str(line).into_iter().collect::<Result<_, _>>().ok()
 }
 
 fn csv(text: &str) -> Option<String> {

@@ -13,10 +13,14 @@
 
 mod decode;
 mod envelope;
+mod fence;
 mod prefix;
+mod windows;
 mod wrap;
 
-/// Larger texts are taken as they are: the steps hold the text in memory.
+pub use windows::{LONG, windows};
+
+/// Larger texts are taken as they are: the steps hold the text in memory. Long logs come in [`windows`].
 const MAX_TEXT: usize = 64 << 20;
 
 /// A text without its decoration.
@@ -31,14 +35,28 @@ pub struct Plain {
 /// How often prefixes are taken off: a quoted mail of a log with two time stamps has three.
 const MAX_PREFIXES: usize = 4;
 
+/// Whether `bytes` begin like text, in whichever encoding.
+pub fn is_text(bytes: &[u8]) -> bool {
+    let head = bytes.get(..4096).unwrap_or(bytes);
+    !head.is_empty() && decode::characters(head, &mut Vec::new()).is_some()
+}
+
+/// Whether `bytes` begin like UTF-16.
+pub fn is_wide(bytes: &[u8]) -> bool {
+    decode::utf16(bytes).is_some()
+}
+
 /// `bytes` without decoration; `None` if there is none, or if it is no text.
 pub fn plain(bytes: &[u8]) -> Option<Plain> {
     if bytes.is_empty() || bytes.len() > MAX_TEXT {
         return None;
     }
     let mut undone = Vec::new();
-    let mut text = decode::characters(bytes, &mut undone)?;
-    if let Some(inner) = envelope::lines_inside(&text) {
+    let text = decode::characters(bytes, &mut undone)?;
+    let mut text = decode::controls(text, &mut undone);
+    let has_quotes = text.lines().next().is_some_and(|line| line.contains('"'));
+    let cut = || envelope::lines_inside(&wrap::all_full(&text).filter(|_| has_quotes)?.1);
+    if let Some(inner) = envelope::lines_inside(&text).or_else(cut) {
         undone.push(inner.kind.to_string());
         text = inner.text;
     }
@@ -47,6 +65,27 @@ pub fn plain(bytes: &[u8]) -> Option<Plain> {
         undone.push(format!("lines wrapped at {width} columns"));
         text = joined;
     }
+    let text = match fence::parts(&text) {
+        None => lines_alone(text, &mut undone),
+        Some(parts) => {
+            undone.push("markdown fence".into());
+            let (mut inside, mut all) = (false, String::new());
+            for part in parts {
+                all.push_str(&match inside {
+                    true => lines_alone(part.to_string(), &mut undone),
+                    false => part.to_string(),
+                });
+                inside = !inside;
+            }
+            all
+        }
+    };
+    (!undone.is_empty()).then(|| Plain { text: text.into_bytes(), undone })
+}
+
+/// `text` without what stands before and behind each of its lines.
+fn lines_alone(text: String, undone: &mut Vec<String>) -> String {
+    let mut text = text;
     for _ in 0..MAX_PREFIXES {
         let Some(stripped) = prefix::strip(&text) else { break };
         undone.push(format!("prefix like \"{}\"", stripped.example));
@@ -56,7 +95,7 @@ pub fn plain(bytes: &[u8]) -> Option<Plain> {
         undone.push(format!("lines that end in \"{end}\""));
         text = stripped;
     }
-    (!undone.is_empty()).then(|| Plain { text: text.into_bytes(), undone })
+    text
 }
 
 #[cfg(test)]

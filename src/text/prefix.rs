@@ -1,6 +1,6 @@
 //! What a logger puts before each line: time stamps, hosts, names of ports, quotes of mails.
 //!
-//! Nearly all lines must begin alike, where runs of digits count as one digit and runs of blanks as
+//! Most lines must begin alike, where runs of digits count as one digit and runs of blanks as
 //! one blank; and what they have in common must look like a logger's work: a time, a date, a number in
 //! brackets, an arrow. Lines of a crash have no such beginning in common.
 
@@ -20,38 +20,68 @@ pub(super) struct Stripped {
     pub example: String,
 }
 
+/// What the lines of a text begin with.
+pub(super) enum Prefix {
+    /// In this shape; the last run of digits has so many, where the line is glued to it.
+    Shape(String, Option<usize>),
+    /// To the letter.
+    Letters(String),
+}
+
+impl Prefix {
+    /// The prefix that `lines` have in common.
+    pub(super) fn of<'a, L: Iterator<Item = &'a str>>(lines: impl Fn() -> L) -> Option<Prefix> {
+        let count = lines().count();
+        if count < FEWEST_LINES {
+            return None;
+        }
+        let sample = || lines().step_by(count.div_ceil(SAMPLE).max(1));
+        let shapes: Vec<Vec<char>> = sample().map(shape).collect();
+        let common = common(&shapes);
+        // `#CD:`, `** FATAL` and their like are the producers' own marks, which readers look for.
+        let marks =
+            common.iter().position(|c| matches!(c, '#' | '=' | '*')).unwrap_or(common.len());
+        let common = common.get(..marks)?;
+        if let Some(number) = line_number(common)
+            && is_rising(sample(), &number)
+        {
+            return Some(Prefix::Shape(number, None));
+        }
+        let end = common.iter().rposition(|c| ENDS.contains(c));
+        let end = end.map_or(0, |at| at.saturating_add(1));
+        let end = without_words(common.get(..end)?);
+        let prefix: String = common.iter().take(end_of_time(common, end)).collect();
+        if !is_loggers(&prefix) {
+            return constant(sample()).map(|letters| Prefix::Letters(letters.to_string()));
+        }
+        // A time may be glued to the line, which may begin with a digit.
+        let width = match prefix.ends_with('0') {
+            true => sample().filter_map(|line| last_run(line, &prefix)).min(),
+            false => None,
+        };
+        Some(Prefix::Shape(prefix, width))
+    }
+
+    /// What follows it in a line; `None` if the line does not begin so.
+    pub(super) fn after<'a>(&self, line: &'a str) -> Option<&'a str> {
+        match self {
+            Prefix::Shape(shape, width) => after(line, shape, *width),
+            // Of an empty line the blanks at its end may be lost.
+            Prefix::Letters(letters) => match line.trim_end() == letters.trim_end() {
+                true => Some(""),
+                false => line.strip_prefix(letters.as_str()),
+            },
+        }
+    }
+}
+
 /// The text without the prefix that its lines have in common; `None` if there is none.
 pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let filled = || text.lines().filter(|line| !line.trim().is_empty());
-    let count = filled().count();
-    if count < FEWEST_LINES {
-        return None;
-    }
-    let step = count.div_ceil(SAMPLE).max(1);
-    let shapes: Vec<Vec<char>> = filled().step_by(step).map(shape).collect();
-    let common = common(&shapes);
-    // `#CD:` and its like are the producers' own marks, which readers look for.
-    let marks = common.iter().position(|c| matches!(c, '#' | '=')).unwrap_or(common.len());
-    let common = common.get(..marks)?;
-    let end = common.iter().rposition(|c| ENDS.contains(c)).map_or(0, |at| at.saturating_add(1));
-    let prefix: String = common.iter().take(end_of_time(common, end)).collect();
-    let sample = || filled().step_by(step);
-    if !is_loggers(&prefix) && !counts_lines(sample(), &prefix) {
-        let constant = constant(sample())?;
-        let blank = |line: &str| (line.trim_end() == constant.trim_end()).then_some("");
-        let rest = |line: &'_ str| line.strip_prefix(constant).or(blank(line)).map(str::len);
-        let after = |line: &'_ str| rest(line).map(|len| line.len().saturating_sub(len));
-        return Some(cut(text, |line| line.get(after(line)?..), constant));
-    }
-    // A time may be glued to the line, which may begin with a digit.
-    let width = match prefix.ends_with('0') {
-        true => filled().step_by(step).filter_map(|line| last_run(line, &prefix)).min(),
-        false => None,
-    };
+    let prefix = Prefix::of(|| text.lines().filter(|line| !line.trim().is_empty()))?;
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
     for line in text.lines() {
-        let rest = after(line, &prefix, width);
+        let rest = prefix.after(line);
         if let Some(rest) = rest
             && example.is_none()
             && !rest.is_empty()
@@ -64,25 +94,49 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
     Some(Stripped { text: stripped, example: example? })
 }
 
-/// A text of which `rest` takes the prefix of each line off.
-fn cut<'a>(text: &'a str, rest: impl Fn(&'a str) -> Option<&'a str>, example: &str) -> Stripped {
-    let mut stripped = String::with_capacity(text.len());
-    for line in text.lines() {
-        stripped.push_str(rest(line).unwrap_or(line));
-        stripped.push('\n');
+/// Where `common` ends without the words at its end, which are the producer's: `09:41:07 Read register `.
+fn without_words(common: &[char]) -> usize {
+    let is_letter = |c: &&char| c.is_alphabetic();
+    let mut end = common.len();
+    loop {
+        let head = common.get(..end).unwrap_or_default();
+        let Some((&' ', words)) = head.split_last() else { return end };
+        let letters = words.iter().rev().take_while(is_letter).count();
+        let start = words.len().saturating_sub(letters);
+        let is_word = letters > 0 && words.get(..start).is_some_and(|w| w.ends_with(&[' ']));
+        if !is_word {
+            return end;
+        }
+        end = start;
     }
-    Stripped { text: stripped, example: example.to_string() }
 }
 
-/// Whether `prefix` is the number of each line.
-fn counts_lines<'a>(lines: impl Iterator<Item = &'a str>, prefix: &str) -> bool {
-    if !["0", "0:", "0.", "0)", "0|"].contains(&prefix.trim()) {
-        return false;
+/// The shape of the number of a line, if lines begin with one: `cat -n`, `grep -n`, editors.
+fn line_number(common: &[char]) -> Option<String> {
+    let mut rest = common.iter().copied().peekable();
+    let mut shape: String = rest.next_if_eq(&' ').into_iter().collect();
+    shape.push(rest.next_if_eq(&'0')?);
+    let sign = rest.next_if(|c| matches!(c, ':' | '.' | ')' | '|'));
+    // Without a sign there is a blank; behind one it may be the line's own.
+    match sign {
+        // More digits behind it: a time, or a fraction.
+        Some(_) if rest.peek() == Some(&'0') => return None,
+        Some(':') => shape.push(':'),
+        Some(sign) => {
+            shape.push(sign);
+            shape.extend(rest.next_if_eq(&' '));
+        }
+        None => shape.push(rest.next_if_eq(&' ')?),
     }
+    Some(shape)
+}
+
+/// Whether the numbers that lines begin with rise from line to line.
+fn is_rising<'a>(lines: impl Iterator<Item = &'a str>, shape: &str) -> bool {
     let number = |line: &str| -> Option<u64> {
+        after(line, shape, None)?;
         let digits = line.trim_start();
-        let end = digits.find(|c: char| !c.is_ascii_digit())?;
-        digits.get(..end)?.parse().ok()
+        digits.get(..digits.find(|c: char| !c.is_ascii_digit())?)?.parse().ok()
     };
     let numbers: Vec<u64> = lines.filter_map(number).collect();
     let rising = numbers.iter().zip(numbers.iter().skip(1)).filter(|(a, b)| a < b).count();
@@ -109,9 +163,19 @@ fn constant<'a>(lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
             false => common.get(..end).unwrap_or_default(),
         }
     });
-    let end =
-        common.rfind(|c: char| c.is_whitespace() || c == '>').map(|at| at.saturating_add(1))?;
-    let prefix = common.get(..end)?;
+    let behind = |at: usize| at.saturating_add(1);
+    let is_end = |(at, c): &(usize, char)| {
+        let next = common.get(behind(*at)..).and_then(|rest| rest.chars().next());
+        "|:>])-".contains(*c) && next.is_none_or(char::is_whitespace)
+    };
+    // Words alone are the producer's own (`Read register `, `** `), but for one letter (pytest's `E`).
+    let alone = || {
+        let at = common.find(char::is_whitespace)?;
+        let word = common.get(..at)?;
+        (word.len() == 1 && word != "*").then(|| at.saturating_sub(1))
+    };
+    let end = common.char_indices().rfind(is_end).map(|(at, _)| at).or_else(alone)?;
+    let prefix = common.get(..behind(behind(end))).or(common.get(..behind(end)))?;
     let is_name = prefix.trim_end().ends_with(':') && prefix.contains('_');
     let is_value = prefix.contains("0x") || prefix.contains('=');
     (!prefix.trim().is_empty() && !is_name && !is_value).then_some(prefix)
@@ -134,8 +198,12 @@ pub(super) fn strip_ends(text: &str) -> Option<(String, String)> {
     if end.trim().is_empty() {
         return None;
     }
-    let stripped = cut(text, |line| line.strip_suffix(end), end);
-    Some((stripped.text, end.trim().to_string()))
+    let mut stripped = String::with_capacity(text.len());
+    for line in text.lines() {
+        stripped.push_str(line.strip_suffix(end).unwrap_or(line));
+        stripped.push('\n');
+    }
+    Some((stripped, end.trim().to_string()))
 }
 
 /// Where the time ends whose beginning ends at `end`: behind its seconds, and their fraction.
@@ -172,10 +240,23 @@ fn shape(line: &str) -> Vec<char> {
     shape
 }
 
-/// What nine of ten shapes begin with. A shape that is nothing but the beginning counts as well.
+/// What most shapes begin with, and nearly all of those to the end: a heading above a log or a question
+/// below it are without it, and what only many lines have in common is no logger's.
 fn common(shapes: &[Vec<char>]) -> Vec<char> {
+    let all: Vec<&Vec<char>> = shapes.iter().collect();
+    let first = alike(&all, 3, 4);
+    let start = first.get(..BEGINNING).unwrap_or(&first);
+    let same: Vec<&Vec<char>> = all.into_iter().filter(|shape| shape.starts_with(start)).collect();
+    alike(&same, 29, 30)
+}
+
+/// Lines that have so much of the beginning in common have the same prefix.
+const BEGINNING: usize = 2;
+
+/// What `part` of `whole` shapes begin with. A shape that is nothing but the beginning counts as well.
+fn alike(shapes: &[&Vec<char>], part: usize, whole: usize) -> Vec<char> {
     let mut common: Vec<char> = Vec::new();
-    let mut alike: Vec<&Vec<char>> = shapes.iter().collect();
+    let mut alike: Vec<&Vec<char>> = shapes.to_vec();
     loop {
         let at = common.len();
         let mut counts: std::collections::BTreeMap<char, usize> = std::collections::BTreeMap::new();
@@ -189,7 +270,7 @@ fn common(shapes: &[Vec<char>]) -> Vec<char> {
         let ended = |shape: &Vec<char>| shape.len() <= at && at > 1;
         let left: Vec<&Vec<char>> =
             alike.iter().copied().filter(|s| s.get(at) == Some(&c) || ended(s)).collect();
-        if left.len().saturating_mul(10) < shapes.len().saturating_mul(9)
+        if left.len().saturating_mul(whole) < shapes.len().saturating_mul(part)
             || left.iter().all(|shape| shape.len() <= at)
         {
             return common;

@@ -2,34 +2,77 @@
 //!
 //! A width is believed if no line is longer, and if at a cut a number is whole only when both parts
 //! are put together (producers print addresses with a fixed number of digits), or a line begins with
-//! the colon behind a name.
+//! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
+
+use super::prefix::Prefix;
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
 /// What producers print with leading zeros: 32 and 64 bits.
 const DIGITS: [usize; 2] = [8, 16];
+/// Fewer beginnings of lines tell no prefix.
+const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
 pub(super) fn join(text: &str) -> Option<(usize, String)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let len = |line: &&str| line.chars().count();
-    let width = lines.iter().map(len).max().filter(|width| WIDTHS.contains(width))?;
-    let is_full = |line: &&str| len(line) == width;
-    let pairs = || lines.iter().zip(lines.iter().skip(1));
-    let proven = pairs()
-        .any(|(line, next)| is_full(line) && (is_cut(line, next) || begins_with_value(next)));
+    let (width, lines) = cut_lines(text)?;
+    let is_full = |line: &str| line.chars().count() == width;
+    let beginnings = || {
+        let behind = lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| !is_full(line));
+        let all = lines.iter().take(1).chain(behind.map(|(_, next)| next));
+        all.copied().filter(|line| !line.trim().is_empty())
+    };
+    let prefix = Prefix::of(beginnings).filter(|_| beginnings().count() >= FEWEST_BEGINNINGS);
+    let begins = |line: &str| {
+        line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
+    };
+    let is_wide = lines.iter().any(|line| has_wide_number(line));
+    let pairs = || {
+        let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
+        pairs.filter(|(line, next)| is_full(line) && !begins(next))
+    };
+    let by_prefix = prefix.is_some() && beginnings().all(begins) && pairs().next().is_some();
+    let by_number = |(line, next): (&str, &str)| {
+        is_cut(line, next, is_wide) || begins_with_value(next) || row_goes_on(line, next)
+    };
     // A number that is whole at the end of a full line belongs to no cut that was seen.
-    if !proven {
+    if !by_prefix && !pairs().any(by_number) {
         return None;
     }
-    let mut joined = String::with_capacity(text.len());
-    for line in &lines {
+    let goes_on = |line: &str, next: &str| {
+        is_full(line) && !begins(next) && (is_cut(line, next, is_wide) || !ends_whole(line, next))
+    };
+    Some((width, joined(&lines, goes_on)))
+}
+
+/// The text with all lines joined that are as wide as the widest.
+pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
+    let (width, lines) = cut_lines(text)?;
+    Some((width, joined(&lines, |line, _| line.chars().count() == width)))
+}
+
+/// The width that lines may have been cut at, and the lines.
+fn cut_lines(text: &str) -> Option<(usize, Vec<&str>)> {
+    let mut width = 0;
+    for line in text.lines() {
+        width = width.max(line.chars().count());
+        if width > *WIDTHS.end() {
+            return None;
+        }
+    }
+    WIDTHS.contains(&width).then(|| (width, text.lines().collect()))
+}
+
+fn joined(lines: &[&str], goes_on: impl Fn(&str, &str) -> bool) -> String {
+    let mut joined = String::new();
+    for (at, line) in lines.iter().enumerate() {
         joined.push_str(line);
-        if !is_full(line) {
+        let next = lines.get(at.saturating_add(1));
+        if !next.is_some_and(|next| goes_on(line, next)) {
             joined.push('\n');
         }
     }
-    Some((width, joined))
+    joined
 }
 
 /// Whether `line` is the value of a name before it: `: 0x3fc8c000`.
@@ -41,23 +84,70 @@ fn begins_with_value(line: &str) -> bool {
     })
 }
 
-/// Whether a number was cut between `line` and `next`.
-fn is_cut(line: &str, next: &str) -> bool {
+/// Whether `line` ends in a whole number, and `next` begins with a word: nothing was cut there.
+fn ends_whole(line: &str, next: &str) -> bool {
+    let word = line.rsplit([' ', '=', ':']).next().unwrap_or_default();
+    let digits = word.strip_prefix("0x").unwrap_or(word);
+    DIGITS.contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_hexdigit())
+        && next.starts_with(char::is_alphanumeric)
+}
+
+/// Whether `line` ends in numbers with `0x`, or pairs of such, and `next` is nothing else.
+fn row_goes_on(line: &str, next: &str) -> bool {
+    let is_number = |word: &str| {
+        let digits = |part: &str| {
+            let digits = part.strip_prefix("0x");
+            digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        word.split(':').all(digits)
+    };
+    let words = || next.split_whitespace();
+    let before = || line.split_whitespace().rev().skip(1).take(2);
+    words().next().is_some()
+        && words().all(is_number)
+        && before().filter(|w| is_number(w)).count() == 2
+}
+
+fn has_wide_number(line: &str) -> bool {
+    let words = line.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut digits = words.map(|word| word.strip_prefix("0x").unwrap_or(word));
+    digits.any(|word| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits.
+fn is_cut(line: &str, next: &str, is_wide: bool) -> bool {
     let head = line.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let tail = next.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     // Words of base64 are set apart by `+` and `/`.
     let before = line.get(..line.len().saturating_sub(head.len())).and_then(|l| l.chars().last());
-    let behind = next.get(tail.len()..).and_then(|rest| rest.chars().next());
-    let is_apart =
-        before.is_some_and(|c| " :=[(,".contains(c)) && behind.is_none_or(|c| " :])|,".contains(c));
+    let rest = next.get(tail.len()..).unwrap_or_default();
+    let is_apart = before.is_some_and(|c| " :=[(,".contains(c))
+        && rest.chars().next().is_none_or(|c| " :])|,".contains(c));
     let digits = |word: &str| word.strip_prefix("0x").unwrap_or(word).len();
     let both = format!("{head}{tail}");
     let hex = both.strip_prefix("0x").unwrap_or(&both);
-    is_apart
-        && !head.is_empty()
-        && !tail.is_empty()
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
-        && DIGITS.contains(&hex.len())
-        && !DIGITS.contains(&digits(head))
-        && !DIGITS.contains(&tail.len())
+    let has = |is: fn(&u8) -> bool| hex.bytes().any(|b| is(&b));
+    // A number is printed in letters of one case.
+    let cases = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    if !is_apart
+        || cases
+        || head.is_empty()
+        || tail.is_empty()
+        || !hex.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        return false;
+    }
+    if head == "0x" {
+        return true;
+    }
+    // Where each number of a row has its `0x`, one without goes on with the number before it.
+    let in_row = head.starts_with("0x")
+        && (rest.trim().is_empty() || rest.trim_start().starts_with("0x"))
+        && line.matches(" 0x").count() > 1;
+    let halves = is_wide && hex.len() == 16;
+    (DIGITS.contains(&hex.len())
+        && (halves || !DIGITS.contains(&digits(head)))
+        && (halves || !DIGITS.contains(&tail.len())))
+        || (in_row && hex.len() <= 8)
 }

@@ -218,9 +218,9 @@ impl Carrier for Dialect {
         for (part, block) in piece.budget.last_of(read) {
             let Some(used) = part.get(block.first..block.end) else { continue };
             let (Some(head), Some(tail)) = (used.first(), used.last()) else { continue };
-            let layer = format!("log, lines {}-{}", head.number, tail.number);
             let texts: Vec<&str> = used.iter().map(|line| line.text.as_str()).collect();
-            let mut inner = piece.inner(layer, texts.join("\n").into()).hinted(self.name);
+            let lines = (head.number, tail.number);
+            let mut inner = piece.crash_text(texts.join("\n"), lines, self.name);
             // What the chip calls itself stands where it starts: before the crash, or after it.
             let at = chips.partition_point(|(index, _)| *index < block.end);
             let chip = at.checked_sub(1).and_then(|before| chips.get(before)).or(chips.get(at));

@@ -20,6 +20,7 @@ mod pattern;
 mod px4;
 mod radix;
 mod reason;
+mod several;
 
 // The dialects, and what several of them share.
 mod ardupilot;
@@ -64,6 +65,7 @@ pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub(in crate::format) use reason::signal_of;
+pub use several::{in_order, marked};
 pub use zephyr::ZEPHYR_FATAL;
 
 /// All of them, in the order in which they are tried.

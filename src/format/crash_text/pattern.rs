@@ -146,7 +146,7 @@ fn beginning(line: &str) -> &str {
     if line.len() <= MAX_LINE {
         return line;
     }
-    let (short, _) = line.split_at(line.floor_char_boundary(MAX_LINE));
+    let Some(short) = (0..=MAX_LINE).rev().find_map(|end| line.get(..end)) else { return line };
     short.rfind(' ').and_then(|at| short.get(..at)).unwrap_or(short)
 }
 
@@ -219,7 +219,7 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
     let (key, rest) = pattern.get(1..)?.split_once('}')?;
     let length = match key {
         _ if key.starts_with("hex") => hex_len(text)?,
-        "dec" | "core" | "id" | "priority" => run(text, |c| c.is_ascii_digit())?,
+        "dec" | "core" | "id" | "priority" => dec_len(text, rest)?,
         "number" => run(text, |c| c.is_ascii_alphanumeric())?,
         "name" => run(text, |c| c.is_ascii_alphanumeric() || "_/.[]".contains(c))?,
         _ => {
@@ -231,7 +231,7 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
             match next {
                 "" | "$" => text.len(),
                 " " => text.find(' ').unwrap_or(text.len()),
-                next => text.find(next)?,
+                next => find_words(text, next)?,
             }
         }
     };
@@ -240,9 +240,30 @@ fn take<'a>(pattern: &'static str, text: &'a str, out: &mut Captures<'a>) -> Opt
     take(rest, behind, out)
 }
 
+/// Where `words` are in `text`, with any blanks between them.
+fn find_words(text: &str, words: &str) -> Option<usize> {
+    let mut parts = words.split(' ').filter(|part| !part.is_empty());
+    let first = parts.next()?;
+    text.match_indices(first).map(|(at, _)| at).find(|at| {
+        let behind = at.checked_add(first.len()).and_then(|end| text.get(end..));
+        let rest = parts.clone().try_fold(behind.unwrap_or_default(), |rest, part| {
+            rest.trim_start_matches([' ', '\t']).strip_prefix(part)
+        });
+        rest.is_some()
+    })
+}
+
 fn run(text: &str, is: impl Fn(char) -> bool) -> Option<usize> {
     let length = text.find(|c| !is(c)).unwrap_or(text.len());
     (length > 0).then_some(length)
+}
+
+/// The length of a decimal number at the start of `text`. It ends there, unless the pattern goes on with
+/// a letter: `41c9` is no 41.
+fn dec_len(text: &str, pattern: &str) -> Option<usize> {
+    let length = run(text, |c| c.is_ascii_digit())?;
+    let is_word = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    (is_word(pattern) || !text.get(length..).is_some_and(is_word)).then_some(length)
 }
 
 /// The length of a hexadecimal number at the start of `text`, which must end there.

@@ -43,6 +43,15 @@ pub(super) fn parse(line: &str) -> Option<(u64, Vec<u8>)> {
         }
         _ => return None,
     };
+    // Program counters with their stack pointers: `0x40081109:0x3ffb4ec0 0x4008a6ed:0x3ffb4ee0`.
+    let is_pair = |word: &str| word.starts_with("0x") && word.contains(":0x");
+    if colon
+        && words.starts_with("0x")
+        && words.split(' ').all(|w| w.is_empty() || w.starts_with("0x"))
+        && words.split(' ').any(is_pair)
+    {
+        return None;
+    }
     Some((addr, self::words(words, colon && !prefixed)?))
 }
 
@@ -125,9 +134,15 @@ mod tests {
 
     #[test]
     fn other_lines_are_not_memory() {
-        for line in
-            ["20:15:01 started", "12345678 bytes", "0x20: 12", "r0 0x20000000 5", "deadbeef", ""]
-        {
+        for line in [
+            "20:15:01 started",
+            "12345678 bytes",
+            "0x20: 12",
+            "r0 0x20000000 5",
+            "deadbeef",
+            "",
+            "0x40081109:0x3ffb4ec0 0x4008a6ed:0x3ffb4ee0",
+        ] {
             assert_eq!(parse(line), None, "{line}");
         }
     }
