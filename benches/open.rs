@@ -116,6 +116,22 @@ fn opening(c: &mut Criterion) {
         let bytes = Bytes::from(noisy.clone());
         b.iter(|| black_box(open_bytes(bytes.clone(), &options).unwrap()));
     });
+    let text = include_str!("../tests/cases/esp-panic/riscv/input.txt");
+    let crash = ["boot: nothing to see here\r\n".repeat(40_000), text.to_string()].concat();
+    group.bench_function("crash text behind 1 MiB of noise", |b| {
+        let bytes = Bytes::from(crash.clone());
+        b.iter(|| black_box(open_bytes(bytes.clone(), &options).unwrap()));
+    });
+    let stamped: String = (0..)
+        .zip(crash.lines())
+        .map(|(n, line)| {
+            format!("[2026-03-14 {:02}:{:02}:{:02}] {line}\n", n / 3600, n / 60 % 60, n % 60)
+        })
+        .collect();
+    group.bench_function("the same with time stamps", |b| {
+        let bytes = Bytes::from(stamped.clone());
+        b.iter(|| black_box(open_bytes(bytes.clone(), &options).unwrap()));
+    });
     group.bench_function("1 MiB of noise that is no dump", |b| {
         let mut numbers = Numbers::new(3);
         let noise: Vec<u8> = (0..1 << 20).map(|_| numbers.below(256) as u8).collect();

@@ -13,6 +13,7 @@ mod growth;
 mod limits;
 mod network;
 mod outputs;
+mod readers;
 mod reproducers;
 mod surroundings;
 mod triage;
