@@ -49,20 +49,22 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
             let cause = by_name("mcause")?;
             let address = by_name("mtval").filter(|_| riscv::cause_has_address(cause));
             let told = riscv::cause_words(cause, registers.arch().word_bits);
-            ("mcause", cause, told, riscv::cause_signal(cause), "mtval", address)
+            let is_interrupt = riscv::is_interrupt(cause, registers.arch().word_bits);
+            let signal = (!is_interrupt).then(|| riscv::cause_signal(cause));
+            ("mcause", cause, told, signal, "mtval", address)
         }
         Family::Xtensa => {
             let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
             let number = cause as u32;
             let address = by_name("excvaddr").filter(|_| xtensa::cause_has_address(number));
             let (told, signal) = (xtensa::cause_words(number), xtensa::cause_signal(number));
-            ("exccause", cause, told, signal, "excvaddr", address)
+            ("exccause", cause, told, Some(signal), "excvaddr", address)
         }
         Family::Aarch64 => {
             let esr = by_name("ESR_EL1")?;
             let far = by_name("FAR_EL1").filter(|_| aarch64::syndrome_has_address(esr));
             let (told, signal) = (aarch64::syndrome_words(esr), aarch64::syndrome_signal(esr));
-            ("ESR_EL1", esr, told, signal, "FAR_EL1", far)
+            ("ESR_EL1", esr, told, Some(signal), "FAR_EL1", far)
         }
         Family::Arm => {
             // With both kinds known nothing tells which abort it was.
@@ -73,13 +75,13 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
             };
             let status = by_name(name)?;
             let (told, signal) = (arm::abort_words(name, status), arm::status_signal(status));
-            (name, status, told, signal, address_name, by_name(address_name))
+            (name, status, told, Some(signal), address_name, by_name(address_name))
         }
         Family::X86 | Family::X86_64 => {
             let vector = by_name("vector")?;
             let address = by_name("cr2").filter(|_| vector == x86::PAGE_FAULT);
             let (told, signal) = (x86::vector_words(vector), x86::vector_signal(vector));
-            ("vector", vector, told, signal, "cr2", address)
+            ("vector", vector, told, Some(signal), "cr2", address)
         }
         _ => return None,
     };

@@ -16,9 +16,8 @@ pub const STORE_ACCESS_FAULT: u64 = 7;
 /// What `mcause` says, in the manual's words. `word_bits` is the width of the register; its top
 /// bit tells an interrupt from an exception.
 pub fn cause_words(mcause: u64, word_bits: u32) -> String {
-    let interrupt = 1u64 << (word_bits.clamp(1, 64) - 1);
-    let code = mcause & (interrupt - 1);
-    if mcause & interrupt != 0 {
+    let code = mcause & (interrupt_bit(word_bits) - 1);
+    if is_interrupt(mcause, word_bits) {
         return match code {
             3 => "machine software interrupt".into(),
             7 => "machine timer interrupt".into(),
@@ -44,6 +43,15 @@ pub fn cause_words(mcause: u64, word_bits: u32) -> String {
         _ => return format!("exception {code}, which the manual reserves or leaves to the chip"),
     };
     words.to_string()
+}
+
+/// Whether `mcause` says that an interrupt was taken, which is nobody's fault.
+pub fn is_interrupt(mcause: u64, word_bits: u32) -> bool {
+    mcause & interrupt_bit(word_bits) != 0
+}
+
+fn interrupt_bit(word_bits: u32) -> u64 {
+    1 << (word_bits.clamp(1, 64) - 1)
 }
 
 /// The signal for an exception with the code `mcause`.

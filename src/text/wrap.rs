@@ -93,7 +93,8 @@ fn ends_whole(line: &str, next: &str) -> bool {
         && next.starts_with(char::is_alphanumeric)
 }
 
-/// Whether `line` ends in numbers with `0x`, or pairs of such, and `next` is nothing else.
+/// Whether `line` ends in numbers with `0x`, or pairs of such, and `next` is nothing else. A line that
+/// begins with them too is a row like the next one, of a memory dump.
 fn row_goes_on(line: &str, next: &str) -> bool {
     let is_number = |word: &str| {
         let digits = |part: &str| {
@@ -106,6 +107,7 @@ fn row_goes_on(line: &str, next: &str) -> bool {
     let before = || line.split_whitespace().rev().skip(1).take(2);
     words().next().is_some()
         && words().all(is_number)
+        && !line.split_whitespace().next().is_some_and(is_number)
         && before().filter(|w| is_number(w)).count() == 2
 }
 

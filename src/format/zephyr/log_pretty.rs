@@ -1,24 +1,26 @@
 //! What the shell prints for `coredump print pretty`: each header in words, and what follows it in
 //! digits between markers of its own. The stream is put together again out of both.
 //!
-//!     **** Zephyr Coredump ****
-//!             Version 2
-//!             Target: ARM Cortex-m
-//!             Pointer size: 32
-//!             Flag: 0
-//!             Reason: 0
-//!             Size of the coredump: 1234
+//! ```text
+//! **** Zephyr Coredump ****
+//!         Version 2
+//!         Target: ARM Cortex-m
+//!         Pointer size: 32
+//!         Flag: 0
+//!         Reason: 0
+//!         Size of the coredump: 1234
 //!
-//!     -> Memory coredump header found
-//!             Version 1
-//!             Size 64
-//!             Starts at 0x20000000 ends at 0x20000040
-//!     Data:
-//!     #CD:BEGIN#
-//!     #CD:0001..
-//!     #CD:END#
+//! -> Memory coredump header found
+//!         Version 1
+//!         Size 64
+//!         Starts at 0x20000000 ends at 0x20000040
+//! Data:
+//! #CD:BEGIN#
+//! #CD:0001..
+//! #CD:END#
 //!
-//!     Stored coredump printed
+//! Stored coredump printed
+//! ```
 //!
 //! Other headers are `Arch` and `Thread`, without the third line. It knows no more of them: at one
 //! that carries the checksum it stops with an error, though nothing of the dump is missing.
