@@ -46,7 +46,7 @@ fn crashed(crash: &Crash<'_>) -> ! {
     let mut crash = *crash;
     crash.cause.uptime_us = Some(u64::from(MEASUREMENTS.load(Relaxed)) * 250_000);
     let Ok(mut file) = Semihosting::create(c"core.elf") else { exit(3) };
-    let room = ROOM.get(&crash);
+    let mut room = ROOM.get(&crash);
     room.write(&CONFIG, &crash, &mut KernelTasks, &mut memory, &mut file);
     exit(1)
 }
