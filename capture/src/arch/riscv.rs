@@ -369,7 +369,7 @@ pub fn reset() -> ! {
 }
 
 unsafe extern "C" {
-    /// The program's own way, and its start; 0 where there is none.
+    /// The program's own way, 0 where there is none, and its start.
     static CORONER_WAYS: [Option<unsafe extern "C" fn() -> !>; 2];
 }
 

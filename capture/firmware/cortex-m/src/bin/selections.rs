@@ -33,6 +33,9 @@ unsafe extern "C" {
 #[repr(C, align(64))]
 pub struct Line([AtomicU32; 16]);
 
+// SAFETY: an array of atomic integers, of which all bits are a value.
+unsafe impl coroner_capture::arch::kept::AnyBits for Line {}
+
 impl Line {
     const fn of(value: u32) -> Self {
         let mut words = [const { AtomicU32::new(0) }; 16];
