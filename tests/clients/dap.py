@@ -79,6 +79,11 @@ class Adapter:
         expect(reply["success"], f"{command} failed", json.dumps(reply) + "\n" + self.console)
         return reply.get("body") or {}
 
+    def wait_for_console(self, words):
+        """Waits until `words` are on the console: they may come after the stop that they explain."""
+        while words not in self.console:
+            self._take()
+
     def wait_for(self, event):
         """The oldest event of a name that nobody has waited for yet."""
         while True:

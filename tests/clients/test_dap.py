@@ -60,7 +60,7 @@ def walk(adapter, resumes):
         )
         frames = adapter.ask("stackTrace", threadId=crashed, startFrame=0, levels=1)["stackFrames"]
         has(frames[0]["name"], "read_offset")
-    has(adapter.console, "The device is dead")
+    adapter.wait_for_console("The device is dead")
 
 
 def cdt_gdb_adapter_attaches_walks_and_survives_every_button():
