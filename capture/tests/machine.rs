@@ -124,6 +124,7 @@ fn the_handler_s_own_value_is_lent_to_one_holder_at_a_time() {
     let mut held = OWN.get(&crash);
     held[1] = 3;
     assert!(OWN.try_get(&crash).is_none());
+    assert!(OWN.try_get(&crash).is_none(), "being refused gives nothing back");
     drop(held);
     assert_eq!(*OWN.get(&crash), [1, 3]);
 }

@@ -120,7 +120,8 @@ impl<T> HandlerOnly<T> {
                 holder != attempt as u32 && holder != Attempt::Made as u32
             }
         };
-        (free && self.take(holder, attempt)).then_some(Held { from: self })
+        // Not `then_some`: a `Held` that is made and thrown away gives back what another one holds.
+        (free && self.take(holder, attempt)).then(|| Held { from: self })
     }
 
     #[cfg(target_has_atomic = "32")]
