@@ -60,6 +60,7 @@ pub mod memory;
 pub mod open;
 pub mod os;
 pub mod output;
+pub mod query;
 pub mod reason;
 pub mod record;
 pub mod registers;
