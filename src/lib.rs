@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+pub mod adapter;
 pub mod arch;
 pub mod archive;
 pub mod budget;

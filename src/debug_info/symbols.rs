@@ -2,6 +2,7 @@
 
 use crate::firmware::{Firmware, Symbol};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Beyond this a symbol without a size, or one that the linker was told, names nothing.
 const FARTHEST: u64 = 4096;
@@ -32,6 +33,8 @@ pub struct Symbols {
     data: Vec<Symbol>,
     /// What the linker was told: names of addresses outside of all sections.
     absolute: Vec<Symbol>,
+    /// Variables that take no room on the device, by name.
+    elsewhere: HashMap<String, u64>,
 }
 
 impl Symbols {
@@ -47,6 +50,10 @@ impl Symbols {
         for mut symbol in elf.symbols() {
             // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
             if symbol.name.starts_with(['$', '.']) {
+                continue;
+            }
+            if !symbol.on_device {
+                symbols.elsewhere.insert(symbol.name, symbol.addr);
                 continue;
             }
             if symbol.object {
@@ -99,6 +106,14 @@ impl Symbols {
         let end = self.data.partition_point(|s| s.addr <= addr);
         let symbol = self.data.get(..end)?.last()?;
         (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
+    }
+
+    /// Whether the variable that DWARF says is at `addr`, called `name` by the linker, is on the device at
+    /// all: not one that the linker left out, which is described at address 0, nor one of a section for
+    /// tools.
+    pub(crate) fn is_on_device(&self, name: &str, addr: u64) -> bool {
+        let elsewhere = self.elsewhere.get(name) == Some(&addr);
+        !elsewhere && (addr != 0 || self.data.first().is_some_and(|first| first.addr == 0))
     }
 
     /// How many functions there are.
