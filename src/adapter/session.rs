@@ -87,12 +87,6 @@ pub(super) struct Session<'s, W> {
     properties: Map<String, Value>,
 }
 
-/// How a look at a dump ended.
-enum Next {
-    Reopen(Target),
-    Gone,
-}
-
 /// Where requests come from: for the thread that reads them.
 pub(super) type Inlet = (SyncSender<Request>, Cancelled);
 
@@ -124,7 +118,7 @@ impl<'s, W: Write> Session<'s, W> {
                 "launch" | "attach" => {
                     let Some(mut target) = self.open(&request)? else { continue };
                     self.respond(&request, Ok(Value::Null))?;
-                    while let Next::Reopen(again) = self.look(target)? {
+                    while let Some(again) = self.look(target)? {
                         target = again;
                     }
                     return Ok(());
@@ -197,8 +191,8 @@ impl<'s, W: Write> Session<'s, W> {
         }
     }
 
-    /// Answers about one dump.
-    fn look(&mut self, target: Target) -> io::Result<Next> {
+    /// Answers about one dump. What is to be opened next, unless the client goes.
+    fn look(&mut self, target: Target) -> io::Result<Option<Target>> {
         let parts = super::view::Parts::of(target);
         let modules = parts.served.modules();
         let mut view = View::new(&parts, &modules, self.client);
@@ -209,7 +203,7 @@ impl<'s, W: Write> Session<'s, W> {
                 told = true;
                 self.event("stopped", view.stopped("exception"))?;
             }
-            let Some(request) = self.next()? else { return Ok(Next::Gone) };
+            let Some(request) = self.next()? else { return Ok(None) };
             match request.command.as_str() {
                 "launch" | "attach" => {
                     self.respond(&request, Err("a dump is open already".into()))?;
@@ -221,11 +215,11 @@ impl<'s, W: Write> Session<'s, W> {
                     };
                     let Some(target) = self.open(&again)? else { continue };
                     self.respond(&again, Ok(Value::Null))?;
-                    return Ok(Next::Reopen(target));
+                    return Ok(Some(target));
                 }
                 command if command != "threads" && !KNOWN.contains(&command) => {
                     if self.common(&request)? {
-                        return Ok(Next::Gone);
+                        return Ok(None);
                     }
                 }
                 _ => {

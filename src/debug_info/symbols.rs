@@ -185,6 +185,7 @@ mod tests {
             function,
             object: false,
             absolute: true,
+            on_device: true,
         };
         let mut all: Vec<Symbol> =
             (0..20).map(|n| absolute(&format!("rom_{n}"), 0x4000_0000 + 16 * n, false)).collect();
@@ -199,5 +200,21 @@ mod tests {
         assert_eq!(name(0x4000_0014), Some("rom_1".into()));
         assert_eq!(name(0x1fff_0010), Some("boot".into()));
         assert_eq!((name(0x810), name(0x2002_0004)), (None, None));
+    }
+
+    #[test]
+    fn what_lies_in_a_section_for_tools_is_not_on_the_device() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/demo/firmware.elf");
+        let elf = Firmware::open(std::path::Path::new(path), false).expect("the demo's ELF file");
+        let symbols = Symbols::of(&elf);
+        let declared =
+            elf.symbols().find(|symbol| symbol.name.contains("DECLARED")).expect("it is there");
+        assert!(!declared.on_device && declared.addr == 0, "a section that takes no flash");
+        assert!(!symbols.is_on_device(&declared.name, 0));
+        assert!(!symbols.is_on_device("left_out", 0), "what the linker left out is at 0");
+        let settings =
+            elf.symbols().find(|symbol| symbol.name.contains("SETTINGS")).expect("it is there");
+        assert!(symbols.is_on_device(&settings.name, settings.addr));
+        assert_eq!(symbols.data_at(0), None, "no pointer to 0 is called DECLARED");
     }
 }
