@@ -1,8 +1,8 @@
 //! `stackTrace`: frames a few at a time, exceptions marked between them.
 
 use super::session::Request;
-use super::view::{Answer, At, Row, View, arguments};
-use crate::query::{Line, Trace};
+use super::view::{Answer, Row, View, arguments};
+use crate::query::{At, Line, Trace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
