@@ -74,7 +74,8 @@ impl View<'_> {
         }
         if let Some(at) = at {
             names.extend(self.look.in_scope(at).into_iter().map(|one| (one.name, "variable")));
-            names.extend(self.look.register_values(at).into_iter().map(|(name, _)| (name, "value")));
+            names
+                .extend(self.look.register_values(at).into_iter().map(|(name, _)| (name, "value")));
         }
         let fits = |(name, _): &(String, &str)| name.starts_with(&begun);
         let targets = names.into_iter().filter(fits).take(MOST_SUGGESTED);
