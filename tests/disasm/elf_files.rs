@@ -111,7 +111,7 @@ fn xtensa_code_is_as_gdb_shows_it() {
                 Some("MAC16 on registers of its own, tags of caches: not in the table")
             }
             Some(ours)
-                if theirs.text == "excw" && (ours.contains(".s ") || ours.starts_with("wur")) =>
+                if theirs.text == "excw" && (ours.contains(".s ") || ours.starts_with('w')) =>
             {
                 Some("what other chips have: GDB is built for one")
             }
