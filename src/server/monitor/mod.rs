@@ -7,6 +7,7 @@ mod crash;
 mod frame;
 mod memory;
 mod threads;
+mod why;
 
 use super::client::Client;
 use crate::display::Lines;
@@ -33,6 +34,13 @@ const fn command(
 static COMMANDS: &[Command] = &[
     command("help", "", "this list", help),
     command("crash", "", "why the device stopped, and what it was", crash::crash),
+    command("why", "", "what happened and why, as far as that is certain", why::why),
+    command(
+        "disassemble",
+        "[ADDR] [N]",
+        "instructions around an address or the crash",
+        why::disassemble,
+    ),
     command("fault", "", "the fault registers, in words", crash::fault),
     command("frame", "[THREAD]", "what an exception interrupted", frame::frame),
     command("threads", "", "all threads with state and stack use", threads::threads),
