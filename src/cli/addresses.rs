@@ -79,19 +79,27 @@ pub(super) fn run(args: &WhereArgs) -> Result<()> {
             }
         };
     }
+    let done = answer(args, &names);
+    // The process ends now: to take thousands of small pieces apart takes longer than one look-up.
+    std::mem::forget(names);
+    done
+}
+
+/// Answers for the addresses of the command line, or those that come by standard input.
+fn answer(args: &WhereArgs, names: &Names) -> Result<()> {
     if args.addresses.is_empty() {
-        return of_pipe(args, &names);
+        return of_pipe(args, names);
     }
     let mut found = Vec::new();
     for word in &args.addresses {
-        let here = of_word(word, &names);
+        let here = of_word(word, names);
         if here.is_empty() {
             let why = format!("{word}: is no address; expected one such as 0x42013c20");
             return Err(Error::Usage(why));
         }
         found.extend(here);
     }
-    let mut out = Answers::new(args, &names);
+    let mut out = Answers::new(args, names);
     found.into_iter().try_for_each(|mention| out.add(mention))?;
     out.flush()
 }
