@@ -72,4 +72,6 @@ pub mod targets;
 pub mod text;
 pub mod unwind;
 pub mod values;
+#[cfg(feature = "cli")]
+pub mod watch;
 mod xml;

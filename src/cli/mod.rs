@@ -21,6 +21,7 @@ mod report;
 mod serve;
 pub mod summary;
 mod triage;
+mod watch;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
@@ -59,6 +60,7 @@ Examples:
   coroner info crash.bin                       what is in it, without ELF and debugger
   coroner info crash.bin --json                the same for a program
   coroner report crash.bin --elf build/app.elf  the crash: reason, backtraces, values
+  coroner watch /dev/ttyUSB0 --elf build/app.elf  a console, with the report below each crash
   coroner where 0x42013c20 --elf build/app.elf  functions, lines, inlined calls of addresses
   coroner gdb crash.bin --elf build/app.elf    a GDB of the right kind, connected
   coroner needs build/app.elf --partition 64K  how big its dumps get, before any crash
@@ -78,6 +80,8 @@ pub enum Command {
     Info(info::InfoArgs),
     /// Reports the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
+    /// Watches a console: passes it through, and tells below each crash what it was
+    Watch(watch::WatchArgs),
     /// Finds functions, lines and inlined calls of addresses, also in a log
     Where(addresses::WhereArgs),
     /// Starts a GDB of the right kind, connected to the dump: a session, or a batch for CI
@@ -107,6 +111,7 @@ impl Command {
             Command::Serve(args) => &args.open.talk,
             Command::Info(args) => &args.open.talk,
             Command::Report(args) => &args.open.talk,
+            Command::Watch(args) => &args.talk,
             Command::Where(args) => &args.talk,
             Command::Gdb(args) => &args.open.talk,
             Command::Dap(args) => &args.talk,
@@ -162,6 +167,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args).map(ok),
         Command::Info(args) => info::run(args).map(ok),
         Command::Report(args) => report::run(args).map(ok),
+        Command::Watch(args) => watch::run(args),
         Command::Where(args) => addresses::run(args).map(ok),
         Command::Gdb(args) => {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);

@@ -70,9 +70,10 @@ pub enum Call {
 }
 
 /// What is known of an address beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
+    #[default]
     Any,
     /// It is what a call leaves behind: a register that holds a return address, the user's word.
     Return,

@@ -8,6 +8,7 @@ mod app_rules;
 mod blame;
 mod build;
 mod html;
+mod paragraph;
 mod picture;
 mod source;
 mod style;
@@ -17,6 +18,7 @@ pub use app_rules::AppRules;
 pub use blame::signature_of;
 pub use build::{ReportOptions, build};
 pub use html::to_html;
+pub use paragraph::to_paragraph;
 pub use style::Style;
 pub use text::to_text;
 

@@ -18,7 +18,7 @@ mod prefix;
 mod windows;
 mod wrap;
 
-pub use windows::{LONG, windows};
+pub use windows::{LONG, is_busy, windows};
 
 /// Larger texts are taken as they are: the steps hold the text in memory. Long logs come in [`windows`].
 const MAX_TEXT: usize = 64 << 20;

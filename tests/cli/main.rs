@@ -9,3 +9,4 @@ mod commands;
 mod needs;
 mod pipelines;
 mod report;
+mod watch;

@@ -9,7 +9,7 @@
 
 use super::{image, lost_lines};
 use crate::carrier::text::{Line, Prefix, decode_base64, is_base64, lines, looks_like_text};
-use crate::carrier::{Carrier, CarrierOptions, Piece, esp_flash};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece, esp_flash};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -51,6 +51,10 @@ struct Chunk {
 impl Carrier for EspConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
