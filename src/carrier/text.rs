@@ -2,24 +2,25 @@
 
 use super::Piece;
 use memchr::memchr2;
+use std::borrow::Cow;
 
 /// One line of a log, cleaned of what terminals add.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<'a> {
     /// Counted from 1.
     pub number: usize,
     /// Without escape sequences, other control characters, and blanks at both ends.
-    pub text: String,
+    pub text: Cow<'a, str>,
 }
 
 /// The lines of `bytes`. They end at LF, CR LF or CR. Escape sequences (ECMA-48: CSI, OSC and
 /// the two-character ones) are taken out wherever they stand; empty lines are left out.
-pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     lines_after(bytes, 0)
 }
 
 /// The same of the bytes behind the first `number` lines.
-fn lines_after(bytes: &[u8], mut number: usize) -> impl Iterator<Item = Line> + '_ {
+fn lines_after(bytes: &[u8], mut number: usize) -> impl Iterator<Item = Line<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
@@ -46,7 +47,7 @@ const MAX_LINES: usize = 1 << 20;
 
 impl Piece {
     /// All lines; of a long log those that are near one of `marks`, as it may be larger than memory.
-    pub(crate) fn lines_near<'m>(&self, marks: impl Iterator<Item = &'m str>) -> Vec<Line> {
+    pub(crate) fn lines_near<'m>(&self, marks: impl Iterator<Item = &'m str>) -> Vec<Line<'_>> {
         let bytes = &self.bytes;
         if bytes.len() <= SMALL_LOG {
             return lines(bytes).collect();
@@ -63,7 +64,7 @@ impl Piece {
             }
         }
         places.sort_unstable();
-        let mut kept: Vec<Line> = Vec::new();
+        let mut kept: Vec<Line<'_>> = Vec::new();
         let (mut done, mut number) = (0, 0);
         for at in places {
             let end_of_line = |from: usize| {
@@ -93,9 +94,12 @@ fn count_lines(bytes: &[u8]) -> usize {
     ends.filter(|at| !bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"\r\n"))).count()
 }
 
-fn clean(line: &[u8]) -> String {
+fn clean(line: &[u8]) -> Cow<'_, str> {
     if !line.iter().any(u8::is_ascii_control) {
-        return String::from_utf8_lossy(line).trim().to_string();
+        return match String::from_utf8_lossy(line) {
+            Cow::Borrowed(text) => text.trim().into(),
+            Cow::Owned(text) => text.trim().to_string().into(),
+        };
     }
     let mut text = Vec::with_capacity(line.len());
     let mut bytes = line.iter().copied().peekable();
@@ -119,7 +123,7 @@ fn clean(line: &[u8]) -> String {
             _ => text.push(byte),
         }
     }
-    String::from_utf8_lossy(&text).trim().to_string()
+    String::from_utf8_lossy(&text).trim().to_string().into()
 }
 
 /// Whether `bytes` begin like text: the first 4 KiB hold next to no control characters.
@@ -196,7 +200,7 @@ mod tests {
     use super::*;
 
     fn texts(bytes: &[u8]) -> Vec<(usize, String)> {
-        lines(bytes).map(|line| (line.number, line.text)).collect()
+        lines(bytes).map(|line| (line.number, line.text.into_owned())).collect()
     }
 
     #[test]

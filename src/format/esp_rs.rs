@@ -38,7 +38,7 @@ impl Carrier for EspRsConsole {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let mut blocks: Vec<Block> = Vec::new();
         for line in lines(&piece.bytes) {
-            let text = line.text.as_str();
+            let text = &*line.text;
             if text.ends_with(START) {
                 blocks.push(Block { first: line.number, last: line.number, ..Block::default() });
                 continue;

@@ -60,7 +60,7 @@ impl Carrier for MCoreDumpConsole {
 fn blocks(piece: &Piece) -> Vec<Block> {
     let mut all: Vec<Block> = Vec::new();
     for line in lines(&piece.bytes) {
-        let text = line.text.as_str();
+        let text = &*line.text;
         if let Some((_, behind)) = text.split_once(START) {
             let digits = behind.trim().to_string();
             all.push(Block { first: line.number, last: line.number, digits, ..Block::default() });

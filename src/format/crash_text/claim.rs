@@ -51,13 +51,13 @@ pub(super) struct Block<'a> {
 }
 
 /// The crashes in the lines of a log.
-pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
+pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line<'_>]) -> Vec<Block<'a>> {
     let mut blocks: Vec<Block<'a>> = Vec::new();
     let mut open = false;
     // Where the last one ended, as long as it may go on.
     let mut ended: Option<usize> = None;
     for (index, line) in all.iter().enumerate() {
-        let text = line.text.as_str();
+        let text = &*line.text;
         let start = dialect.start(text);
         let last = blocks.last();
         if last.is_some_and(|last| index.saturating_sub(last.end) > LINES_OF_OTHERS) {
@@ -107,7 +107,7 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
     }
     for block in &mut blocks {
         let lines = all.get(block.first..block.end).unwrap_or_default();
-        let texts = lines.iter().map(|line| line.text.as_str()).collect();
+        let texts = lines.iter().map(|line| &*line.text).collect();
         block.crash.finish(dialect, texts, block.ended);
     }
     blocks
@@ -182,7 +182,7 @@ impl Carrier for Dialect {
             return None;
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let parts: Vec<Cow<'_, [Line]>> = match self.mend {
+        let parts: Vec<Cow<'_, [Line<'_>]>> = match self.mend {
             None => vec![Cow::Borrowed(&all)],
             Some(mend) => {
                 let firsts: Vec<usize> = blocks(self, &all).iter().map(|b| b.first).collect();
@@ -192,7 +192,7 @@ impl Carrier for Dialect {
             }
         };
         let of_part = |part| blocks(self, part).into_iter().map(move |block| (part, block));
-        let mut read: Vec<(&[Line], Block<'_>)> =
+        let mut read: Vec<(&[Line<'_>], Block<'_>)> =
             parts.iter().map(|part| &**part).flat_map(of_part).collect();
         // An image of memory holds the words of a crash as well, and says more.
         let is_text = memchr::memchr(0, &piece.bytes).is_none();
@@ -200,7 +200,7 @@ impl Carrier for Dialect {
             (self.is_crash)(self, crash) && (is_text || crash.has_body() || !crash.rows.is_empty())
         });
         // A word of it that is repeated behind a whole report is not a crash of its own.
-        let has_words = |(_, block): &(&[Line], Block<'_>)| !block.crash.task.words.is_empty();
+        let has_words = |(_, block): &(&[Line<'_>], Block<'_>)| !block.crash.task.words.is_empty();
         if self.again.is_empty() && read.iter().any(has_words) {
             read.retain(|(_, block)| block.crash.says_enough());
         }
@@ -218,7 +218,7 @@ impl Carrier for Dialect {
         for (part, block) in piece.budget.last_of(read) {
             let Some(used) = part.get(block.first..block.end) else { continue };
             let (Some(head), Some(tail)) = (used.first(), used.last()) else { continue };
-            let texts: Vec<&str> = used.iter().map(|line| line.text.as_str()).collect();
+            let texts: Vec<&str> = used.iter().map(|line| &*line.text).collect();
             let lines = (head.number, tail.number);
             let mut inner = piece.crash_text(texts.join("\n"), lines, self.name);
             // What the chip calls itself stands where it starts: before the crash, or after it.

@@ -186,7 +186,7 @@ pub enum Address {
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
 
 /// The lines of a crash as they should have been printed.
-pub type Mend = fn(&[Line]) -> Vec<Line>;
+pub type Mend = for<'a> fn(&[Line<'a>]) -> Vec<Line<'a>>;
 
 /// The crash text of one producer.
 pub struct Dialect {
@@ -293,7 +293,7 @@ mod tests {
     use crate::format::Format;
     use crate::targets::Targets;
 
-    fn read<'a>(dialect: &Dialect, lines: &'a [Line]) -> Crash<'a> {
+    fn read<'a>(dialect: &Dialect, lines: &'a [Line<'_>]) -> Crash<'a> {
         let block = claim::blocks(dialect, lines).into_iter().next();
         block.map(|block| block.crash).unwrap_or_default()
     }

@@ -32,9 +32,9 @@ pub struct EspConsole;
 
 /// One core dump in a log.
 #[derive(Default)]
-struct Block {
+struct Block<'a> {
     prefix: Option<Prefix>,
-    lines: Vec<Line>,
+    lines: Vec<Line<'a>>,
     first: usize,
     last: usize,
     complete: bool,
@@ -97,9 +97,9 @@ impl Carrier for EspConsole {
     }
 }
 
-fn marked_blocks(piece: &Piece) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut open: Option<Block> = None;
+fn marked_blocks(piece: &Piece) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open: Option<Block<'_>> = None;
     for line in lines(&piece.bytes) {
         if let Some(at) = line.text.find(START) {
             blocks.extend(open.take());
@@ -129,7 +129,7 @@ fn marked_blocks(piece: &Piece) -> Vec<Block> {
 
 /// Base64 lines without START and END, maybe with a few others between them. Only taken for a
 /// core dump if the first one decodes to a header of one.
-fn bare_block(piece: &Piece) -> Option<Block> {
+fn bare_block(piece: &Piece) -> Option<Block<'_>> {
     let all: Vec<Line> = lines(&piece.bytes).collect();
     let first = all.iter().position(|line| is_base64(&line.text) && line.text.len() % 4 == 0)?;
     if all.get(first)?.text.len() > LINE_DIGITS {
@@ -151,9 +151,9 @@ fn bare_block(piece: &Piece) -> Option<Block> {
     Some(Block { prefix: None, lines: all, first, last, complete: false })
 }
 
-fn chunks(block: &Block) -> Vec<Chunk> {
-    let strip = |line: &Line, prefix: &Option<Prefix>| -> Option<String> {
-        let text = prefix.as_ref().map_or(Some(line.text.as_str()), |p| p.strip(&line.text))?;
+fn chunks(block: &Block<'_>) -> Vec<Chunk> {
+    let strip = |line: &Line<'_>, prefix: &Option<Prefix>| -> Option<String> {
+        let text = prefix.as_ref().map_or(Some(&*line.text), |p| p.strip(&line.text))?;
         Some(text.trim().to_string())
     };
     let with = |prefix: &Option<Prefix>| -> Vec<Chunk> {
@@ -223,7 +223,7 @@ impl Assembled {
 }
 
 /// Puts the lines of a block together, leaving out those that only look like base64.
-fn assemble(block: &Block) -> Assembled {
+fn assemble(block: &Block<'_>) -> Assembled {
     let mut all = chunks(block);
     if !block.complete && all.last().is_some_and(|chunk| chunk.damaged) {
         // The log was cut in the middle of it.

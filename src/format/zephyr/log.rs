@@ -208,7 +208,7 @@ fn begins_dump(digits: &str) -> bool {
 }
 
 impl Section {
-    fn at(line: &Line) -> Section {
+    fn at(line: &Line<'_>) -> Section {
         Section { first: line.number, last: line.number, ..Section::default() }
     }
 
@@ -219,7 +219,7 @@ impl Section {
         Section { first, last, parts, ended, notes, ..Section::default() }
     }
 
-    fn push(&mut self, line: &Line, rest: &str, gap_before: bool) {
+    fn push(&mut self, line: &Line<'_>, rest: &str, gap_before: bool) {
         self.last = line.number;
         if self.parts.is_empty() {
             self.base64 = rest.starts_with(MAGIC_BASE64) && !begins_dump(rest);
