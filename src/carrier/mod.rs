@@ -76,9 +76,8 @@ impl Piece {
     /// The lines after line `after` and before line `first`, as far as a crash text may reach up.
     pub(crate) fn text_between(&self, after: usize, first: usize) -> String {
         let earliest = after.max(first.saturating_sub(LINES_ABOVE));
-        let between = text::lines(&self.bytes)
-            .skip_while(|line| line.number <= earliest)
-            .take_while(|line| line.number < first);
+        let between =
+            text::lines_behind(&self.bytes, earliest).take_while(|line| line.number < first);
         between.map(|line| line.text + "\n").collect()
     }
 

@@ -4,10 +4,17 @@
 //! one blank; and what they have in common must look like a logger's work: a time, a date, a number in
 //! brackets, an arrow. Lines of a crash have no such beginning in common.
 
+use super::rows;
+use std::cmp::Ordering;
+
 /// Fewer lines prove nothing.
 const FEWEST_LINES: usize = 3;
 /// As many lines are looked at, spread over the text.
 const SAMPLE: usize = 400;
+/// Of longer texts a sample is taken without counting the lines.
+const SMALL: usize = 128 << 10;
+/// So many empty lines may stand behind one another.
+const MOST_EMPTY: usize = 64;
 /// No logger's prefix is longer.
 const MAX_LEN: usize = 160;
 /// What a prefix ends with.
@@ -32,10 +39,14 @@ impl Prefix {
     /// The prefix that `lines` have in common.
     pub(super) fn of<'a, L: Iterator<Item = &'a str>>(lines: impl Fn() -> L) -> Option<Prefix> {
         let count = lines().count();
-        if count < FEWEST_LINES {
+        Prefix::of_sample(&lines().step_by(count.div_ceil(SAMPLE).max(1)).collect::<Vec<_>>())
+    }
+
+    fn of_sample(lines: &[&str]) -> Option<Prefix> {
+        if lines.len() < FEWEST_LINES {
             return None;
         }
-        let sample = || lines().step_by(count.div_ceil(SAMPLE).max(1));
+        let sample = || lines.iter().copied();
         let shapes: Vec<Vec<char>> = sample().map(shape).collect();
         let common = common(&shapes);
         // `#CD:`, `** FATAL` and their like are the producers' own marks, which readers look for.
@@ -77,10 +88,13 @@ impl Prefix {
 
 /// The text without the prefix that its lines have in common; `None` if there is none.
 pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let prefix = Prefix::of(|| text.lines().filter(|line| !line.trim().is_empty()))?;
+    let prefix = match text.len() {
+        ..=SMALL => Prefix::of(|| rows(text).filter(|line| !line.trim().is_empty()))?,
+        _ => Prefix::of_sample(&spread(text))?,
+    };
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
-    for line in text.lines() {
+    for line in rows(text) {
         let rest = prefix.after(line);
         if let Some(rest) = rest
             && example.is_none()
@@ -92,6 +106,29 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         stripped.push('\n');
     }
     Some(Stripped { text: stripped, example: example? })
+}
+
+/// Lines from places that are spread evenly over a long text, without a look at all of them.
+fn spread(text: &str) -> Vec<&str> {
+    let next_line = |from: usize| {
+        let end = memchr::memchr(b'\n', text.as_bytes().get(from..)?)?;
+        from.checked_add(end)?.checked_add(1)
+    };
+    let mut sample: Vec<&str> = Vec::new();
+    let mut done = 0;
+    for place in (0..text.len()).step_by((text.len() / SAMPLE).max(1)) {
+        let at = match place.cmp(&done) {
+            Ordering::Less => continue,
+            Ordering::Equal => Some(place),
+            Ordering::Greater => next_line(place),
+        };
+        let lines = std::iter::successors(at, |at| next_line(*at)).take(MOST_EMPTY);
+        let mut filled = lines.filter_map(|at| Some((at, rows(text.get(at..)?).next()?)));
+        let Some((at, line)) = filled.find(|(_, line)| !line.trim().is_empty()) else { continue };
+        done = at.saturating_add(line.len());
+        sample.push(line);
+    }
+    sample
 }
 
 /// Where `common` ends without the words at its end, which are the producer's: `09:41:07 Read register `.
@@ -183,23 +220,26 @@ fn constant<'a>(lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 
 /// The text without what all of its lines end with, blanks and marks, and that end.
 pub(super) fn strip_ends(text: &str) -> Option<(String, String)> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let first = *lines.first()?;
-    if lines.len() < FEWEST_CONSTANT {
-        return None;
-    }
-    let common = lines.iter().fold(first, |common, line| {
+    let mut lines = rows(text).filter(|line| !line.trim().is_empty());
+    let first = lines.next()?;
+    let begins_end = |c: char| c.is_whitespace() || c == '|' || c == '"';
+    // It only gets shorter: with the first lines most texts are done with.
+    let (common, count) = lines.try_fold((first, 1usize), |(common, count), line| {
         let pairs = common.char_indices().rev().zip(line.chars().rev());
         let same = pairs.take_while(|((_, a), b)| a == b).last().map(|((at, _), _)| at);
-        same.and_then(|at| common.get(at..)).unwrap_or_default()
-    });
-    let start = common.find(|c: char| c.is_whitespace() || c == '|' || c == '"')?;
+        let common = same.and_then(|at| common.get(at..)).filter(|c| c.contains(begins_end))?;
+        Some((common, count.saturating_add(1)))
+    })?;
+    if count < FEWEST_CONSTANT {
+        return None;
+    }
+    let start = common.find(begins_end)?;
     let end = common.get(start..)?;
     if end.trim().is_empty() {
         return None;
     }
     let mut stripped = String::with_capacity(text.len());
-    for line in text.lines() {
+    for line in rows(text) {
         stripped.push_str(line.strip_suffix(end).unwrap_or(line));
         stripped.push('\n');
     }

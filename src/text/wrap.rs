@@ -5,6 +5,7 @@
 //! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
 
 use super::prefix::Prefix;
+use super::rows;
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
@@ -15,22 +16,24 @@ const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
 pub(super) fn join(text: &str) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    let is_full = |line: &str| line.chars().count() == width;
+    let (width, columns) = width(text)?;
+    let is_full = |line: &str| columns(line) == width;
+    let all_pairs = || rows(text).zip(rows(text).skip(1));
+    // Most texts have one line of the width, and no other that could be its end.
+    if !all_pairs().any(|(line, next)| is_full(line) && !next.trim().is_empty()) {
+        return None;
+    }
     let beginnings = || {
-        let behind = lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| !is_full(line));
-        let all = lines.iter().take(1).chain(behind.map(|(_, next)| next));
-        all.copied().filter(|line| !line.trim().is_empty())
+        let behind = all_pairs().filter(|(line, _)| !is_full(line));
+        let all = rows(text).take(1).chain(behind.map(|(_, next)| next));
+        all.filter(|line| !line.trim().is_empty())
     };
     let prefix = Prefix::of(beginnings).filter(|_| beginnings().count() >= FEWEST_BEGINNINGS);
     let begins = |line: &str| {
         line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
     };
-    let is_wide = lines.iter().any(|line| has_wide_number(line));
-    let pairs = || {
-        let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
-        pairs.filter(|(line, next)| is_full(line) && !begins(next))
-    };
+    let is_wide = rows(text).any(has_wide_number);
+    let pairs = || all_pairs().filter(|(line, next)| is_full(line) && !begins(next));
     let by_prefix = prefix.is_some() && beginnings().all(begins) && pairs().next().is_some();
     let by_number = |(line, next): (&str, &str)| {
         is_cut(line, next, is_wide) || begins_with_value(next) || row_goes_on(line, next)
@@ -42,33 +45,34 @@ pub(super) fn join(text: &str) -> Option<(usize, String)> {
     let goes_on = |line: &str, next: &str| {
         is_full(line) && !begins(next) && (is_cut(line, next, is_wide) || !ends_whole(line, next))
     };
-    Some((width, joined(&lines, goes_on)))
+    Some((width, joined(text, goes_on)))
 }
 
 /// The text with all lines joined that are as wide as the widest.
 pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    Some((width, joined(&lines, |line, _| line.chars().count() == width)))
+    let (width, columns) = width(text)?;
+    Some((width, joined(text, |line, _| columns(line) == width)))
 }
 
-/// The width that lines may have been cut at, and the lines.
-fn cut_lines(text: &str) -> Option<(usize, Vec<&str>)> {
+/// The width that lines may have been cut at, and what tells the width of a line.
+fn width(text: &str) -> Option<(usize, fn(&str) -> usize)> {
+    let columns = if text.is_ascii() { str::len } else { |line: &str| line.chars().count() };
     let mut width = 0;
-    for line in text.lines() {
-        width = width.max(line.chars().count());
+    for line in rows(text) {
+        width = width.max(columns(line));
         if width > *WIDTHS.end() {
             return None;
         }
     }
-    WIDTHS.contains(&width).then(|| (width, text.lines().collect()))
+    WIDTHS.contains(&width).then_some((width, columns))
 }
 
-fn joined(lines: &[&str], goes_on: impl Fn(&str, &str) -> bool) -> String {
+fn joined(text: &str, goes_on: impl Fn(&str, &str) -> bool) -> String {
     let mut joined = String::new();
-    for (at, line) in lines.iter().enumerate() {
+    let mut lines = rows(text).peekable();
+    while let Some(line) = lines.next() {
         joined.push_str(line);
-        let next = lines.get(at.saturating_add(1));
-        if !next.is_some_and(|next| goes_on(line, next)) {
+        if !lines.peek().is_some_and(|next| goes_on(line, next)) {
             joined.push('\n');
         }
     }

@@ -146,13 +146,14 @@ fn mend<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
     mended.extend((!head.is_empty()).then(|| format!("{HEAD}{head}")));
     mended.extend((!behind.is_empty()).then(|| format!("{CODE}{status}")));
     mended.extend(behind.contains(STACK).then(|| format!("{STACK} {}", words.join(" "))));
-    let first = lines.first().map_or(1, |line| line.number);
+    let (first, at) = lines.first().map_or((1, 0), |line| (line.number, line.at));
     let number = |text: &str| {
         let mark = [HEAD, CODE, STACK].into_iter().find(|mark| text.starts_with(mark));
         let line = lines.iter().rfind(|line| mark.is_some_and(|mark| line.text.contains(mark)));
         line.map_or(first, |line| line.number)
     };
-    let line = |text: String| Line { number: number(&text), text: text.trim().to_string().into() };
+    let line =
+        |text: String| Line { number: number(&text), at, text: text.trim().to_string().into() };
     mended.into_iter().map(line).filter(|line| !line.text.is_empty()).collect()
 }
 

@@ -1,8 +1,8 @@
 //! Crash texts whose lines a table describes: one file a producer.
 //!
 //! A [`Dialect`] says by which line a crash begins, what its lines look like, and what ends it; the
-//! rest is done here, once for all of them: `claim.rs` finds the crashes in a log, `crash.rs` takes
-//! what their lines say (`pattern.rs`, `radix.rs`), `assemble.rs` and `reason.rs` make a dump of it.
+//! rest is done here, once for all of them: `claim.rs` finds the crashes in a log (near the words that
+//! `places.rs` looks for), `crash.rs` takes what their lines say (`pattern.rs`, `radix.rs`), `assemble.rs` and `reason.rs` make a dump of it.
 //! What no rule takes stays in the report as text.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -17,6 +17,7 @@ mod duet;
 mod mbed;
 mod nuttx;
 mod pattern;
+mod places;
 mod px4;
 mod radix;
 mod reason;
@@ -211,8 +212,8 @@ pub struct Dialect {
     /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
     /// goes on.
     pub goes_on: &'static [&'static str],
-    /// The chip that a line names, anywhere in the log.
-    pub chip_in: Option<fn(&str) -> Option<String>>,
+    /// Words of lines that name the chip, anywhere in the log, and what they say.
+    pub chip_in: Option<(&'static [&'static str], fn(&str) -> Option<String>)>,
     /// So many lines after its start another line of `starts` begins a crash of its own, whether an
     /// end was seen or not.
     pub reach: usize,
@@ -294,7 +295,7 @@ mod tests {
     use crate::targets::Targets;
 
     fn read<'a>(dialect: &Dialect, lines: &'a [Line<'_>]) -> Crash<'a> {
-        let block = claim::blocks(dialect, lines).into_iter().next();
+        let block = claim::blocks(dialect, lines, 0).0.into_iter().next();
         block.map(|block| block.crash).unwrap_or_default()
     }
 

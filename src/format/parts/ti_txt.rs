@@ -6,7 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::{Part, PartContents, Runs};
-use crate::carrier::text::{Line, decode_hex, lines, looks_like_text};
+use crate::carrier::text::{Line, decode_hex, lines, looks_like_text, may_begin};
 use crate::carrier::{Piece, size_words};
 use crate::dump::Note;
 use crate::error::Fault;
@@ -26,7 +26,9 @@ impl Part for TiTxt {
     }
 
     fn recognises(&self, piece: &Piece) -> bool {
-        looks_like_text(&piece.bytes) && start(piece).is_some()
+        looks_like_text(&piece.bytes)
+            && may_begin(&piece.bytes, b'@', u8::is_ascii_hexdigit)
+            && start(piece).is_some()
     }
 
     fn may_hold_a_dump(&self) -> bool {
