@@ -3,6 +3,7 @@
 use super::Piece;
 use memchr::memchr2;
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ops::Range;
 
 /// One line of a log, cleaned of what terminals add.
@@ -57,11 +58,11 @@ pub(crate) fn lines_behind(bytes: &[u8], count: usize) -> impl Iterator<Item = L
 /// characters that costs no look at each of them.
 pub(crate) fn may_begin(bytes: &[u8], first: u8, next: fn(&u8) -> bool) -> bool {
     // The beginning of a line may stand behind a sequence for the terminal.
-    let has_sequences = memchr::memchr(0x1b, bytes).is_some();
+    let has_sequences = LazyCell::new(|| memchr::memchr(0x1b, bytes).is_some());
     memchr::memchr_iter(first, bytes).any(|at| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let begins = before.is_none_or(|byte| !byte.is_ascii_graphic() || has_sequences);
-        begins && bytes.get(at + 1).is_some_and(next)
+        bytes.get(at + 1).is_some_and(next)
+            && before.is_none_or(|byte| !byte.is_ascii_graphic() || *has_sequences)
     })
 }
 
@@ -124,7 +125,10 @@ fn ends_of_lines(bytes: &[u8]) -> impl Iterator<Item = usize> {
 
 /// How many lines end in `bytes`.
 pub(crate) fn count_lines(bytes: &[u8]) -> usize {
-    ends_of_lines(bytes).count()
+    match memchr::memchr(b'\r', bytes) {
+        Some(_) => ends_of_lines(bytes).count(),
+        None => memchr::memchr_iter(b'\n', bytes).count(),
+    }
 }
 
 fn clean(line: &[u8]) -> Cow<'_, str> {

@@ -34,16 +34,31 @@ pub struct Plain {
     pub undone: Vec<String>,
 }
 
-/// The lines of `text` without their ends, as [`str::lines`] has them, for many passes over long texts.
-fn rows(text: &str) -> impl Iterator<Item = &str> + Clone {
-    let mut from = 0usize;
-    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| (at, at.saturating_add(1)));
-    let last = std::iter::once((text.len(), text.len()));
-    ends.chain(last).filter_map(move |(end, next)| {
-        let row = text.get(from..end).filter(|row| end < next || !row.is_empty())?;
-        from = next;
-        Some(row.strip_suffix('\r').filter(|_| end < next).unwrap_or(row))
-    })
+/// The lines of a text without their ends, as [`str::lines`] has them, but for many passes over long texts.
+#[derive(Clone)]
+struct Rows<'a>(Option<&'a str>);
+
+fn rows(text: &str) -> Rows<'_> {
+    Rows(Some(text))
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0?;
+        match memchr::memchr(b'\n', text.as_bytes()) {
+            Some(end) => {
+                self.0 = text.get(end.saturating_add(1)..);
+                let row = text.get(..end)?;
+                Some(row.strip_suffix('\r').unwrap_or(row))
+            }
+            None => {
+                self.0 = None;
+                (!text.is_empty()).then_some(text)
+            }
+        }
+    }
 }
 
 /// How often prefixes are taken off: a quoted mail of a log with two time stamps has three.

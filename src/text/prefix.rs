@@ -5,7 +5,6 @@
 //! brackets, an arrow. Lines of a crash have no such beginning in common.
 
 use super::rows;
-use std::cmp::Ordering;
 
 /// Fewer lines prove nothing.
 const FEWEST_LINES: usize = 3;
@@ -13,8 +12,8 @@ const FEWEST_LINES: usize = 3;
 const SAMPLE: usize = 400;
 /// Of longer texts a sample is taken without counting the lines.
 const SMALL: usize = 128 << 10;
-/// So many empty lines may stand behind one another.
-const MOST_EMPTY: usize = 64;
+/// So many lines behind one another may be none that counts.
+const MOST_SKIPPED: usize = 64;
 /// No logger's prefix is longer.
 const MAX_LEN: usize = 160;
 /// What a prefix ends with.
@@ -36,13 +35,8 @@ pub(super) enum Prefix {
 }
 
 impl Prefix {
-    /// The prefix that `lines` have in common.
-    pub(super) fn of<'a, L: Iterator<Item = &'a str>>(lines: impl Fn() -> L) -> Option<Prefix> {
-        let count = lines().count();
-        Prefix::of_sample(&lines().step_by(count.div_ceil(SAMPLE).max(1)).collect::<Vec<_>>())
-    }
-
-    fn of_sample(lines: &[&str]) -> Option<Prefix> {
+    /// The prefix that `lines` have in common, which are some of a text.
+    pub(super) fn of_sample(lines: &[&str]) -> Option<Prefix> {
         if lines.len() < FEWEST_LINES {
             return None;
         }
@@ -88,10 +82,7 @@ impl Prefix {
 
 /// The text without the prefix that its lines have in common; `None` if there is none.
 pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let prefix = match text.len() {
-        ..=SMALL => Prefix::of(|| rows(text).filter(|line| !line.trim().is_empty()))?,
-        _ => Prefix::of_sample(&spread(text))?,
-    };
+    let prefix = Prefix::of_sample(&sample(text, |_| true))?;
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
     for line in rows(text) {
@@ -108,25 +99,34 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
     Some(Stripped { text: stripped, example: example? })
 }
 
-/// Lines from places that are spread evenly over a long text, without a look at all of them.
-fn spread(text: &str) -> Vec<&str> {
-    let next_line = |from: usize| {
-        let end = memchr::memchr(b'\n', text.as_bytes().get(from..)?)?;
-        from.checked_add(end)?.checked_add(1)
-    };
+/// Some of the lines of a text that are not empty, spread evenly over it, of those behind a line that is as
+/// wanted, and the first.
+pub(super) fn sample(text: &str, behind: impl Fn(&str) -> bool) -> Vec<&str> {
+    let wanted =
+        |before: Option<&str>, line: &str| before.is_none_or(&behind) && !line.trim().is_empty();
+    if text.len() <= SMALL {
+        let befores = std::iter::once(None).chain(rows(text).map(Some));
+        let all = rows(text).zip(befores).filter(|(line, before)| wanted(*before, line));
+        let all: Vec<&str> = all.map(|(line, _)| line).collect();
+        let step = all.len().div_ceil(SAMPLE).max(1);
+        return all.into_iter().step_by(step).collect();
+    }
+    // Without a look at all of them.
     let mut sample: Vec<&str> = Vec::new();
-    let mut done = 0;
-    for place in (0..text.len()).step_by((text.len() / SAMPLE).max(1)) {
-        let at = match place.cmp(&done) {
-            Ordering::Less => continue,
-            Ordering::Equal => Some(place),
-            Ordering::Greater => next_line(place),
-        };
-        let lines = std::iter::successors(at, |at| next_line(*at)).take(MOST_EMPTY);
-        let mut filled = lines.filter_map(|at| Some((at, rows(text.get(at..)?).next()?)));
-        let Some((at, line)) = filled.find(|(_, line)| !line.trim().is_empty()) else { continue };
-        done = at.saturating_add(line.len());
-        sample.push(line);
+    let mut left = text.len();
+    for place in (0..text.len()).step_by(text.len() / SAMPLE) {
+        let is_behind = text.len().saturating_sub(place) <= left;
+        let Some(rest) = text.get(place..).filter(|_| is_behind) else { continue };
+        let mut lines = rows(rest);
+        // The first one is cut, and tells whether the next one is wanted.
+        let mut before = if place == 0 { None } else { lines.next() };
+        for line in lines.by_ref().take(MOST_SKIPPED) {
+            if wanted(before.replace(line), line) {
+                sample.push(line);
+                break;
+            }
+        }
+        left = lines.0.map_or(0, str::len);
     }
     sample
 }
@@ -225,6 +225,9 @@ pub(super) fn strip_ends(text: &str) -> Option<(String, String)> {
     let begins_end = |c: char| c.is_whitespace() || c == '|' || c == '"';
     // It only gets shorter: with the first lines most texts are done with.
     let (common, count) = lines.try_fold((first, 1usize), |(common, count), line| {
+        if line.ends_with(common) {
+            return Some((common, count.saturating_add(1)));
+        }
         let pairs = common.char_indices().rev().zip(line.chars().rev());
         let same = pairs.take_while(|((_, a), b)| a == b).last().map(|((at, _), _)| at);
         let common = same.and_then(|at| common.get(at..)).filter(|c| c.contains(begins_end))?;

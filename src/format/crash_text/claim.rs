@@ -223,8 +223,9 @@ impl Dialect {
     fn crashes(&self, piece: &Piece) -> Vec<Found> {
         let bytes = &piece.bytes;
         let mut found = Vec::new();
-        let mut places =
-            Places::of(bytes, self.starts.iter().chain(self.weak).map(|start| literal(start)));
+        let words = self.starts.iter().chain(self.weak).map(|start| literal(start));
+        let begins = |text: &str| self.start(text).is_some() || self.is_weak_start(text);
+        let mut places = Places::of(bytes, words, &begins);
         // An image of memory holds the words of a crash as well, and says more.
         let is_text = LazyCell::new(|| memchr::memchr(0, bytes).is_none());
         while let Some(mut window) = places.next() {
@@ -281,8 +282,8 @@ impl Dialect {
     fn chips(&self, bytes: &[u8]) -> Vec<(usize, String)> {
         let Some((words, chip_in)) = self.chip_in else { return Vec::new() };
         let mut chips = Vec::new();
-        let mut places = Places::of(bytes, words.iter().copied());
-        while let Some(line) = places.next_line() {
+        let mut places = Places::of(bytes, words.iter().copied(), &|_| true);
+        while let Some((_, line)) = places.next_line() {
             chips.extend(chip_in(&line.text).map(|chip| (line.at, chip)));
         }
         chips

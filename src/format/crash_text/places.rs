@@ -23,6 +23,7 @@ const MAX_LINES: usize = 1 << 19;
 /// The places in `bytes`, from the first on.
 pub(super) struct Places<'a> {
     bytes: &'a [u8],
+    is_wanted: &'a dyn Fn(&str) -> bool,
     /// Words, and where each is next.
     words: Vec<(Finder<'a>, Option<usize>)>,
     /// What is before it is done with.
@@ -42,13 +43,19 @@ pub(super) struct Window {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(bytes: &'a [u8], words: impl Iterator<Item = &'a str>) -> Places<'a> {
+    /// The lines with one of `words` in them that `is_wanted`.
+    pub(super) fn of(
+        bytes: &'a [u8],
+        words: impl Iterator<Item = &'a str>,
+        is_wanted: &'a dyn Fn(&str) -> bool,
+    ) -> Places<'a> {
         let first = |word: &'a str| {
             let finder = Finder::new(word);
             let next = finder.find(bytes);
             (finder, next)
         };
-        Places { bytes, words: words.map(first).collect(), at: 0, free: 0, counted: (0, 0) }
+        let words = words.map(first).collect();
+        Places { bytes, is_wanted, words, at: 0, free: 0, counted: (0, 0) }
     }
 
     /// Where one of the words is next.
@@ -65,7 +72,7 @@ impl<'a> Places<'a> {
 
     /// The lines around the next word.
     pub(super) fn next(&mut self) -> Option<Window> {
-        let word = self.next_word()?;
+        let (word, ..) = self.next_line()?;
         let start = self.lines_before(word);
         let (counted, lines) = self.counted;
         let between = self.bytes.get(counted..start).unwrap_or_default();
@@ -74,8 +81,8 @@ impl<'a> Places<'a> {
         Some(Window { start, word, end: end_of_line(self.bytes, word, WINDOW), lines_before })
     }
 
-    /// The line that the next word is in.
-    pub(super) fn next_line(&mut self) -> Option<Line<'a>> {
+    /// The next word, and the line that it is in.
+    pub(super) fn next_line(&mut self) -> Option<(usize, Line<'a>)> {
         while let Some(word) = self.next_word() {
             let first = word.saturating_sub(LONGEST_LINE);
             let before = self.bytes.get(first..word).unwrap_or_default();
@@ -83,8 +90,8 @@ impl<'a> Places<'a> {
             let end = end_of_line(self.bytes, word, 0);
             self.at = end;
             let mut lines = lines_of(self.bytes, first.saturating_add(start)..end, 0);
-            if let Some(line) = lines.next() {
-                return Some(line);
+            if let Some(line) = lines.next().filter(|line| (self.is_wanted)(&line.text)) {
+                return Some((word, line));
             }
         }
         None
@@ -148,7 +155,8 @@ mod tests {
         let filler = "noise\r\n".repeat(20_000);
         let log = format!("{filler}one PANIC\n{filler}\n\ntwo PANIC\nlast");
         let bytes = log.as_bytes();
-        let mut places = Places::of(bytes, ["PANIC", "OOPS"].into_iter());
+        let mut places =
+            Places::of(bytes, ["PANIC", "OOPS", "last"].into_iter(), &|text| text != "last");
         let mut seen = Vec::new();
         while let Some(window) = places.next() {
             let (lines, first) = window.lines(bytes);
@@ -165,7 +173,7 @@ mod tests {
     fn a_window_grows_up_to_the_end() {
         let log = format!("PANIC\n{}", "row\n".repeat(100_000));
         let bytes = log.as_bytes();
-        let mut window = Places::of(bytes, ["PANIC"].into_iter()).next().unwrap();
+        let mut window = Places::of(bytes, ["PANIC"].into_iter(), &|_| true).next().unwrap();
         assert!(window.grow(bytes, 10) && window.grow(bytes, 10));
         assert_eq!(window.lines(bytes).0.len(), 100_001);
         assert!(!window.grow(bytes, 10));
