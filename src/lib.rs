@@ -1,7 +1,7 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | report | convert
+//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | report | convert
 //!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
 //!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
@@ -25,7 +25,8 @@
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
-//! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
+//! * What a client can ask: [`query`].
+//! * The way out: [`server`], [`adapter`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
@@ -39,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod adapter;
 pub mod arch;
 pub mod archive;
 pub mod budget;
@@ -60,6 +62,7 @@ pub mod memory;
 pub mod open;
 pub mod os;
 pub mod output;
+pub mod query;
 pub mod reason;
 pub mod record;
 pub mod registers;
