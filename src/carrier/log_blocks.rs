@@ -30,6 +30,10 @@ impl Carrier for LogBlocks {
         self.format
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         let marked = |mark: &&str| memmem::find(&piece.bytes, mark.as_bytes()).is_some();
         if piece.hint == Some(self.format) || !self.marks.iter().any(marked) {

@@ -130,6 +130,11 @@ pub trait Carrier: Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
 
+    /// Whether it reads nothing but text: it is not asked where there is none.
+    fn is_text(&self) -> bool {
+        false
+    }
+
     /// `None` if `piece` is not of this carrier; otherwise what lies inside, in the order of
     /// the input.
     ///

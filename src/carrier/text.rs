@@ -54,14 +54,15 @@ pub(crate) fn lines_behind(bytes: &[u8], count: usize) -> impl Iterator<Item = L
     lines_of(bytes, end.unwrap_or(0)..bytes.len(), count)
 }
 
-/// Whether a line may begin with `first`, and `next` behind it: of a log whose lines begin with other
-/// characters that costs no look at each of them.
-pub(crate) fn may_begin(bytes: &[u8], first: u8, next: fn(&u8) -> bool) -> bool {
+/// Whether a line may begin with `first`, and behind it digits, so many hexadecimal ones: of a log whose
+/// lines begin with other characters that costs no look at each of them.
+pub(crate) fn may_begin(bytes: &[u8], first: u8, digits: usize) -> bool {
     // The beginning of a line may stand behind a sequence for the terminal.
     let has_sequences = LazyCell::new(|| memchr::memchr(0x1b, bytes).is_some());
     memchr::memchr_iter(first, bytes).any(|at| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        bytes.get(at + 1).is_some_and(next)
+        let behind = bytes.get(at + 1..).and_then(|behind| behind.get(..digits));
+        behind.is_some_and(|behind| behind.iter().all(u8::is_ascii_hexdigit))
             && before.is_none_or(|byte| !byte.is_ascii_graphic() || *has_sequences)
     })
 }
@@ -170,6 +171,38 @@ pub fn looks_like_text(bytes: &[u8]) -> bool {
     !head.is_empty() && odd <= head.len() / 64
 }
 
+/// What people read, or a device prints, is not in fewer characters behind one another.
+const SHORTEST_TEXT: usize = 24;
+/// Before and behind such characters there may be some in other letters.
+const AROUND_TEXT: usize = 256;
+
+/// The parts of `bytes` that hold text, all of them where they are one: of an image of memory next to
+/// none, found without a look at each byte.
+pub fn texts_in(bytes: &[u8]) -> Vec<Range<usize>> {
+    if memchr::memchr(0, bytes).is_none() && looks_like_text(bytes) {
+        return std::iter::once(0..bytes.len()).collect();
+    }
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || b" \t\r\n\x1b".contains(byte);
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while let Some((before, behind)) = bytes.split_at_checked(at) {
+        let len_behind = behind.iter().take_while(|byte| is_text(byte)).count();
+        if len_behind > 0 {
+            let len_before = before.iter().rev().take_while(|byte| is_text(byte)).count();
+            if len_before + len_behind >= SHORTEST_TEXT {
+                let start = at.saturating_sub(len_before + AROUND_TEXT);
+                let end = (at + len_behind + AROUND_TEXT).min(bytes.len());
+                match parts.last_mut().filter(|last| last.end >= start) {
+                    Some(last) => last.end = end,
+                    None => parts.push(start..end),
+                }
+            }
+        }
+        at += len_behind + SHORTEST_TEXT;
+    }
+    parts
+}
+
 /// What stands in front of each line of a log: a time stamp, the name of a port. Runs of digits
 /// and runs of blanks are alike whatever their length, all else must be the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,6 +297,19 @@ mod tests {
         let last = dense.lines_near(["a"].into_iter());
         assert_eq!((last.len(), last[MAX_LINES - 1].number), (MAX_LINES, 2 << 20));
         assert!(dense.budget.shortage().is_some());
+    }
+
+    #[test]
+    fn texts_are_found_in_other_bytes() {
+        let noise: Vec<u8> = (0..4096u32).map(|n| if n % 7 == 0 { 0 } else { 200 }).collect();
+        assert!(texts_in(&noise).is_empty());
+        let text = b"Guru Meditation Error: Core 0 panic'ed\r\n";
+        for at in 0..64 {
+            let bytes = [&noise[..1000 + at], text, &noise].concat();
+            let wanted = 744 + at..1256 + at + text.len();
+            assert_eq!((texts_in(&bytes).len(), texts_in(&bytes).first()), (1, Some(&wanted)));
+        }
+        assert_eq!(texts_in(text).first(), Some(&(0..text.len())));
     }
 
     #[test]

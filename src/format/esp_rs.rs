@@ -34,6 +34,10 @@ impl Carrier for EspRsConsole {
         NAME
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let mut blocks: Vec<Block> = Vec::new();

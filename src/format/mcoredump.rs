@@ -49,6 +49,10 @@ impl Carrier for MCoreDumpConsole {
         "MCoreDump console log"
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let blocks = blocks(piece).into_iter().filter(|block| !block.digits.is_empty());

@@ -357,7 +357,10 @@ fn after<'a>(line: &'a str, prefix: &str, width: Option<usize>) -> Option<&'a st
                 let trimmed = rest.trim_start();
                 (trimmed.len() < rest.len()).then_some(trimmed)?
             }
-            c => rest.strip_prefix(c)?,
+            c => {
+                let mut chars = rest.chars();
+                (chars.next() == Some(c)).then_some(chars.as_str())?
+            }
         };
     }
     Some(rest)

@@ -30,6 +30,10 @@ impl Carrier for CrashCatcherConsole {
         "CrashCatcher console log"
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         let finds = |first: &str| memmem::find(&piece.bytes, first.as_bytes()).is_some();
         if !looks_like_text(&piece.bytes) || !FIRST_LINES.into_iter().any(finds) {

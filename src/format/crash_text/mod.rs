@@ -186,6 +186,9 @@ pub enum Address {
 /// Which machine a crash is of.
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
 
+/// The chip that a line names.
+pub type ChipIn = fn(&str) -> Option<String>;
+
 /// The lines of a crash as they should have been printed.
 pub type Mend = for<'a> fn(&[Line<'a>]) -> Vec<Line<'a>>;
 
@@ -213,7 +216,7 @@ pub struct Dialect {
     /// goes on.
     pub goes_on: &'static [&'static str],
     /// Words of lines that name the chip, anywhere in the log, and what they say.
-    pub chip_in: Option<(&'static [&'static str], fn(&str) -> Option<String>)>,
+    pub chip_in: Option<(&'static [&'static str], ChipIn)>,
     /// So many lines after its start another line of `starts` begins a crash of its own, whether an
     /// end was seen or not.
     pub reach: usize,

@@ -147,6 +147,7 @@ fn end_of_line(bytes: &[u8], from: usize, len: usize) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test data is ours")]
 mod tests {
     use super::*;
 

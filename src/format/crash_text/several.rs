@@ -8,7 +8,6 @@ use super::crash::Crash;
 use super::pattern::literal;
 use super::{ALL, Dialect};
 use crate::carrier::Piece;
-use crate::carrier::text::looks_like_text;
 use crate::text;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::ops::Range;
@@ -62,12 +61,13 @@ fn alone(piece: Piece) -> Piece {
     Piece { bytes: plain.text.into(), ..piece }
 }
 
-/// The dialects of which a word is in `bytes` that their crashes begin with, in their order.
-pub fn marked(bytes: &[u8]) -> Vec<&'static Dialect> {
+/// The dialects of which a word is in `bytes` that their crashes begin with, in their order. `texts`: the
+/// parts of them that hold text.
+pub fn marked(bytes: &[u8], texts: &[Range<usize>]) -> Vec<&'static Dialect> {
     let Some((automaton, dialects)) = &*STARTS else { return ALL.to_vec() };
     let mut seen = vec![false; ALL.len()];
     let mut left = ALL.len();
-    let all = printed(bytes).into_iter().filter_map(|part| bytes.get(part));
+    let all = texts.iter().filter_map(|part| bytes.get(part.clone()));
     for found in all.flat_map(|part| automaton.find_overlapping_iter(part)) {
         let index = dialects.get(found.pattern().as_usize()).copied().unwrap_or_default();
         if let Some(seen) = seen.get_mut(index).filter(|seen| !**seen) {
@@ -94,37 +94,6 @@ static STARTS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
     let kind = Some(AhoCorasickKind::DFA);
     Some((AhoCorasick::builder().kind(kind).build(words).ok()?, dialects))
 });
-
-/// No crash is told in fewer characters behind one another.
-const SHORTEST_TEXT: usize = 24;
-/// Before and behind such characters there may be some in other letters.
-const AROUND: usize = 256;
-
-/// The parts of `bytes` that hold text: of an image of memory next to none, found without a look at each
-/// byte.
-fn printed(bytes: &[u8]) -> Vec<Range<usize>> {
-    if memchr::memchr(0, bytes).is_none() && looks_like_text(bytes) {
-        return vec![0..bytes.len()];
-    }
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || b" \t\r\n\x1b".contains(byte);
-    let mut parts: Vec<Range<usize>> = Vec::new();
-    let mut at = SHORTEST_TEXT;
-    while let Some((before, behind)) = bytes.split_at_checked(at) {
-        let len_behind = behind.iter().take_while(|byte| is_text(byte)).count();
-        let len_before = before.iter().rev().take_while(|byte| is_text(byte)).count();
-        let len = len_before.saturating_add(len_behind);
-        if len >= SHORTEST_TEXT {
-            let start = at.saturating_sub(len_before).saturating_sub(AROUND);
-            let end = at.saturating_add(len_behind).saturating_add(AROUND).min(bytes.len());
-            match parts.last_mut().filter(|last| last.end >= start) {
-                Some(last) => last.end = end,
-                None => parts.push(start..end),
-            }
-        }
-        at = at.saturating_add(len_behind).saturating_add(SHORTEST_TEXT);
-    }
-    parts
-}
 
 fn first_line(piece: &Piece) -> &str {
     let end = memchr::memchr(b'\n', &piece.bytes).unwrap_or(piece.bytes.len());

@@ -56,6 +56,10 @@ impl Carrier for EspConsole {
         NAME
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         let marked = memmem::find(&piece.bytes, START.as_bytes()).is_some();
         if !marked && !looks_like_text(&piece.bytes) {
@@ -140,7 +144,7 @@ fn marked_blocks(piece: &Piece) -> Vec<Block<'_>> {
 /// Base64 lines without START and END, maybe with a few others between them. Only taken for a
 /// core dump if the first one decodes to a header of one.
 fn bare_block(piece: &Piece) -> Option<Block<'_>> {
-    let is_whole = |line: &Line<'_>| line.text.len() % 4 == 0 && is_base64(&line.text);
+    let is_whole = |line: &Line<'_>| line.text.len().is_multiple_of(4) && is_base64(&line.text);
     let mut lines_from_first = lines(&piece.bytes).skip_while(|line| !is_whole(line)).peekable();
     if lines_from_first.peek()?.text.len() > LINE_DIGITS {
         return None;

@@ -31,6 +31,10 @@ impl Carrier for NuttxConsole {
         NAME
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let mut pieces = Vec::new();

@@ -40,7 +40,7 @@ impl Part for IntelHex {
 
     fn recognises(&self, piece: &Piece) -> bool {
         looks_like_text(&piece.bytes)
-            && may_begin(&piece.bytes, b':', u8::is_ascii_hexdigit)
+            && may_begin(&piece.bytes, b':', 10)
             && lines(&piece.bytes).filter_map(|line| parse(&line.text)?.ok()).take(2).count() == 2
     }
 

@@ -36,7 +36,7 @@ impl Part for SRecord {
 
     fn recognises(&self, piece: &Piece) -> bool {
         looks_like_text(&piece.bytes)
-            && may_begin(&piece.bytes, b'S', u8::is_ascii_digit)
+            && may_begin(&piece.bytes, b'S', 7)
             && lines(&piece.bytes).filter_map(|line| parse(&line.text)?.ok()).take(2).count() == 2
     }
 

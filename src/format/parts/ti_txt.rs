@@ -26,9 +26,7 @@ impl Part for TiTxt {
     }
 
     fn recognises(&self, piece: &Piece) -> bool {
-        looks_like_text(&piece.bytes)
-            && may_begin(&piece.bytes, b'@', u8::is_ascii_hexdigit)
-            && start(piece).is_some()
+        looks_like_text(&piece.bytes) && may_begin(&piece.bytes, b'@', 1) && start(piece).is_some()
     }
 
     fn may_hold_a_dump(&self) -> bool {

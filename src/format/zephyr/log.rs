@@ -68,6 +68,10 @@ impl Carrier for ZephyrLog {
         CARRIER
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARKER.as_bytes())?;
         let Found { sections, stray, location } = sections(piece);
