@@ -22,7 +22,7 @@
 //!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels keep in memory, read with the ELF's help: [`os`].
-//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
+//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`], [`disasm`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
 //! * What a client can ask: [`query`].
@@ -51,6 +51,7 @@ pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 mod description;
+pub mod disasm;
 pub mod display;
 pub mod dump;
 pub mod error;
