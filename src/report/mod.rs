@@ -17,6 +17,7 @@ pub use app_rules::AppRules;
 pub use blame::signature_of;
 pub use build::{ReportOptions, build};
 pub use html::to_html;
+pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
