@@ -250,7 +250,7 @@ impl Frame {
     fn doubt(&self) -> String {
         match self.found {
             // The step itself is sure, what it began with is not.
-            "cfi" | "frame-pointer" | "exception" => "above a guess".into(),
+            "cfi" | "tail-call" | "frame-pointer" | "exception" => "above a guess".into(),
             found => format!("by {found}"),
         }
     }
