@@ -1,9 +1,9 @@
 //! `evaluate` and `completions`: expressions, and on the console the words of GDB's `monitor`.
 
 use super::session::Request;
-use super::variables::{Format, Origin};
-use super::view::{Answer, At, View, arguments};
-use crate::values::Globals;
+use super::variables::Format;
+use super::view::{Answer, View, arguments};
+use crate::query::At;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -30,15 +30,7 @@ struct Completed {
 /// As many suggestions are made.
 const MOST_SUGGESTED: usize = 200;
 
-impl<'v> View<'v> {
-    /// Global variables, below those of the line and its registers.
-    pub(super) fn named(&self, at: Option<At>) -> Globals<'v, 'v> {
-        let globals = Globals::new(self.look.dump, self.look.modules);
-        let Some(at) = at else { return globals };
-        let variables = self.in_scope(at).into_iter().map(|one| (one.name, one.value));
-        globals.below(variables.chain(self.register_values(at)).collect())
-    }
-
+impl View<'_> {
     fn frame(&self, number: Option<i64>) -> Result<Option<At>, String> {
         match number {
             Some(number) => self.line_of(number),
@@ -56,20 +48,17 @@ impl<'v> View<'v> {
         }
         let at = self.frame(wanted.frame_id)?;
         let hex = Format::is_hex(wanted.format);
-        let value = self.named(at).evaluate(text).map_err(|error| error.to_string())?;
-        let value = match value {
-            // A hover shows nothing rather than an error.
-            Err(missing) if wanted.context.as_deref() == Some("hover") => {
-                return Err(missing.to_string());
-            }
-            value => value,
-        };
-        let origin = Origin::Expression(at, text.to_string());
-        let mut shown = self.value(text, &value, None, origin, Vec::new(), hex);
+        let entry = self.look.evaluate(text, at, hex)?;
+        // A hover shows nothing rather than an error.
+        if entry.is_missing && wanted.context.as_deref() == Some("hover") {
+            return Err(entry.text);
+        }
+        let mut shown = self.variable(entry);
         if let Value::Object(shown) = &mut shown {
             let result = shown.remove("value").unwrap_or_default();
             shown.insert("result".into(), result);
             shown.remove("name");
+            shown.remove("evaluateName");
         }
         Ok(shown)
     }
@@ -84,8 +73,9 @@ impl<'v> View<'v> {
             names.extend(self.console.words().map(|word| (word.to_string(), "keyword")));
         }
         if let Some(at) = at {
-            names.extend(self.in_scope(at).into_iter().map(|one| (one.name, "variable")));
-            names.extend(self.register_values(at).into_iter().map(|(name, _)| (name, "value")));
+            names.extend(self.look.in_scope(at).into_iter().map(|one| (one.name, "variable")));
+            names
+                .extend(self.look.register_values(at).into_iter().map(|(name, _)| (name, "value")));
         }
         let fits = |(name, _): &(String, &str)| name.starts_with(&begun);
         let targets = names.into_iter().filter(fits).take(MOST_SUGGESTED);

@@ -1,19 +1,13 @@
-//! `exceptionInfo`, and the scope `Crash`: what happened, and what says so.
+//! `exceptionInfo`: what happened, and what says so.
 
 use super::session::Request;
-use super::variables::Branch;
 use super::view::{Answer, View};
-use serde_json::{Value, json};
+use serde_json::json;
 
 impl View<'_> {
     /// What happened, in one sentence.
     pub(super) fn headline(&self) -> String {
-        let dump = self.look.dump;
-        let words = match &self.parts.report {
-            Some(report) => report.headline.clone(),
-            None => dump.reason.words.clone(),
-        };
-        crate::display::line(&words).into_owned()
+        crate::display::line(&self.look.headline).into_owned()
     }
 
     pub(super) fn exception_info(&self, _: &Request) -> Answer {
@@ -38,49 +32,4 @@ impl View<'_> {
             "details": { "message": self.headline(), "stackTrace": more.join("\n") },
         }))
     }
-
-    /// Reason, fault registers, texts, facts and notes.
-    pub(super) fn crash(&mut self) -> Vec<Value> {
-        let dump = self.look.dump;
-        let mut shown = vec![leaf("what happened", &self.headline())];
-        if let Some(report) = &self.parts.report {
-            shown.push(leaf("signature", &report.signature.id));
-        }
-        let words = dump.reason.evidence.iter();
-        let evidence =
-            words.map(|word| (word.name.clone(), format!("{:#x} {}", word.value, word.words)));
-        let evidence: Vec<_> = evidence.collect();
-        let texts = dump.texts.iter().flat_map(|text| crate::display::lines(text));
-        let texts: Vec<_> = (1..)
-            .zip(texts)
-            .map(|(n, line): (usize, _)| (n.to_string(), line.into_owned()))
-            .collect();
-        let notes = dump.notes.iter().map(|note| (note.severity.to_string(), note.sentence()));
-        let notes: Vec<_> = notes.collect();
-        let mut facts = vec![("format".to_string(), dump.format.clone())];
-        facts.extend(dump.identity.chip.clone().map(|chip| ("chip".to_string(), chip)));
-        facts.extend(
-            dump.identity.firmware.iter().map(|id| ("firmware".to_string(), id.to_string())),
-        );
-        facts.extend(dump.identity.facts.clone());
-        let groups = [
-            ("fault registers", evidence),
-            ("what the device said", texts),
-            ("facts", facts),
-            ("what was odd", notes),
-        ];
-        for (name, pairs) in groups {
-            if pairs.is_empty() {
-                continue;
-            }
-            let mut group = leaf(name, &format!("{}", pairs.len()));
-            group["variablesReference"] = self.branches.number(Branch::Below(pairs)).into();
-            shown.push(group);
-        }
-        shown
-    }
-}
-
-fn leaf(name: &str, value: &str) -> Value {
-    json!({ "name": name, "value": crate::display::line(value), "variablesReference": 0 })
 }

@@ -196,7 +196,7 @@ impl<'s, W: Write> Session<'s, W> {
         let parts = super::view::Parts::of(target);
         let modules = parts.served.modules();
         let mut view = View::new(&parts, &modules, self.client);
-        self.say(&view.greeting(), "important")?;
+        self.say(&view.greeting(), "console")?;
         let mut told = false;
         loop {
             if self.configured && !told {

@@ -27,25 +27,22 @@ struct Reference {
 }
 
 impl View<'_> {
-    /// A source file as the protocol has it, for somebody who looks at `line` (0: nobody does), and
-    /// whether it is on this machine.
-    pub(super) fn source_of(&mut self, file: &str, line: u32) -> (Value, bool) {
+    /// A source file as the protocol has it, for somebody who looks at `line` (0: nobody does).
+    pub(super) fn source_of(&mut self, file: &str, line: u32) -> Value {
         let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
         let name = crate::display::line(name).into_owned();
         let found = Target::find_source(&self.parts.source_map, &self.parts.source_dirs, file);
         if let Some(path) = found {
             let path = std::path::absolute(&path).unwrap_or(path);
-            return (json!({ "name": name, "path": path.to_string_lossy() }), true);
+            return json!({ "name": name, "path": path.to_string_lossy() });
         }
         let reference = self.sources.number((file.to_string(), line));
-        let source = json!({
+        json!({
             "name": name,
             "path": crate::display::line(file),
             "sourceReference": reference,
             "origin": "not on this machine",
-            "presentationHint": "deemphasize",
-        });
-        (source, false)
+        })
     }
 
     /// The notice for a file that is not here, on the line that is looked at.
@@ -56,10 +53,10 @@ impl View<'_> {
         let known = self.sources.thing(reference);
         let (file, line) = known.ok_or_else(|| format!("there is no source {reference}"))?;
         let blank = "\n".repeat(line.saturating_sub(1).min(MOST_LINES) as usize);
+        let file = crate::display::line(file);
         let content = format!(
-            "{blank}{} is not on this machine: \"sourceMap\" or \"sourceDirs\" say where it is. The \
-             device was in line {line}.\n",
-            crate::display::line(file)
+            "{blank}The device was in this line, but the file is not on this machine.\n{file}\n\
+             The properties \"sourceMap\" and \"sourceDirs\" say where it is.\n"
         );
         Ok(json!({ "content": content }))
     }
@@ -67,7 +64,7 @@ impl View<'_> {
     pub(super) fn loaded_sources(&mut self) -> Value {
         let mut files: Vec<String> = self.look.modules.files();
         files.truncate(MOST_FILES);
-        let all: Vec<Value> = files.iter().map(|file| self.source_of(file, 0).0).collect();
+        let all: Vec<Value> = files.iter().map(|file| self.source_of(file, 0)).collect();
         json!({ "sources": all })
     }
 }

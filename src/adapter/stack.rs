@@ -1,8 +1,8 @@
 //! `stackTrace`: frames a few at a time, exceptions marked between them.
 
 use super::session::Request;
-use super::view::{Answer, At, Row, View, arguments};
-use crate::query::{Line, Trace};
+use super::view::{Answer, Row, View, arguments};
+use crate::query::{At, Line, Trace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -58,13 +58,14 @@ impl View<'_> {
             "instructionPointerReference": format!("{:#x}", frame.pc),
         });
         if let Some(file) = &place.file {
-            let (source, is_here) = self.source_of(file, place.line.unwrap_or(0));
-            shown["source"] = source;
+            let mut source = self.source_of(file, place.line.unwrap_or(0));
             let rules = &self.parts.rules;
-            let foreign = rules.is_foreign_place(line.function.as_deref(), Some(file));
-            if !is_here || foreign {
+            if rules.is_foreign_place(line.function.as_deref(), Some(file)) {
+                // Editors then show the first frame of the user's own code.
+                source["presentationHint"] = "deemphasize".into();
                 shown["presentationHint"] = "subtle".into();
             }
+            shown["source"] = source;
         }
         Some(shown)
     }

@@ -30,11 +30,12 @@ impl View<'_> {
     /// Where and why the device stands.
     pub(super) fn stopped(&self, reason: &str) -> Value {
         let index = self.look.order().first().copied().unwrap_or_default();
-        let words = self.headline();
+        // Editors show the description in place of the thread's name, and have little room.
+        let crashed = !self.look.dump.reason.is_unknown();
         json!({
             "reason": reason,
-            "description": words,
-            "text": words,
+            "description": if crashed { "crashed" } else { "stopped" },
+            "text": self.headline(),
             "threadId": number(index),
             "allThreadsStopped": true,
         })

@@ -4,7 +4,7 @@ use super::handles::Handles;
 use super::launch::Target;
 use super::session::{Client, Request};
 use crate::debug_info::Modules;
-use crate::query::Look;
+use crate::query::{At, Branch, Look};
 use crate::report::{self, AppRules, Report, ReportOptions};
 use crate::server::{Console, Served};
 use serde::de::DeserializeOwned;
@@ -41,15 +41,6 @@ impl Parts {
     }
 }
 
-/// A line of a backtrace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct At {
-    /// Index of the thread.
-    pub(super) thread: usize,
-    /// Index of the line.
-    pub(super) line: usize,
-}
-
 /// What a frame's number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Row {
@@ -75,7 +66,7 @@ pub(super) struct View<'v> {
     pub(super) console: Console,
     pub(super) client: Client,
     pub(super) rows: Handles<Row>,
-    pub(super) branches: Handles<super::variables::Branch>,
+    pub(super) branches: Handles<Branch>,
     pub(super) sources: Handles<(String, u32)>,
 }
 
@@ -86,9 +77,14 @@ pub(super) fn arguments<T: DeserializeOwned>(request: &Request) -> Result<T, Str
 
 impl<'v> View<'v> {
     pub(super) fn new(parts: &'v Parts, modules: &'v Modules<'v>, client: Client) -> Self {
+        let mut look = Look::new(parts.served.dump(), modules);
+        if let Some(report) = &parts.report {
+            look.headline.clone_from(&report.headline);
+            look.signature = Some(report.signature.id.clone());
+        }
         View {
             parts,
-            look: Look::new(parts.served.dump(), modules),
+            look,
             console: Console::new(Arc::clone(&parts.served)),
             client,
             rows: Handles::new(),

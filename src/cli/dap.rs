@@ -256,4 +256,23 @@ mod tests {
             assert!(is_talk || is_property, "--{arg}");
         }
     }
+
+    #[test]
+    fn the_extension_s_properties_are_these() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/vscode/package.json");
+        let text = std::fs::read_to_string(path).expect("the extension's manifest");
+        let manifest: Value = serde_json::from_str(&text).expect("JSON");
+        for request in ["launch", "attach"] {
+            let at =
+                format!("/contributes/debuggers/0/configurationAttributes/{request}/properties");
+            let Some(Value::Object(properties)) = manifest.pointer(&at) else { panic!("{at}") };
+            let mut there: Vec<String> = properties.keys().map(|name| kebab(name)).collect();
+            let command = Properties::command();
+            let own = command.get_arguments().filter_map(|arg| arg.get_long());
+            let mut own: Vec<String> = own.chain(["source-map"]).map(str::to_string).collect();
+            there.sort_unstable();
+            own.sort_unstable();
+            assert_eq!(there, own, "{request}");
+        }
+    }
 }

@@ -28,6 +28,10 @@ impl Carrier for HardfaultStream {
         Some(Marks { begin: &[MARK], end: &[] })
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARK.as_bytes())?;
         let mut done = Vec::new();

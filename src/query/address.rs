@@ -142,7 +142,7 @@ impl Names {
 impl Known {
     /// Without what Thumb's addresses of functions have set.
     fn even(&self, addr: u64) -> u64 {
-        let is_thumb = self.elf.machine == goblin::elf::header::EM_ARM;
+        let is_thumb = self.arch.as_ref().is_some_and(|arch| arch.family.is_arm32());
         if is_thumb { addr & !1 } else { addr }
     }
 

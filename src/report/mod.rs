@@ -19,6 +19,7 @@ pub use blame::signature_of;
 pub use build::{ReportOptions, build};
 pub use html::to_html;
 pub use paragraph::to_paragraph;
+pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
@@ -251,7 +252,7 @@ impl Frame {
     fn doubt(&self) -> String {
         match self.found {
             // The step itself is sure, what it began with is not.
-            "cfi" | "frame-pointer" | "exception" => "above a guess".into(),
+            "cfi" | "tail-call" | "frame-pointer" | "exception" => "above a guess".into(),
             found => format!("by {found}"),
         }
     }
