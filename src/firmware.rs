@@ -130,6 +130,9 @@ pub struct Symbol {
     pub object: bool,
     /// It belongs to no section: the linker was told its address (ROM functions, constants).
     pub absolute: bool,
+    /// It takes room on the device. What does not lies in a section for tools (defmt's strings), and its
+    /// address is a place in that section.
+    pub on_device: bool,
 }
 
 impl Firmware {
@@ -483,6 +486,7 @@ impl Firmware {
                 function: symbol.is_function(),
                 object: symbol.st_type() == sym::STT_OBJECT,
                 absolute: symbol.st_shndx == SHN_ABS as usize,
+                on_device: self.sections.get(symbol.st_shndx).is_none_or(|section| section.alloc),
             })
         };
         let all: Vec<sym::Sym> = symtab.map(|table| table.iter().collect()).unwrap_or_default();

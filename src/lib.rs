@@ -1,7 +1,7 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | report | convert
+//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | report | convert
 //!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
 //!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
@@ -22,10 +22,11 @@
 //!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
 //! * What kernels and allocators keep in memory, read with the ELF's help: [`os`], [`heap`].
-//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
+//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`], [`disasm`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
-//! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
+//! * What a client can ask: [`query`].
+//! * The way out: [`server`], [`adapter`], [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
@@ -39,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod adapter;
 pub mod arch;
 pub mod archive;
 pub mod budget;
@@ -49,6 +51,7 @@ pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 mod description;
+pub mod disasm;
 pub mod display;
 pub mod dump;
 pub mod error;

@@ -76,9 +76,8 @@ impl Piece {
     /// The lines after line `after` and before line `first`, as far as a crash text may reach up.
     pub(crate) fn text_between(&self, after: usize, first: usize) -> String {
         let earliest = after.max(first.saturating_sub(LINES_ABOVE));
-        let between = text::lines(&self.bytes)
-            .skip_while(|line| line.number <= earliest)
-            .take_while(|line| line.number < first);
+        let between =
+            text::lines_behind(&self.bytes, earliest).take_while(|line| line.number < first);
         between.map(|line| line.text + "\n").collect()
     }
 
@@ -130,6 +129,11 @@ pub struct CarrierOptions {
 pub trait Carrier: Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
+
+    /// Whether it reads nothing but text: it is not asked where there is none.
+    fn is_text(&self) -> bool {
+        false
+    }
 
     /// `None` if `piece` is not of this carrier; otherwise what lies inside, in the order of
     /// the input.

@@ -6,6 +6,7 @@
 mod check;
 mod completions;
 mod convert;
+mod dap;
 mod demo;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -77,6 +78,9 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Starts a GDB of the right kind, connected to the dump: a session, or a batch for CI
     Gdb(gdb::GdbArgs),
+    /// A debug adapter: editors look at a dump without a debugger in between
+    #[command(after_help = dap::EXAMPLES)]
+    Dap(dap::DapArgs),
     /// Checks dumps against what is expected of them, for CI
     Check(check::CheckArgs),
     /// Groups the dumps of whole folders by what crashed
@@ -100,6 +104,7 @@ impl Command {
             Command::Info(args) => &args.open.talk,
             Command::Report(args) => &args.open.talk,
             Command::Gdb(args) => &args.open.talk,
+            Command::Dap(args) => &args.talk,
             Command::Check(args) => &args.open.talk,
             Command::Triage(args) => &args.open.talk,
             Command::Convert(args) => &args.open.talk,
@@ -155,6 +160,10 @@ pub fn main() -> ExitCode {
         Command::Gdb(args) => {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);
             gdb::run(args, &options::words(own))
+        }
+        Command::Dap(args) => {
+            let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+            dap::run(args, &options::words(own)).map(ok)
         }
         Command::Check(args) => check::run(args),
         Command::Triage(args) => {

@@ -264,9 +264,11 @@ impl<'t> Unit<'t> {
         self.own
     }
 
-    /// The source file that it was compiled from.
+    /// The source file that it was compiled from. To the file of a crate rustc adds `/@/` and a name for
+    /// the part of it that became this unit.
     pub(crate) fn file(&self) -> Option<String> {
-        Some(text(self.own.name.as_ref()?))
+        let name = text(self.own.name.as_ref()?);
+        Some(name.split_once("/@/").map(|(file, _)| file.to_string()).unwrap_or(name))
     }
 
     /// The entry that an attribute refers to, in whichever unit it is.

@@ -34,11 +34,15 @@ impl Carrier for EspRsConsole {
         NAME
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let mut blocks: Vec<Block> = Vec::new();
         for line in lines(&piece.bytes) {
-            let text = line.text.as_str();
+            let text = &*line.text;
             if text.ends_with(START) {
                 blocks.push(Block { first: line.number, last: line.number, ..Block::default() });
                 continue;

@@ -164,7 +164,7 @@ impl Format for Mongoose {
     }
 }
 
-fn block_starts(all: &[Line]) -> Vec<usize> {
+fn block_starts(all: &[Line<'_>]) -> Vec<usize> {
     let begins = all.iter().enumerate().filter(|(_, line)| line.text.contains(BEGIN));
     begins.map(|(index, _)| index).collect()
 }
@@ -173,7 +173,7 @@ fn block_starts(all: &[Line]) -> Vec<usize> {
 fn json(piece: &Piece) -> (String, bool) {
     let mut json = String::new();
     for line in lines(&piece.bytes).skip(1) {
-        let mut text = line.text.as_str();
+        let mut text = &*line.text;
         if text.contains(END) {
             return (json, true);
         }

@@ -24,6 +24,10 @@ impl Carrier for HardfaultStream {
         "PX4 hardfault stream"
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARK.as_bytes())?;
         let mut done = Vec::new();

@@ -17,6 +17,10 @@ pub struct Look<'q, 'a> {
     pub dump: &'q Dump,
     /// What its ELF files know.
     pub modules: &'q Modules<'a>,
+    /// What happened, in one sentence: the reason's words, unless somebody knows better.
+    pub headline: String,
+    /// What tells this crash from others, where somebody made that out.
+    pub signature: Option<String>,
     unwinder: Unwinder<'q, 'a>,
     traces: RefCell<HashMap<usize, Rc<Trace>>>,
 }
@@ -24,7 +28,14 @@ pub struct Look<'q, 'a> {
 impl<'q, 'a> Look<'q, 'a> {
     /// At `dump`, with what the ELF files know.
     pub fn new(dump: &'q Dump, modules: &'q Modules<'a>) -> Self {
-        Look { dump, modules, unwinder: Unwinder::new(dump, modules), traces: RefCell::default() }
+        Look {
+            dump,
+            modules,
+            headline: dump.reason.words.clone(),
+            signature: None,
+            unwinder: Unwinder::new(dump, modules),
+            traces: RefCell::default(),
+        }
     }
 
     /// The thread with this index.

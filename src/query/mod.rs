@@ -1,10 +1,17 @@
-//! What a client can ask of an opened dump, whoever the client is: the report, the debug adapter.
+//! What a client can ask of an opened dump, whoever the client is: the report, the debug adapter, the view.
 //!
 //! `frames.rs` has backtraces as people read them, a line for each function; `look.rs` one look at a
-//! dump, which remembers what was asked for before.
+//! dump, which remembers what was asked for before; `tree.rs` what a client may open, branch by branch, with
+//! `registers.rs` and `crash.rs` for two of them; `source.rs` where source files are.
 
+mod crash;
 mod frames;
 mod look;
+mod registers;
+mod source;
+mod tree;
 
 pub use frames::{Line, Trace};
 pub use look::Look;
+pub use source::find_source;
+pub use tree::{At, Branch, Entry, MOST_ENTRIES, Origin, Page, Scope};

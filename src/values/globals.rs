@@ -9,7 +9,7 @@ use super::print::Printer;
 use super::value::{Kind, Value};
 use super::{Entry, Offset, Unit};
 use crate::debug_info::Type;
-use crate::debug_info::{Env, Missing, Modules, Slice};
+use crate::debug_info::{Env, Missing, Module, Modules, Slice};
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::registers::Registers;
@@ -360,10 +360,10 @@ impl<'g, 'a> Globals<'g, 'a> {
         if let Some((_, value)) = self.nearer.iter().find(|(own, _)| own == name) {
             return Ok(value.clone()?);
         }
-        let mut found: Vec<Candidate<'g>> = Vec::new();
+        let mut found: Vec<Candidate<'g, 'a>> = Vec::new();
         for module in self.modules.iter() {
             for unit in module.units().iter() {
-                collect(unit, module.elf().slide, name, &mut found);
+                collect(module, unit, name, &mut found);
             }
         }
         // A variable may be described by each unit that it was compiled into.
@@ -378,19 +378,20 @@ impl<'g, 'a> Globals<'g, 'a> {
                 places.join(", ")
             )));
         }
-        let Some(Candidate { unit, entry, slide, .. }) = found.into_iter().next() else {
+        let Some(Candidate { unit, entry, module, .. }) = found.into_iter().next() else {
             return self.symbol(name);
         };
-        Ok(self.placed(unit, &entry, slide)?)
+        Ok(self.placed(module, unit, &entry)?)
     }
 
-    /// The variable that `entry` describes, of a program that lies `slide` above what DWARF says.
+    /// The variable that `entry` describes.
     pub(super) fn placed(
         &self,
+        module: &Module<'a>,
         unit: Unit<'g>,
         entry: &Entry,
-        slide: u64,
     ) -> std::result::Result<Value<'g>, Missing> {
+        let slide = module.elf().slide;
         let kind = Type::of(unit, entry).ok_or(Missing::Damaged)?;
         let registers = Registers::unknown(self.dump.arch.clone());
         let env = Env {
@@ -403,6 +404,16 @@ impl<'g, 'a> Globals<'g, 'a> {
             at_entry: None,
         };
         let store = locate(unit, entry, &env, 0, kind.size().unwrap_or(0))?;
+        if let Store::Memory(addr) = store {
+            let linked = unit.described(entry, |unit, entry| {
+                unit.string(entry, dw::DW_AT_linkage_name)
+                    .or_else(|| unit.string(entry, dw::DW_AT_name))
+            });
+            let on_device = module.symbols().is_on_device(&linked.unwrap_or_default(), addr);
+            if !on_device && kind.size() != Some(0) {
+                return Err(Missing::NotOnDevice);
+            }
+        }
         Ok(Value { kind: Kind::Of(kind), store, bits: None })
     }
 
@@ -443,12 +454,11 @@ impl<'g, 'a> Globals<'g, 'a> {
 }
 
 /// A variable of the name that was asked for.
-struct Candidate<'t> {
+struct Candidate<'t, 'a> {
+    module: &'t Module<'a>,
     unit: Unit<'t>,
     entry: Entry,
     path: String,
-    /// How much higher it lies than DWARF says.
-    slide: u64,
 }
 
 /// `unsigned long int` and `long unsigned` are one type.
@@ -505,7 +515,12 @@ pub(super) fn each<T>(
 
 /// The variables called `name` in a unit, with their paths: those with a place, not mere
 /// declarations.
-fn collect<'t>(unit: Unit<'t>, slide: u64, name: &str, found: &mut Vec<Candidate<'t>>) {
+fn collect<'t, 'a>(
+    module: &'t Module<'a>,
+    unit: Unit<'t>,
+    name: &str,
+    found: &mut Vec<Candidate<'t, 'a>>,
+) {
     let (last, _) = last_and_path(name);
     each(unit, &[dw::DW_TAG_variable], |entry| {
         // Locals have a place that depends on the frame; a variable's is one address.
@@ -521,7 +536,7 @@ fn collect<'t>(unit: Unit<'t>, slide: u64, name: &str, found: &mut Vec<Candidate
         {
             let path = format!("{}::{own}", full_path(of, offset));
             let path = path.trim_start_matches("::").to_string();
-            found.push(Candidate { unit, entry: entry.clone(), path, slide });
+            found.push(Candidate { module, unit, entry: entry.clone(), path });
         }
         None::<()>
     });

@@ -60,7 +60,7 @@ impl<'g> Globals<'g, '_> {
                     // `::main.c::app::count`: the file is the first scope.
                     let name = name.trim_start_matches("::");
                     let name = name.strip_prefix(base).unwrap_or(name).trim_start_matches("::");
-                    let value = self.placed(unit, entry, module.elf().slide);
+                    let value = self.placed(module, unit, entry);
                     let place = value.as_ref().ok().and_then(Value::address);
                     if seen.insert((name.to_string(), place)) {
                         let expression = format!("'{base}'::{name}");

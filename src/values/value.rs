@@ -9,6 +9,7 @@ use super::member::{Member, Part};
 use super::object::Store;
 use super::print::Printer;
 use crate::debug_info::{Language, Missing, Type};
+use crate::targets::{Arch, Endian};
 use gimli::constants as dw;
 
 /// A value, and where it is.
@@ -64,9 +65,18 @@ impl<'t> Value<'t> {
         Value { kind: Kind::Of(kind), store, bits: None }
     }
 
-    /// A number of `bytes` (low ones first) that no type of the program stands for.
-    pub fn plain(bytes: Vec<u8>) -> Value<'static> {
-        Value { kind: Kind::Plain(bytes.len(), false), store: bytes.into(), bits: None }
+    /// What a register of `len` bytes (up to 16) holds: of the length of an address, it may be one.
+    pub fn of_register(number: u128, len: usize, arch: &Arch) -> Value<'static> {
+        let mut bytes = number.to_le_bytes().to_vec();
+        bytes.truncate(len);
+        if arch.endian == Endian::Big {
+            bytes.reverse();
+        }
+        let kind = match len.saturating_mul(8) == arch.word_bits as usize {
+            true => Kind::Pointer(None, 1),
+            false => Kind::Plain(bytes.len(), false),
+        };
+        Value { kind, store: bytes.into(), bits: None }
     }
 
     /// Its address, where it lies in memory as a whole.
@@ -262,7 +272,7 @@ impl Printer<'_, '_> {
     /// The bytes of `store` as a number, in the device's byte order.
     pub(super) fn number(&self, store: &Store, len: usize, signed: bool) -> Result<i128, Missing> {
         let mut bytes = store.bytes(&self.dump.memory, len)?;
-        if self.dump.arch.endian == crate::targets::Endian::Big {
+        if self.dump.arch.endian == Endian::Big {
             bytes.reverse();
         }
         Ok(super::literal::word(&bytes, signed))

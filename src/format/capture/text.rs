@@ -32,6 +32,10 @@ impl Carrier for CaptureText {
         CARRIER
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, text::PREFIX)?;
         let blocks = blocks(&piece.bytes);

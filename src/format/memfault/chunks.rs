@@ -55,6 +55,10 @@ impl Carrier for MemfaultChunks {
         "Memfault chunks"
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARK.as_bytes())?;
         let pieces: Vec<Piece> =

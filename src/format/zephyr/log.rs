@@ -68,6 +68,10 @@ impl Carrier for ZephyrLog {
         CARRIER
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, MARKER.as_bytes())?;
         let Found { sections, stray, location } = sections(piece);
@@ -208,7 +212,7 @@ fn begins_dump(digits: &str) -> bool {
 }
 
 impl Section {
-    fn at(line: &Line) -> Section {
+    fn at(line: &Line<'_>) -> Section {
         Section { first: line.number, last: line.number, ..Section::default() }
     }
 
@@ -219,7 +223,7 @@ impl Section {
         Section { first, last, parts, ended, notes, ..Section::default() }
     }
 
-    fn push(&mut self, line: &Line, rest: &str, gap_before: bool) {
+    fn push(&mut self, line: &Line<'_>, rest: &str, gap_before: bool) {
         self.last = line.number;
         if self.parts.is_empty() {
             self.base64 = rest.starts_with(MAGIC_BASE64) && !begins_dump(rest);

@@ -98,6 +98,11 @@ static PROBE_WORDS: &[&str] = &[
     "si",
 ];
 
+/// The names of all commands.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|command| command.name)
+}
+
 /// Runs a command line and returns what it has to say.
 pub(crate) fn run(client: &mut Client, line: &str) -> Lines {
     let line = line.trim();
