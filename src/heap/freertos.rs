@@ -132,7 +132,7 @@ impl Allocator for BySize {
             let align = room.checked_sub(len).filter(|align| ALIGNMENTS.contains(align))?;
             let start = heap.checked_add(align.checked_sub(1)?)? & !align.checked_sub(1)?;
             let end = start.checked_add(len)?;
-            let next = |at: u64| Some(next_of(view, at)?);
+            let next = |at: u64| next_of(view, at);
             let inside = |at: u64| (start..end).contains(&at);
             let (listed, damage) = chain(next(start_node)?, end_node, &inside, &next);
             Some(Pool {

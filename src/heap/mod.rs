@@ -195,7 +195,7 @@ pub fn find(dump: &Dump, firmware: &Firmware) -> Vec<Heap> {
         let held = |name: &&str| {
             variables.addr(name).is_some_and(|addr| dump.memory.region_at(addr).is_some())
         };
-        if !allocator.marks().iter().all(|group| group.iter().any(|name| held(&name))) {
+        if !allocator.marks().iter().all(|group| group.iter().any(held)) {
             continue;
         }
         let view = View::with(dump, firmware, variables.clone(), allocator.structures());
