@@ -1,7 +1,7 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | report | convert
+//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | view | report | convert
 //!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
 //!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
@@ -26,7 +26,7 @@
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
 //! * What a client can ask: [`query`].
-//! * The way out: [`server`], [`adapter`], [`report`], [`convert`], and [`cli`] for all of it.
+//! * The way out: [`server`], [`adapter`], [`view`](mod@view), [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
@@ -74,4 +74,5 @@ pub mod targets;
 pub mod text;
 pub mod unwind;
 pub mod values;
+pub mod view;
 mod xml;

@@ -3,6 +3,7 @@
 use crate::firmware::{Firmware, Symbol};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Beyond this a symbol without a size, or one that the linker was told, names nothing.
 const FARTHEST: u64 = 4096;
@@ -33,6 +34,8 @@ pub struct Symbols {
     data: Vec<Symbol>,
     /// What the linker was told: names of addresses outside of all sections.
     absolute: Vec<Symbol>,
+    /// Where functions begin, by their names as they are in the file; `None` if several have one.
+    by_name: OnceLock<HashMap<String, Option<u64>>>,
     /// Variables that take no room on the device, by name.
     elsewhere: HashMap<String, u64>,
 }
@@ -106,6 +109,20 @@ impl Symbols {
         let end = self.data.partition_point(|s| s.addr <= addr);
         let symbol = self.data.get(..end)?.last()?;
         (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
+    }
+
+    /// Where the function called `name` in the file begins, if there is one and no other.
+    pub(crate) fn function_called(&self, name: &str) -> Option<u64> {
+        let all = self.by_name.get_or_init(|| {
+            let mut all: HashMap<String, Option<u64>> = HashMap::new();
+            for symbol in self.code.iter().filter(|symbol| symbol.function) {
+                all.entry(symbol.name.clone())
+                    .and_modify(|addr| *addr = addr.filter(|addr| *addr == symbol.addr))
+                    .or_insert(Some(symbol.addr));
+            }
+            all
+        });
+        *all.get(name)?
     }
 
     /// Whether the variable that DWARF says is at `addr`, called `name` by the linker, is on the device at

@@ -83,7 +83,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         .filter(named)
         .filter(|inner| blamed.is_some_and(|blamed| blamed.function != inner.function));
     let source = blamed.and_then(|frame| {
-        source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
+        source::source_excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
     let globals = Globals::new(dump, &modules);
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));

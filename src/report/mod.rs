@@ -18,6 +18,7 @@ pub use app_rules::AppRules;
 pub use blame::signature_of;
 pub use build::{ReportOptions, Section, build};
 pub use html::to_html;
+pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
@@ -253,7 +254,7 @@ impl Frame {
     fn doubt(&self) -> String {
         match self.found {
             // The step itself is sure, what it began with is not.
-            "cfi" | "frame-pointer" | "exception" => "above a guess".into(),
+            "cfi" | "tail-call" | "frame-pointer" | "exception" => "above a guess".into(),
             found => format!("by {found}"),
         }
     }
