@@ -29,6 +29,7 @@ impl Parts {
         let options = ReportOptions {
             values: false,
             all_threads: false,
+            heaps: false,
             sections: Vec::new(),
             logs: false,
             print: Vec::new(),

@@ -76,6 +76,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         values: !args.no_values,
         all_threads: !args.crashed,
         logs: true,
+        heaps: true,
         sections: args.sections.clone(),
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),

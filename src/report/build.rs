@@ -38,6 +38,8 @@ pub struct ReportOptions {
     pub all_threads: bool,
     /// Logs in the memory.
     pub logs: bool,
+    /// Heaps in the memory.
+    pub heaps: bool,
     /// What is told at length.
     pub sections: Vec<Section>,
     /// Expressions over global variables.
@@ -54,6 +56,7 @@ impl Default for ReportOptions {
             values: true,
             all_threads: true,
             logs: true,
+            heaps: true,
             sections: Vec::new(),
             print: Vec::new(),
             source_dirs: Vec::new(),
@@ -89,7 +92,8 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
     let values = options.print.iter().map(value).collect::<Result<_>>()?;
 
-    let mut heaps = opened.firmware.as_ref().map_or_else(Vec::new, |elf| heap::find(dump, elf));
+    let elf = opened.firmware.as_ref().filter(|_| options.heaps);
+    let mut heaps = elf.map_or_else(Vec::new, |elf| heap::find(dump, elf));
     if options.sections.contains(&Section::Heap) {
         heaps.iter_mut().for_each(|heap| heap.list(dump));
     }
