@@ -4,7 +4,10 @@
 //! are put together (producers print addresses with a fixed number of digits), or a line begins with
 //! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
 
-use super::prefix::Prefix;
+use super::prefix::{Prefix, sample};
+use super::rows;
+use std::cell::LazyCell;
+use std::ops::Deref;
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
@@ -15,60 +18,81 @@ const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
 pub(super) fn join(text: &str) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    let is_full = |line: &str| line.chars().count() == width;
-    let beginnings = || {
-        let behind = lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| !is_full(line));
-        let all = lines.iter().take(1).chain(behind.map(|(_, next)| next));
-        all.copied().filter(|line| !line.trim().is_empty())
-    };
-    let prefix = Prefix::of(beginnings).filter(|_| beginnings().count() >= FEWEST_BEGINNINGS);
+    let Cut { width, columns, pairs } = Cut::of(text)?;
+    // Most texts have one line of the width, and nothing behind it that could be its end.
+    if pairs.iter().all(|(_, next)| next.trim().is_empty()) {
+        return None;
+    }
+    let is_full = |line: &str| columns(line) == width;
+    let beginnings = sample(text, |line| !is_full(line));
+    let prefix = Some(&beginnings).filter(|all| all.len() >= FEWEST_BEGINNINGS);
+    let prefix = prefix.and_then(|all| Prefix::of_sample(all));
     let begins = |line: &str| {
         line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
     };
-    let is_wide = lines.iter().any(|line| has_wide_number(line));
-    let pairs = || {
-        let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
-        pairs.filter(|(line, next)| is_full(line) && !begins(next))
-    };
-    let by_prefix = prefix.is_some() && beginnings().all(begins) && pairs().next().is_some();
+    let is_wide = LazyCell::new(|| rows(text).any(has_wide_number));
+    let mut cuts = pairs.iter().copied().filter(|(_, next)| !begins(next)).peekable();
+    cuts.peek()?;
     let by_number = |(line, next): (&str, &str)| {
-        is_cut(line, next, is_wide) || begins_with_value(next) || row_goes_on(line, next)
+        is_cut(line, next, &is_wide) || begins_with_value(next) || row_goes_on(line, next)
     };
     // A number that is whole at the end of a full line belongs to no cut that was seen.
-    if !by_prefix && !pairs().any(by_number) {
-        return None;
+    if !cuts.any(by_number) {
+        let behind = rows(text).zip(rows(text).skip(1)).filter(|(line, _)| !is_full(line));
+        let mut all = rows(text).take(1).chain(behind.map(|(_, next)| next));
+        if prefix.is_none() || !all.all(begins) {
+            return None;
+        }
     }
     let goes_on = |line: &str, next: &str| {
-        is_full(line) && !begins(next) && (is_cut(line, next, is_wide) || !ends_whole(line, next))
+        is_full(line) && !begins(next) && (is_cut(line, next, &is_wide) || !ends_whole(line, next))
     };
-    Some((width, joined(&lines, goes_on)))
+    Some((width, joined(text, goes_on)))
 }
 
 /// The text with all lines joined that are as wide as the widest.
 pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    Some((width, joined(&lines, |line, _| line.chars().count() == width)))
+    let Cut { width, columns, .. } = Cut::of(text)?;
+    Some((width, joined(text, |line, _| columns(line) == width)))
 }
 
-/// The width that lines may have been cut at, and the lines.
-fn cut_lines(text: &str) -> Option<(usize, Vec<&str>)> {
-    let mut width = 0;
-    for line in text.lines() {
-        width = width.max(line.chars().count());
-        if width > *WIDTHS.end() {
-            return None;
+/// The width that lines may have been cut at.
+struct Cut<'a> {
+    width: usize,
+    /// How wide a line is.
+    columns: fn(&str) -> usize,
+    /// The lines of that width, each with the next one.
+    pairs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Cut<'a> {
+    fn of(text: &'a str) -> Option<Cut<'a>> {
+        let columns = if text.is_ascii() { str::len } else { |line: &str| line.chars().count() };
+        let mut cut = Cut { width: 0, columns, pairs: Vec::new() };
+        let mut full = None;
+        for line in rows(text) {
+            if let Some(before) = full.take() {
+                cut.pairs.push((before, line));
+            }
+            let len = columns(line);
+            if len > cut.width {
+                (cut.width, cut.pairs) = (len, Vec::new());
+            }
+            if cut.width > *WIDTHS.end() {
+                return None;
+            }
+            full = (len == cut.width && WIDTHS.contains(&len)).then_some(line);
         }
+        WIDTHS.contains(&cut.width).then_some(cut)
     }
-    WIDTHS.contains(&width).then(|| (width, text.lines().collect()))
 }
 
-fn joined(lines: &[&str], goes_on: impl Fn(&str, &str) -> bool) -> String {
+fn joined(text: &str, goes_on: impl Fn(&str, &str) -> bool) -> String {
     let mut joined = String::new();
-    for (at, line) in lines.iter().enumerate() {
+    let mut lines = rows(text).peekable();
+    while let Some(line) = lines.next() {
         joined.push_str(line);
-        let next = lines.get(at.saturating_add(1));
-        if !next.is_some_and(|next| goes_on(line, next)) {
+        if !lines.peek().is_some_and(|next| goes_on(line, next)) {
             joined.push('\n');
         }
     }
@@ -118,7 +142,7 @@ fn has_wide_number(line: &str) -> bool {
 }
 
 /// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits.
-fn is_cut(line: &str, next: &str, is_wide: bool) -> bool {
+fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = bool>) -> bool {
     let head = line.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let tail = next.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     // Words of base64 are set apart by `+` and `/`.
@@ -147,7 +171,7 @@ fn is_cut(line: &str, next: &str, is_wide: bool) -> bool {
     let in_row = head.starts_with("0x")
         && (rest.trim().is_empty() || rest.trim_start().starts_with("0x"))
         && line.matches(" 0x").count() > 1;
-    let halves = is_wide && hex.len() == 16;
+    let halves = hex.len() == 16 && **is_wide;
     (DIGITS.contains(&hex.len())
         && (halves || !DIGITS.contains(&digits(head)))
         && (halves || !DIGITS.contains(&tail.len())))

@@ -91,7 +91,7 @@ impl Collected {
             }
             let registers = register_lines::parse(&line.text);
             if registers.is_empty() {
-                text.say(line.text);
+                text.say(line.text.into_owned());
                 continue;
             }
             for (name, value) in registers {
