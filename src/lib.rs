@@ -21,7 +21,7 @@
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`text`],
 //!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
-//! * What kernels keep in memory, read with the ELF's help: [`os`].
+//! * What kernels and allocators keep in memory, read with the ELF's help: [`os`], [`heap`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`], [`disasm`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
@@ -57,6 +57,7 @@ pub mod dump;
 pub mod error;
 pub mod firmware;
 pub mod format;
+pub mod heap;
 pub mod input;
 pub mod logs;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! The symbol table, by address: names for code that has no DWARF.
 
 use crate::firmware::{Firmware, Symbol};
+use crate::targets::Family;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -49,7 +50,7 @@ impl Symbols {
             .filter(|s| s.alloc && s.execute && s.len > 0)
             .map(|s| (s.addr, s.len))
             .collect();
-        let thumb = elf.machine == goblin::elf::header::EM_ARM;
+        let thumb = elf.family().is_some_and(Family::is_arm32);
         for mut symbol in elf.symbols() {
             // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
             if symbol.name.starts_with(['$', '.']) {

@@ -108,6 +108,8 @@ impl View {
         let options = ReportOptions {
             values: false,
             all_threads: false,
+            heaps: false,
+            sections: Vec::new(),
             logs: false,
             print: Vec::new(),
             source_dirs: self.source_dirs.clone(),
