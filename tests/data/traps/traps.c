@@ -93,4 +93,6 @@ void run(void)
 #include "cortex_m.h"
 #elif defined(__i386__)
 #include "x86.h"
+#elif defined(__x86_64__)
+#include "x86_64.h"
 #endif
