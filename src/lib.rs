@@ -1,7 +1,7 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | report | convert
+//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | view | report | convert
 //!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
 //!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
@@ -21,12 +21,12 @@
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`text`],
 //!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
-//! * What kernels keep in memory, read with the ELF's help: [`os`].
+//! * What kernels and allocators keep in memory, read with the ELF's help: [`os`], [`heap`].
 //! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`], [`disasm`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
 //! * What a client can ask: [`query`].
-//! * The way out: [`server`], [`adapter`], [`report`], [`convert`], and [`cli`] for all of it.
+//! * The way out: [`server`], [`adapter`], [`view`](mod@view), [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
@@ -57,6 +57,7 @@ pub mod dump;
 pub mod error;
 pub mod firmware;
 pub mod format;
+pub mod heap;
 pub mod input;
 pub mod logs;
 pub mod memory;
@@ -73,4 +74,5 @@ pub mod targets;
 pub mod text;
 pub mod unwind;
 pub mod values;
+pub mod view;
 mod xml;

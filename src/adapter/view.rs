@@ -29,6 +29,8 @@ impl Parts {
         let options = ReportOptions {
             values: false,
             all_threads: false,
+            heaps: false,
+            sections: Vec::new(),
             logs: false,
             print: Vec::new(),
             source_dirs: Vec::new(),

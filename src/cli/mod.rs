@@ -20,6 +20,7 @@ mod report;
 mod serve;
 pub mod summary;
 mod triage;
+mod view;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
@@ -81,6 +82,9 @@ pub enum Command {
     /// A debug adapter: editors look at a dump without a debugger in between
     #[command(after_help = dap::EXAMPLES)]
     Dap(dap::DapArgs),
+    /// Shows a dump in the browser: threads, frames, values, memory
+    #[command(after_help = view::EXAMPLES)]
+    View(view::ViewArgs),
     /// Checks dumps against what is expected of them, for CI
     Check(check::CheckArgs),
     /// Groups the dumps of whole folders by what crashed
@@ -105,6 +109,7 @@ impl Command {
             Command::Report(args) => &args.open.talk,
             Command::Gdb(args) => &args.open.talk,
             Command::Dap(args) => &args.talk,
+            Command::View(args) => &args.open.talk,
             Command::Check(args) => &args.open.talk,
             Command::Triage(args) => &args.open.talk,
             Command::Convert(args) => &args.open.talk,
@@ -165,6 +170,7 @@ pub fn main() -> ExitCode {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);
             dap::run(args, &options::words(own)).map(ok)
         }
+        Command::View(args) => view::run(args).map(ok),
         Command::Check(args) => check::run(args),
         Command::Triage(args) => {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);

@@ -7,6 +7,7 @@
 //!
 //! Sources: DWARF 5 (dwarfstd.org, 2017-02-13), read through gimli.
 
+mod calls;
 mod expr;
 mod functions;
 mod lines;

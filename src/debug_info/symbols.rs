@@ -1,8 +1,10 @@
 //! The symbol table, by address: names for code that has no DWARF.
 
 use crate::firmware::{Firmware, Symbol};
+use crate::targets::Family;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Beyond this a symbol without a size, or one that the linker was told, names nothing.
 const FARTHEST: u64 = 4096;
@@ -33,6 +35,8 @@ pub struct Symbols {
     data: Vec<Symbol>,
     /// What the linker was told: names of addresses outside of all sections.
     absolute: Vec<Symbol>,
+    /// Where functions begin, by their names as they are in the file; `None` if several have one.
+    by_name: OnceLock<HashMap<String, Option<u64>>>,
     /// Variables that take no room on the device, by name.
     elsewhere: HashMap<String, u64>,
 }
@@ -46,7 +50,7 @@ impl Symbols {
             .filter(|s| s.alloc && s.execute && s.len > 0)
             .map(|s| (s.addr, s.len))
             .collect();
-        let thumb = elf.machine == goblin::elf::header::EM_ARM;
+        let thumb = elf.family().is_some_and(Family::is_arm32);
         for mut symbol in elf.symbols() {
             // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
             if symbol.name.starts_with(['$', '.']) {
@@ -106,6 +110,20 @@ impl Symbols {
         let end = self.data.partition_point(|s| s.addr <= addr);
         let symbol = self.data.get(..end)?.last()?;
         (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
+    }
+
+    /// Where the function called `name` in the file begins, if there is one and no other.
+    pub(crate) fn function_called(&self, name: &str) -> Option<u64> {
+        let all = self.by_name.get_or_init(|| {
+            let mut all: HashMap<String, Option<u64>> = HashMap::new();
+            for symbol in self.code.iter().filter(|symbol| symbol.function) {
+                all.entry(symbol.name.clone())
+                    .and_modify(|addr| *addr = addr.filter(|addr| *addr == symbol.addr))
+                    .or_insert(Some(symbol.addr));
+            }
+            all
+        });
+        *all.get(name)?
     }
 
     /// Whether the variable that DWARF says is at `addr`, called `name` by the linker, is on the device at

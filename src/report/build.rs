@@ -9,6 +9,7 @@ use super::{
 use crate::debug_info::{Missing, Modules, Place};
 use crate::dump;
 use crate::error::Result;
+use crate::heap;
 use crate::logs;
 use crate::memory::AddrRange;
 use crate::open::Opened;
@@ -20,6 +21,14 @@ use std::path::PathBuf;
 /// What FreeRTOS, Zephyr, NuttX and others fill a fresh stack with.
 const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
 
+/// What a report is short about unless it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Section {
+    /// The blocks of every heap
+    Heap,
+}
+
 /// What the user wants to see.
 #[derive(Clone, Debug)]
 pub struct ReportOptions {
@@ -29,6 +38,10 @@ pub struct ReportOptions {
     pub all_threads: bool,
     /// Logs in the memory.
     pub logs: bool,
+    /// Heaps in the memory.
+    pub heaps: bool,
+    /// What is told at length.
+    pub sections: Vec<Section>,
     /// Expressions over global variables.
     pub print: Vec<String>,
     /// Where source files are, beside where the compiler had them.
@@ -43,6 +56,8 @@ impl Default for ReportOptions {
             values: true,
             all_threads: true,
             logs: true,
+            heaps: true,
+            sections: Vec::new(),
             print: Vec::new(),
             source_dirs: Vec::new(),
             rules: AppRules::default(),
@@ -71,11 +86,17 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         .filter(named)
         .filter(|inner| blamed.is_some_and(|blamed| blamed.function != inner.function));
     let source = blamed.and_then(|frame| {
-        source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
+        source::source_excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
     let globals = Globals::new(dump, &modules);
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
     let values = options.print.iter().map(value).collect::<Result<_>>()?;
+
+    let elf = opened.firmware.as_ref().filter(|_| options.heaps);
+    let mut heaps = elf.map_or_else(Vec::new, |elf| heap::find(dump, elf));
+    if options.sections.contains(&Section::Heap) {
+        heaps.iter_mut().for_each(|heap| heap.list(dump));
+    }
 
     Ok(Report {
         schema: SCHEMA,
@@ -94,6 +115,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
             false => Vec::new(),
         },
         threads,
+        heaps,
         values,
         memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
         missing: Gap::all_of(&dump.memory),

@@ -12,7 +12,7 @@ const LONGEST_LINE: usize = 200;
 
 /// The lines around `line` of `file`, which a compiler somewhere recorded. It is looked for as it
 /// is, and by its last parts below each of `folders`. `None` if it is not to be had.
-pub(super) fn excerpt(file: &str, line: u32, folders: &[PathBuf]) -> Option<Source> {
+pub fn source_excerpt(file: &str, line: u32, folders: &[PathBuf]) -> Option<Source> {
     let path = query::find_source(file, folders)?;
     let reader = BufReader::new(std::fs::File::open(&path).ok()?);
     let first = line.saturating_sub(AROUND).max(1);

@@ -7,6 +7,7 @@ mod backtraces;
 mod machines;
 mod moved;
 mod strange_dwarf;
+mod tail;
 mod traps;
 mod unwind;
 mod values;

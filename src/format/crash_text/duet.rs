@@ -404,7 +404,7 @@ impl Report {
             }
             Cause::Assert | Cause::Overflow | Cause::Call | Cause::Unknown => {
                 self.place(sp, self.stack.len(), dump);
-                thread.registers.set_by_name("sp", sp);
+                thread.registers.set_sp(sp);
                 dump.notes.push(
                     Note::info(
                         "the device saved no frame for this reason: of the registers only sp is \
@@ -477,7 +477,7 @@ impl Report {
             for (name, value) in [("lr", lr), ("pc", pc), ("xpsr", xpsr)] {
                 registers.set_by_name(name, value);
             }
-            registers.set_by_name("sp", frame.sp_before());
+            registers.set_sp(frame.sp_before());
         }
         if self.fpu {
             dump.notes.push(
@@ -497,8 +497,8 @@ impl Report {
         let [first, second, lr, ..] = self.stack.as_slice() else { return };
         registers.set_by_name("r0", *first);
         registers.set_by_name("r1", *second);
-        registers.set_by_name("sp", sp.saturating_add(12));
-        registers.set_by_name("pc", lr.wrapping_sub(5));
+        registers.set_sp(sp.saturating_add(12));
+        registers.set_pc(lr.wrapping_sub(5));
         dump.notes.push(
             Note::info(format!(
                 "pc is where the call is that returns to {:#x}: the device saved r0, r1, lr and \

@@ -331,7 +331,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         thread.name = Some(format!("core {core}"));
         if let (None, Some(first)) = (pc(task), task.frames.first()) {
             let call = if windowed && !is_old(crash) { 3 } else { 0 };
-            thread.registers.set_by_name("pc", first.pc.saturating_add(call));
+            thread.registers.set_pc(first.pc.saturating_add(call));
             if let Some(sp) = first.sp {
                 set_by_any_name(&mut thread.registers, if windowed { "a1" } else { "sp" }, sp);
             }

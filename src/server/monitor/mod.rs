@@ -5,6 +5,7 @@
 
 mod crash;
 mod frame;
+mod heap;
 mod memory;
 mod threads;
 
@@ -38,6 +39,7 @@ static COMMANDS: &[Command] = &[
     command("threads", "", "all threads with state and stack use", threads::threads),
     command("regions", "[ADDR]", "the memory that is known, and what is missing", memory::regions),
     command("find", "\"TEXT\"|0xWORD", "where that is in memory", memory::find),
+    command("heap", "[ADDR]", "heaps, their damage; what an address points into", heap::heap),
     command("notes", "", "everything odd about this dump", crash::notes),
     command("elf", "", "which firmware belongs to the dump", crash::elf),
     command("revert", "", "drop what this session wrote", memory::revert),
