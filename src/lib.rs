@@ -75,4 +75,6 @@ pub mod text;
 pub mod unwind;
 pub mod values;
 pub mod view;
+#[cfg(feature = "cli")]
+pub mod watch;
 mod xml;

@@ -6,7 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::text::Line;
-use super::{Carrier, CarrierOptions, Piece};
+use super::{Carrier, CarrierOptions, Marks, Piece};
 use crate::error::Fault;
 use memchr::memmem;
 
@@ -28,6 +28,10 @@ pub struct LogBlocks {
 impl Carrier for LogBlocks {
     fn name(&self) -> &'static str {
         self.format
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: self.marks, end: &[] })
     }
 
     fn is_text(&self) -> bool {

@@ -125,10 +125,24 @@ pub struct CarrierOptions {
     pub base: Option<u64>,
 }
 
+/// The words between which a producer prints its dumps on a console, for those who watch one.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    /// In the line before the first one of a dump, or in each of its lines.
+    pub begin: &'static [&'static str],
+    /// In the line after the last one; none if nothing says that it ends.
+    pub end: &'static [&'static str],
+}
+
 /// A way of wrapping dumps.
 pub trait Carrier: Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
+
+    /// What stands around such a dump on a console, if it is printed on one.
+    fn marks(&self) -> Option<Marks> {
+        None
+    }
 
     /// Whether it reads nothing but text: it is not asked where there is none.
     fn is_text(&self) -> bool {

@@ -8,7 +8,7 @@
 
 use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -32,6 +32,10 @@ struct Block {
 impl Carrier for EspRsConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
     }
 
     fn is_text(&self) -> bool {

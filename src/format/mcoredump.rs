@@ -17,7 +17,7 @@
 
 use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::cursor::u32_at;
 use crate::dump::Note;
 use crate::error::Fault;
@@ -47,6 +47,10 @@ struct Block {
 impl Carrier for MCoreDumpConsole {
     fn name(&self) -> &'static str {
         "MCoreDump console log"
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
     }
 
     fn is_text(&self) -> bool {

@@ -8,6 +8,7 @@ mod app_rules;
 mod blame;
 mod build;
 mod html;
+mod paragraph;
 mod picture;
 mod source;
 mod style;
@@ -18,11 +19,12 @@ pub use app_rules::AppRules;
 pub use blame::signature_of;
 pub use build::{ReportOptions, Section, build};
 pub use html::to_html;
+pub use paragraph::to_paragraph;
 pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
-pub use crate::record::{Evidence, Gap, Hex, Note, Reason, Region, Stack};
+pub use crate::record::{Evidence, Gap, Hex, Note, Object, Reason, Region, Stack};
 use serde::Serialize;
 
 /// The version of the JSON form.
@@ -58,6 +60,18 @@ pub struct Report {
     pub logs: Vec<Log>,
     /// The crashed thread first, or the one that was running.
     pub threads: Vec<Thread>,
+    /// What threads wait for, and who holds that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// The kernel's objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+    /// They are listed in the text as well.
+    #[serde(skip)]
+    pub list_objects: bool,
+    /// They in words, one line each.
+    #[serde(skip)]
+    pub object_lines: Vec<String>,
     /// The heaps whose memory is there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heaps: Vec<Heap>,
@@ -145,6 +159,19 @@ pub struct Log {
     pub remark: Option<String>,
     /// It only looks like a log.
     pub guess: bool,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Wait {
+    /// Its control block.
+    pub thread: Hex,
+    /// `sensor waits for mutex i2c_lock, held by radio, which waits for ...`
+    pub words: String,
+    /// The control blocks of those that wait for one another in a circle, if it is one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deadlock: Vec<Hex>,
 }
 
 /// A thread.

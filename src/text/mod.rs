@@ -20,7 +20,7 @@ mod wrap;
 
 use std::borrow::Cow;
 
-pub use windows::{LONG, windows};
+pub use windows::{LONG, is_busy, windows};
 
 /// Larger texts are taken as they are: the steps hold the text in memory. Long logs come in [`windows`].
 const MAX_TEXT: usize = 64 << 20;

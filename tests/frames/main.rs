@@ -4,6 +4,7 @@
 mod support;
 
 mod backtraces;
+mod least;
 mod machines;
 mod moved;
 mod strange_dwarf;

@@ -5,7 +5,7 @@
 use super::NAME;
 use crate::budget::MOST_PIECES;
 use crate::carrier::text::{Prefix, decode_hex, lines, looks_like_text};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -28,6 +28,10 @@ struct Block {
 impl Carrier for CrashCatcherConsole {
     fn name(&self) -> &'static str {
         "CrashCatcher console log"
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[FIRST_LINES[0], FIRST_LINES[1]], end: &[END] })
     }
 
     fn is_text(&self) -> bool {

@@ -24,6 +24,22 @@ const BANNERS: &[&str] = &[
     "U-Boot 20",
     "U-Boot SPL",
 ];
+/// Whether a crash may begin with this line, by some dialect's table.
+pub fn begins(line: &[u8]) -> bool {
+    let marked = super::several::marked(line, std::slice::from_ref(&(0..line.len())));
+    if marked.is_empty() {
+        return false;
+    }
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_end();
+    marked.iter().any(|dialect| dialect.start(line).is_some() || dialect.is_weak_start(line))
+}
+
+/// Whether a device prints this line when it starts.
+pub fn is_banner(line: &str) -> bool {
+    BANNERS.iter().any(|banner| line.contains(banner))
+}
+
 /// How far before the first line of a crash its title may stand.
 const LINES_BEFORE: usize = 12;
 /// How far behind the end of a crash what goes on with it may stand.
@@ -105,7 +121,7 @@ pub(super) fn blocks<'a>(
             block.end = index.saturating_add(1);
             block.ended = end;
         }
-        if end || BANNERS.iter().any(|banner| text.contains(banner)) {
+        if end || is_banner(text) {
             open = false;
             ended = Some(index);
         }

@@ -62,6 +62,7 @@ use crate::error::Result;
 
 pub use above::complete;
 pub use assemble::usual_machine;
+pub use claim::{begins, is_banner};
 pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;

@@ -11,7 +11,7 @@ use super::{image, lost_lines};
 use crate::carrier::text::{
     Line, Prefix, count_lines, decode_base64, is_base64, lines, lines_of, looks_like_text,
 };
-use crate::carrier::{Carrier, CarrierOptions, Piece, esp_flash};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece, esp_flash};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem::{self, Finder};
@@ -54,6 +54,10 @@ struct Chunk {
 impl Carrier for EspConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
     }
 
     fn is_text(&self) -> bool {

@@ -4,7 +4,7 @@
 use super::super::elf_core::NAME as ELF_CORE;
 use super::lzf;
 use crate::carrier::text::{Line, Prefix, decode_base64, decode_hex, is_base64, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -29,6 +29,10 @@ struct Block<'a> {
 impl Carrier for NuttxConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[FINISH] })
     }
 
     fn is_text(&self) -> bool {

@@ -18,7 +18,7 @@ use super::log_mend::{Mended, mend};
 use super::log_pretty::{self, Is, Pretty};
 use super::{INCOMPLETE, NAME};
 use crate::carrier::text::{Line, decode_base64, decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -66,6 +66,10 @@ pub(super) struct Part {
 impl Carrier for ZephyrLog {
     fn name(&self) -> &'static str {
         CARRIER
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &["#CD:BEGIN#"], end: &["#CD:END#"] })
     }
 
     fn is_text(&self) -> bool {
