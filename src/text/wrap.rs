@@ -3,19 +3,47 @@
 //! A width is believed if no line is longer, and if at a cut a number is whole only when both parts
 //! are put together (producers print addresses with a fixed number of digits), or a line begins with
 //! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
+//! Of short texts a [`Reader`] is asked, which knows what producers print.
 
+use super::Reader;
+use super::judged::judged;
 use super::prefix::Prefix;
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
 /// What producers print with leading zeros: 32 and 64 bits.
 const DIGITS: [usize; 2] = [8, 16];
+/// A reader is asked of texts up to here.
+const MOST_JUDGED: usize = 64 << 10;
 /// Fewer beginnings of lines tell no prefix.
 const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
-pub(super) fn join(text: &str) -> Option<(usize, String)> {
+pub(super) fn join(text: &str, tell: Option<Reader<'_>>) -> Option<(usize, String)> {
     let (width, lines) = cut_lines(text)?;
+    let proven = proven(&lines, width);
+    let joins = match tell {
+        Some(tell) if text.len() <= MOST_JUDGED => judged(&lines, width, &proven, tell),
+        _ => proven.iter().map(|place| place.is_joined()).collect(),
+    };
+    joins.contains(&true).then(|| (width, joined(&lines, &joins)))
+}
+
+/// What is behind a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its end, as it seems.
+    End,
+    /// Its end: the next one begins as all do.
+    Beginning,
+    /// It goes on in the next one, as what is cut there shows.
+    Cut,
+    /// The same, as others do.
+    LikelyCut,
+}
+
+/// Behind which lines the next one goes on, as digits or what a logger put before others prove it.
+fn proven(lines: &[&str], width: usize) -> Vec<Place> {
     let is_full = |line: &str| line.chars().count() == width;
     let beginnings = || {
         let behind = lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| !is_full(line));
@@ -23,32 +51,43 @@ pub(super) fn join(text: &str) -> Option<(usize, String)> {
         all.copied().filter(|line| !line.trim().is_empty())
     };
     let prefix = Prefix::of(beginnings).filter(|_| beginnings().count() >= FEWEST_BEGINNINGS);
-    let begins = |line: &str| {
-        line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
+    let begun = prefix.as_ref().map(|prefix| prefix.begun(lines));
+    let begins = |at: usize| {
+        let is = |begun: &Vec<bool>| begun.get(at).copied().unwrap_or(false);
+        lines.get(at).is_none_or(|line| line.trim().is_empty()) || begun.as_ref().is_some_and(is)
     };
     let is_wide = lines.iter().any(|line| has_wide_number(line));
-    let pairs = || {
-        let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
-        pairs.filter(|(line, next)| is_full(line) && !begins(next))
-    };
-    let by_prefix = prefix.is_some() && beginnings().all(begins) && pairs().next().is_some();
+    // Each line with the next one, and the number of that.
+    let pairs = || lines.iter().copied().zip(lines.iter().copied().skip(1)).zip(1..);
+    let full = || pairs().filter(|((line, _), next)| is_full(line) && !begins(*next));
+    let all_begin =
+        beginnings().all(|line| prefix.as_ref().is_some_and(|p| p.after(line).is_some()));
+    let by_prefix = prefix.is_some() && all_begin && full().next().is_some();
     let by_number = |(line, next): (&str, &str)| {
         is_cut(line, next, is_wide) || begins_with_value(next) || row_goes_on(line, next)
     };
     // A number that is whole at the end of a full line belongs to no cut that was seen.
-    if !by_prefix && !pairs().any(by_number) {
-        return None;
-    }
-    let goes_on = |line: &str, next: &str| {
-        is_full(line) && !begins(next) && (is_cut(line, next, is_wide) || !ends_whole(line, next))
+    let is_proven = by_prefix || full().any(|(pair, _)| by_number(pair));
+    let place = |((line, next), at): ((&str, &str), usize)| match is_full(line) && is_proven {
+        _ if begins(at) => Place::Beginning,
+        true if by_prefix || by_number((line, next)) => Place::Cut,
+        true if !ends_whole(line, next) => Place::LikelyCut,
+        _ => Place::End,
     };
-    Some((width, joined(&lines, goes_on)))
+    pairs().map(place).chain([Place::End]).collect()
+}
+
+impl Place {
+    pub(super) fn is_joined(self) -> bool {
+        matches!(self, Place::Cut | Place::LikelyCut)
+    }
 }
 
 /// The text with all lines joined that are as wide as the widest.
 pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
     let (width, lines) = cut_lines(text)?;
-    Some((width, joined(&lines, |line, _| line.chars().count() == width)))
+    let joins: Vec<bool> = lines.iter().map(|line| line.chars().count() == width).collect();
+    Some((width, joined(&lines, &joins)))
 }
 
 /// The width that lines may have been cut at, and the lines.
@@ -63,12 +102,12 @@ fn cut_lines(text: &str) -> Option<(usize, Vec<&str>)> {
     WIDTHS.contains(&width).then(|| (width, text.lines().collect()))
 }
 
-fn joined(lines: &[&str], goes_on: impl Fn(&str, &str) -> bool) -> String {
+/// The lines, each put together with the next one where `joins` says so.
+pub(super) fn joined(lines: &[&str], joins: &[bool]) -> String {
     let mut joined = String::new();
-    for (at, line) in lines.iter().enumerate() {
+    for (line, goes_on) in lines.iter().zip(joins) {
         joined.push_str(line);
-        let next = lines.get(at.saturating_add(1));
-        if !next.is_some_and(|next| goes_on(line, next)) {
+        if !goes_on {
             joined.push('\n');
         }
     }
@@ -85,7 +124,7 @@ fn begins_with_value(line: &str) -> bool {
 }
 
 /// Whether `line` ends in a whole number, and `next` begins with a word: nothing was cut there.
-fn ends_whole(line: &str, next: &str) -> bool {
+pub(super) fn ends_whole(line: &str, next: &str) -> bool {
     let word = line.rsplit([' ', '=', ':']).next().unwrap_or_default();
     let digits = word.strip_prefix("0x").unwrap_or(word);
     DIGITS.contains(&digits.len())

@@ -158,6 +158,15 @@ impl Dialect {
     fn is_weak_start(&self, text: &str) -> bool {
         any(self.weak, text) && !is_template(text)
     }
+
+    /// The lines of a log, crash by crash as they should have been printed where tools break them.
+    pub(super) fn mended<'a>(&self, all: &'a [Line]) -> Vec<Cow<'a, [Line]>> {
+        let Some(mend) = self.mend else { return vec![Cow::Borrowed(all)] };
+        let firsts: Vec<usize> = blocks(self, all).iter().map(|block| block.first).collect();
+        let ends = firsts.iter().skip(1).copied().chain([all.len()]);
+        let parts = firsts.iter().zip(ends).filter_map(|(first, end)| all.get(*first..end));
+        parts.map(|part| mend(part).into()).collect()
+    }
 }
 
 /// Whether a text has conversions of `printf` in it: `%s`, `%08lx`.
@@ -182,15 +191,7 @@ impl Carrier for Dialect {
             return None;
         }
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let parts: Vec<Cow<'_, [Line]>> = match self.mend {
-            None => vec![Cow::Borrowed(&all)],
-            Some(mend) => {
-                let firsts: Vec<usize> = blocks(self, &all).iter().map(|b| b.first).collect();
-                let ends = firsts.iter().skip(1).copied().chain([all.len()]);
-                let parts = firsts.iter().zip(ends).filter_map(|(first, end)| all.get(*first..end));
-                parts.map(|part| mend(part).into()).collect()
-            }
-        };
+        let parts = self.mended(&all);
         let of_part = |part| blocks(self, part).into_iter().map(move |block| (part, block));
         let mut read: Vec<(&[Line], Block<'_>)> =
             parts.iter().map(|part| &**part).flat_map(of_part).collect();

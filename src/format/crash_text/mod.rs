@@ -12,6 +12,7 @@ mod above;
 mod assemble;
 mod claim;
 mod cm_backtrace;
+pub mod console;
 mod crash;
 mod duet;
 mod mbed;

@@ -54,7 +54,7 @@ pub fn in_order(found: Vec<Piece>) -> Vec<Piece> {
 /// The lines of a crash without what stands before each of them, and not before the others of the log:
 /// a kernel stamps its own lines.
 fn alone(piece: Piece) -> Piece {
-    let Some(plain) = text::plain(&piece.bytes) else { return piece };
+    let Some(plain) = text::plain(&piece.bytes, None) else { return piece };
     let mut piece = piece;
     piece.layers.push(format!("console text ({})", plain.undone.join(", ")));
     Piece { bytes: plain.text.into(), ..piece }

@@ -136,6 +136,8 @@ E: Halting system
         Rule::Fact("Fault during interrupt handling", "context"),
         Rule::Thread("Current thread: {hex} ({thread})"),
         Rule::Thread("Current thread ID = {hex}"),
+        // The words of the assertion.
+        Rule::After("ASSERTION FAIL", &[Rule::Title("{text}")]),
     ],
     names: &[
         ("elr_eln", "pc"),
