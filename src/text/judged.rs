@@ -8,7 +8,7 @@ use super::{Reader, Told};
 use std::cmp::Ordering::{Equal, Greater, Less};
 
 /// So much is read in all for places one by one.
-const MOST_WORK: usize = 1 << 20;
+const MOST_WORK: usize = 512 << 10;
 
 /// Lines, and which of them go on in the next one as far as is known.
 struct Judge<'a> {

@@ -3,7 +3,8 @@
 
 use super::Dialect;
 use super::crash::Crash;
-use super::pattern::{find, literal};
+use super::marked;
+use super::pattern::{Captures, find, find_all, fixed, literal};
 use crate::budget::MOST_PIECES;
 use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
@@ -96,6 +97,10 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             block.seen.push((kind, index));
         }
         let end = any(dialect.ends, text);
+        if !end && !begins && starts_another(dialect, text) {
+            open = false;
+            continue;
+        }
         if block.crash.take(dialect, text) || end {
             block.end = index.saturating_add(1);
             block.ended = end;
@@ -141,6 +146,23 @@ impl Block<'_> {
             None => self.crash.has_body(),
         })
     }
+}
+
+/// Whether a line begins another dialect's crash, in words of which this one's patterns know fewer.
+fn starts_another(dialect: &Dialect, text: &str) -> bool {
+    let named = |found: &Captures<'_>| found.text("name").map_or(0, str::len);
+    let known = |pattern: &'static str| {
+        let (all, _) = find_all(pattern, text, &|name| dialect.is_name(name));
+        all.iter().map(|found| fixed(pattern).saturating_add(named(found))).max().unwrap_or(0)
+    };
+    let own = || dialect.rules.iter().map(|rule| rule.most(&known)).max().unwrap_or(0);
+    let mut others = marked(text.as_bytes()).into_iter().filter(|d| d.name != dialect.name);
+    let start = |other: &Dialect| {
+        let start = other.start(text).and_then(|start| other.starts.get(start));
+        start.map(|start| fixed(start))
+    };
+    let begins_own = || any(dialect.starts, text) || any(dialect.goes_on, text);
+    others.any(|other| start(other).is_some_and(|start| start > own()) && !begins_own())
 }
 
 fn any(patterns: &'static [&'static str], text: &str) -> bool {

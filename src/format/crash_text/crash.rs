@@ -443,7 +443,7 @@ impl<'a> Task<'a> {
 
 impl Dialect {
     /// Whether the producer prints a register of that name.
-    fn is_name(&self, name: &str) -> bool {
+    pub(super) fn is_name(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         self.any_name
             || self.names.iter().any(|(printed, _)| *printed == name)

@@ -126,6 +126,16 @@ pub(super) fn literal(pattern: &'static str) -> &'static str {
     longest
 }
 
+/// How many characters of a pattern stand there as they are.
+pub(super) fn fixed(pattern: &'static str) -> usize {
+    let mut inside = false;
+    let is_fixed = |c: &char| {
+        inside = (inside || *c == '{') && *c != '}';
+        !inside && !"} ^$".contains(*c)
+    };
+    pattern.chars().filter(is_fixed).count()
+}
+
 /// A hexadecimal number with or without `0x`, or `(nil)`.
 pub(super) fn number(text: &str) -> Option<u64> {
     if text == "(nil)" {
