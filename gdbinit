@@ -75,6 +75,18 @@ The memory that is known, with who holds it, and what is missing, with the reaso
 Usage: regions [ADDRESS]      with an address only the region there
 end
 
+define heap
+  if $argc == 0
+    monitor heap
+  else
+    monitor heap $arg0
+  end
+end
+document heap
+The heaps in the dump: used, free, damaged; with an address what it points into.
+Usage: heap [ADDRESS]
+end
+
 define notes
   monitor notes
 end

@@ -13,7 +13,7 @@ use crate::dump::FirmwareId;
 use crate::error::{Error, Result};
 use crate::input::{Input, is_core};
 use crate::memory::{Access, AddrRange, Memory, Origin, Region};
-use crate::targets::{Chip, Endian, MemoryKind};
+use crate::targets::{Chip, Endian, Family, MemoryKind};
 use bytes::Bytes;
 use goblin::container::{Container, Ctx};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
@@ -130,6 +130,9 @@ pub struct Symbol {
     pub object: bool,
     /// It belongs to no section: the linker was told its address (ROM functions, constants).
     pub absolute: bool,
+    /// It takes room on the device. What does not lies in a section for tools (defmt's strings), and its
+    /// address is a place in that section.
+    pub on_device: bool,
 }
 
 impl Firmware {
@@ -377,10 +380,15 @@ impl Firmware {
         self.float_register_len().is_some()
     }
 
+    /// The architecture that it is for; of ARM it does not tell whether it is a Cortex-M.
+    pub fn family(&self) -> Option<Family> {
+        Family::of_machine(self.machine, self.class)
+    }
+
     /// How many bytes a floating point register has by the float ABI of a RISC-V firmware; `None`
     /// if it passes no floats in registers.
     pub fn float_register_len(&self) -> Option<u64> {
-        if self.machine != header::EM_RISCV {
+        if !self.family().is_some_and(Family::is_riscv) {
             return None;
         }
         match self.flags & EF_RISCV_FLOAT_ABI {
@@ -483,6 +491,7 @@ impl Firmware {
                 function: symbol.is_function(),
                 object: symbol.st_type() == sym::STT_OBJECT,
                 absolute: symbol.st_shndx == SHN_ABS as usize,
+                on_device: self.sections.get(symbol.st_shndx).is_none_or(|section| section.alloc),
             })
         };
         let all: Vec<sym::Sym> = symtab.map(|table| table.iter().collect()).unwrap_or_default();

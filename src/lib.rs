@@ -1,7 +1,7 @@
 //! Opens the memory that a device left behind when it crashed, and serves it to any debugger.
 //!
 //! ```text
-//!  file(s) -> input -> carrier -> format -> Dump -> server | report | convert
+//!  file(s) -> input -> carrier -> format -> Dump -> server | adapter | view | report | convert
 //!                      (peels)   (reads)     ^  \-> unwind, values (with debug_info) --^
 //!    firmware ELF, ROM ELF -> firmware, os --+--- targets (register sets, chips), arch
 //! ```
@@ -21,11 +21,12 @@
 //! * The way in: [`open`](mod@open) walks it from end to end; [`input`], [`archive`], [`carrier`], [`text`],
 //!   [`format`](mod@format), [`firmware`]; [`budget`] bounds what it may cost.
 //! * What manuals list is data in `targets/`, loaded by [`targets`]; what they explain is code in [`arch`].
-//! * What kernels keep in memory, read with the ELF's help: [`os`].
-//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`]; log text in memory: [`logs`].
+//! * What kernels and allocators keep in memory, read with the ELF's help: [`os`], [`heap`].
+//! * What debuggers do, done here: [`unwind`], [`values`], [`debug_info`], [`disasm`]; log text in memory: [`logs`].
 //! * What debuggers are told of the registers: `description.rs`, for the server and for ELF cores.
 //! * What people read passes [`display`], whoever says it.
-//! * The way out: [`server`], [`report`], [`convert`], and [`cli`] for all of it.
+//! * What a client can ask: [`query`].
+//! * The way out: [`server`], [`adapter`], [`view`](mod@view), [`report`], [`convert`], and [`cli`] for all of it.
 //!
 //! ```no_run
 //! use coroner::open::{Options, open};
@@ -39,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod adapter;
 pub mod arch;
 pub mod archive;
 pub mod budget;
@@ -49,17 +51,20 @@ pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 mod description;
+pub mod disasm;
 pub mod display;
 pub mod dump;
 pub mod error;
 pub mod firmware;
 pub mod format;
+pub mod heap;
 pub mod input;
 pub mod logs;
 pub mod memory;
 pub mod open;
 pub mod os;
 pub mod output;
+pub mod query;
 pub mod reason;
 pub mod record;
 pub mod registers;
@@ -69,4 +74,7 @@ pub mod targets;
 pub mod text;
 pub mod unwind;
 pub mod values;
+pub mod view;
+#[cfg(feature = "cli")]
+pub mod watch;
 mod xml;

@@ -543,7 +543,7 @@ mod tests {
             FirmwareId::ZephyrBuild("1.2 of today".into()),
         ];
         let mut registers = Registers::unknown(arch.clone());
-        registers.set_by_name("pc", 0xffff_fffeu32);
+        registers.set_pc(0xffff_fffeu32);
         registers.set_why_missing("cut off");
         let mut thread = dump::Thread::new(7, registers);
         thread.crashed = true;

@@ -59,11 +59,36 @@ impl Registers {
 
     /// Makes the register called `name` unknown again.
     pub fn forget(&mut self, name: &str) {
-        let Some(index) = self.arch.register(name) else { return };
+        if let Some(index) = self.arch.register(name) {
+            self.forget_at(index);
+        }
+    }
+
+    fn forget_at(&mut self, index: usize) {
         let storage = self.arch.registers.get(index).map_or(index, |r| r.storage);
         if let Some(slot) = self.values.get_mut(storage) {
             *slot = None;
         }
+    }
+
+    /// Sets the program counter, by whatever name.
+    pub fn set_pc(&mut self, value: impl Into<u128>) {
+        self.set(self.arch.pc, value.into());
+    }
+
+    /// Sets the stack pointer, by whatever name.
+    pub fn set_sp(&mut self, value: impl Into<u128>) {
+        self.set(self.arch.sp, value.into());
+    }
+
+    /// Makes the program counter unknown again.
+    pub fn forget_pc(&mut self) {
+        self.forget_at(self.arch.pc);
+    }
+
+    /// Makes the stack pointer unknown again.
+    pub fn forget_sp(&mut self) {
+        self.forget_at(self.arch.sp);
     }
 
     /// The program counter.

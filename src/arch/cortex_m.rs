@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn fault_words_in_memory_become_registers_and_the_reason() {
         let mut dump = dump(Reason::default(), &PRECISE);
-        dump.threads[0].registers.set_by_name("pc", 0x122u32);
+        dump.threads[0].registers.set_pc(0x122u32);
         gather(&mut dump);
         complete(&mut dump);
         let registers = &dump.threads[0].registers;

@@ -6,7 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::text::Line;
-use super::{Carrier, CarrierOptions, Piece};
+use super::{Carrier, CarrierOptions, Marks, Piece};
 use crate::error::Fault;
 use memchr::memmem;
 
@@ -20,7 +20,7 @@ pub struct LogBlocks {
     /// What is in every such text; one of them is enough.
     pub marks: &'static [&'static str],
     /// Finds the lines that begin a crash.
-    pub starts: fn(&[Line]) -> Vec<usize>,
+    pub starts: fn(&[Line<'_>]) -> Vec<usize>,
     /// Whether a line shortly before the start belongs to the crash.
     pub is_title: fn(&str) -> bool,
 }
@@ -28,6 +28,14 @@ pub struct LogBlocks {
 impl Carrier for LogBlocks {
     fn name(&self) -> &'static str {
         self.format
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: self.marks, end: &[] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
@@ -50,7 +58,7 @@ impl Carrier for LogBlocks {
         for (first, end) in firsts.iter().zip(ends) {
             let Some(block) = all.get(*first..end) else { continue };
             let (Some(head), Some(tail)) = (block.first(), block.last()) else { continue };
-            let texts: Vec<&str> = block.iter().map(|line| line.text.as_str()).collect();
+            let texts: Vec<&str> = block.iter().map(|line| &*line.text).collect();
             let lines = (head.number, tail.number);
             pieces.push(piece.crash_text(texts.join("\n"), lines, self.format));
         }

@@ -75,9 +75,8 @@ impl Piece {
     /// The lines after line `after` and before line `first`, as far as a crash text may reach up.
     pub(crate) fn text_between(&self, after: usize, first: usize) -> String {
         let earliest = after.max(first.saturating_sub(LINES_ABOVE));
-        let between = text::lines(&self.bytes)
-            .skip_while(|line| line.number <= earliest)
-            .take_while(|line| line.number < first);
+        let between =
+            text::lines_behind(&self.bytes, earliest).take_while(|line| line.number < first);
         between.map(|line| line.text + "\n").collect()
     }
 
@@ -125,10 +124,29 @@ pub struct CarrierOptions {
     pub base: Option<u64>,
 }
 
+/// The words between which a producer prints its dumps on a console, for those who watch one.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    /// In the line before the first one of a dump, or in each of its lines.
+    pub begin: &'static [&'static str],
+    /// In the line after the last one; none if nothing says that it ends.
+    pub end: &'static [&'static str],
+}
+
 /// A way of wrapping dumps.
 pub trait Carrier: Sync {
     /// Its name in messages.
     fn name(&self) -> &'static str;
+
+    /// What stands around such a dump on a console, if it is printed on one.
+    fn marks(&self) -> Option<Marks> {
+        None
+    }
+
+    /// Whether it reads nothing but text: it is not asked where there is none.
+    fn is_text(&self) -> bool {
+        false
+    }
 
     /// `None` if `piece` is not of this carrier; otherwise what lies inside, in the order of
     /// the input.

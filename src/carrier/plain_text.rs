@@ -20,6 +20,10 @@ impl Carrier for Base64Text {
         "base64 text"
     }
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         if !is_all_lines(piece, is_base64) {
             return None;
@@ -35,6 +39,10 @@ impl Carrier for Base64Text {
 impl Carrier for HexText {
     fn name(&self) -> &'static str {
         "hexadecimal text"
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {

@@ -2,37 +2,68 @@
 
 use super::Piece;
 use memchr::memchr2;
+use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::ops::Range;
 
 /// One line of a log, cleaned of what terminals add.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<'a> {
     /// Counted from 1.
     pub number: usize,
+    /// Where it begins in the log.
+    pub at: usize,
     /// Without escape sequences, other control characters, and blanks at both ends.
-    pub text: String,
+    pub text: Cow<'a, str>,
 }
 
 /// The lines of `bytes`. They end at LF, CR LF or CR. Escape sequences (ECMA-48: CSI, OSC and
 /// the two-character ones) are taken out wherever they stand; empty lines are left out.
-pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
-    lines_after(bytes, 0)
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    lines_of(bytes, 0..bytes.len(), 0)
 }
 
-/// The same of the bytes behind the first `number` lines.
-fn lines_after(bytes: &[u8], mut number: usize) -> impl Iterator<Item = Line> + '_ {
-    let mut rest = bytes;
+/// The same of a part of `bytes` that `number` lines are before.
+pub(crate) fn lines_of(
+    bytes: &[u8],
+    part: Range<usize>,
+    mut number: usize,
+) -> impl Iterator<Item = Line<'_>> {
+    let mut at = part.start;
+    let bytes = bytes.get(..part.end).unwrap_or(bytes);
     std::iter::from_fn(move || {
-        while !rest.is_empty() {
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             number += 1;
-            let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-            let (line, behind) = rest.split_at(end);
-            rest = behind.strip_prefix(b"\r\n").or_else(|| behind.get(1..)).unwrap_or_default();
+            let start = at;
+            let len = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let (line, behind) = rest.split_at(len);
+            at += len + if behind.starts_with(b"\r\n") { 2 } else { 1 };
             let text = clean(line);
             if !text.is_empty() {
-                return Some(Line { number, text });
+                return Some(Line { number, at: start, text });
             }
         }
         None
+    })
+}
+
+/// The lines behind the first `count`, ends of lines being counted alone.
+pub(crate) fn lines_behind(bytes: &[u8], count: usize) -> impl Iterator<Item = Line<'_>> {
+    let last = count.checked_sub(1);
+    let end = last.map(|last| ends_of_lines(bytes).nth(last).map_or(bytes.len(), |at| at + 1));
+    lines_of(bytes, end.unwrap_or(0)..bytes.len(), count)
+}
+
+/// Whether a line may begin with `first`, and behind it digits, so many hexadecimal ones: of a log whose
+/// lines begin with other characters that costs no look at each of them.
+pub(crate) fn may_begin(bytes: &[u8], first: u8, digits: usize) -> bool {
+    // The beginning of a line may stand behind a sequence for the terminal.
+    let has_sequences = LazyCell::new(|| memchr::memchr(0x1b, bytes).is_some());
+    memchr::memchr_iter(first, bytes).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let behind = bytes.get(at + 1..).and_then(|behind| behind.get(..digits));
+        behind.is_some_and(|behind| behind.iter().all(u8::is_ascii_hexdigit))
+            && before.is_none_or(|byte| !byte.is_ascii_graphic() || *has_sequences)
     })
 }
 
@@ -46,7 +77,7 @@ const MAX_LINES: usize = 1 << 20;
 
 impl Piece {
     /// All lines; of a long log those that are near one of `marks`, as it may be larger than memory.
-    pub(crate) fn lines_near<'m>(&self, marks: impl Iterator<Item = &'m str>) -> Vec<Line> {
+    pub(crate) fn lines_near<'m>(&self, marks: impl Iterator<Item = &'m str>) -> Vec<Line<'_>> {
         let bytes = &self.bytes;
         if bytes.len() <= SMALL_LOG {
             return lines(bytes).collect();
@@ -63,7 +94,7 @@ impl Piece {
             }
         }
         places.sort_unstable();
-        let mut kept: Vec<Line> = Vec::new();
+        let mut kept: Vec<Line<'_>> = Vec::new();
         let (mut done, mut number) = (0, 0);
         for at in places {
             let end_of_line = |from: usize| {
@@ -75,7 +106,7 @@ impl Piece {
             let end = end_of_line(at.saturating_add(BEHIND_MARK).min(bytes.len())).max(start);
             number += count_lines(bytes.get(done..start).unwrap_or_default());
             let window = bytes.get(start..end).unwrap_or_default();
-            kept.extend(lines_after(window, number));
+            kept.extend(lines_of(bytes, start..end, number));
             number += count_lines(window);
             done = end;
             if let Some(over) = kept.len().checked_sub(MAX_LINES).filter(|over| *over > 0) {
@@ -87,15 +118,26 @@ impl Piece {
     }
 }
 
-/// How many lines end in `bytes`.
-fn count_lines(bytes: &[u8]) -> usize {
+/// The last byte of each line that ends in `bytes`.
+fn ends_of_lines(bytes: &[u8]) -> impl Iterator<Item = usize> {
     let ends = memchr::memchr2_iter(b'\n', b'\r', bytes);
-    ends.filter(|at| !bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"\r\n"))).count()
+    ends.filter(|at| !bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"\r\n")))
 }
 
-fn clean(line: &[u8]) -> String {
+/// How many lines end in `bytes`.
+pub(crate) fn count_lines(bytes: &[u8]) -> usize {
+    match memchr::memchr(b'\r', bytes) {
+        Some(_) => ends_of_lines(bytes).count(),
+        None => memchr::memchr_iter(b'\n', bytes).count(),
+    }
+}
+
+fn clean(line: &[u8]) -> Cow<'_, str> {
     if !line.iter().any(u8::is_ascii_control) {
-        return String::from_utf8_lossy(line).trim().to_string();
+        return match String::from_utf8_lossy(line) {
+            Cow::Borrowed(text) => text.trim().into(),
+            Cow::Owned(text) => text.trim().to_string().into(),
+        };
     }
     let mut text = Vec::with_capacity(line.len());
     let mut bytes = line.iter().copied().peekable();
@@ -119,7 +161,7 @@ fn clean(line: &[u8]) -> String {
             _ => text.push(byte),
         }
     }
-    String::from_utf8_lossy(&text).trim().to_string()
+    String::from_utf8_lossy(&text).trim().to_string().into()
 }
 
 /// Whether `bytes` begin like text: the first 4 KiB hold next to no control characters.
@@ -127,6 +169,38 @@ pub fn looks_like_text(bytes: &[u8]) -> bool {
     let head = bytes.get(..4096).unwrap_or(bytes);
     let odd = head.iter().filter(|b| b.is_ascii_control() && !b"\n\r\t\x1b".contains(b)).count();
     !head.is_empty() && odd <= head.len() / 64
+}
+
+/// What people read, or a device prints, is not in fewer characters behind one another.
+const SHORTEST_TEXT: usize = 24;
+/// Before and behind such characters there may be some in other letters.
+const AROUND_TEXT: usize = 256;
+
+/// The parts of `bytes` that hold text, all of them where they are one: of an image of memory next to
+/// none, found without a look at each byte.
+pub fn texts_in(bytes: &[u8]) -> Vec<Range<usize>> {
+    if memchr::memchr(0, bytes).is_none() && looks_like_text(bytes) {
+        return std::iter::once(0..bytes.len()).collect();
+    }
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || b" \t\r\n\x1b".contains(byte);
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while let Some((before, behind)) = bytes.split_at_checked(at) {
+        let len_behind = behind.iter().take_while(|byte| is_text(byte)).count();
+        if len_behind > 0 {
+            let len_before = before.iter().rev().take_while(|byte| is_text(byte)).count();
+            if len_before + len_behind >= SHORTEST_TEXT {
+                let start = at.saturating_sub(len_before + AROUND_TEXT);
+                let end = (at + len_behind + AROUND_TEXT).min(bytes.len());
+                match parts.last_mut().filter(|last| last.end >= start) {
+                    Some(last) => last.end = end,
+                    None => parts.push(start..end),
+                }
+            }
+        }
+        at += len_behind + SHORTEST_TEXT;
+    }
+    parts
 }
 
 /// What stands in front of each line of a log: a time stamp, the name of a port. Runs of digits
@@ -196,7 +270,7 @@ mod tests {
     use super::*;
 
     fn texts(bytes: &[u8]) -> Vec<(usize, String)> {
-        lines(bytes).map(|line| (line.number, line.text)).collect()
+        lines(bytes).map(|line| (line.number, line.text.into_owned())).collect()
     }
 
     #[test]
@@ -214,7 +288,8 @@ mod tests {
         let near = piece.lines_near(["PANIC", "OOPS"].into_iter());
         let wanted = [(1 << 20, "PANIC 1"), ((1 << 20) + 1, "r0=1"), ((2 << 20) + 2, "PANIC 2")];
         for (number, text) in wanted {
-            assert!(near.contains(&Line { number: number + 1, text: text.into() }), "{text}");
+            let is = |line: &&Line<'_>| line.number == number + 1 && line.text == text;
+            assert!(near.iter().any(|line| is(&line)), "{text}");
         }
         assert!(near.len() < 600_000 && near.is_sorted_by(|a, b| a.number < b.number));
         assert!(piece.lines_near(["OOPS"].into_iter()).is_empty());
@@ -222,6 +297,19 @@ mod tests {
         let last = dense.lines_near(["a"].into_iter());
         assert_eq!((last.len(), last[MAX_LINES - 1].number), (MAX_LINES, 2 << 20));
         assert!(dense.budget.shortage().is_some());
+    }
+
+    #[test]
+    fn texts_are_found_in_other_bytes() {
+        let noise: Vec<u8> = (0..4096u32).map(|n| if n % 7 == 0 { 0 } else { 200 }).collect();
+        assert!(texts_in(&noise).is_empty());
+        let text = b"Guru Meditation Error: Core 0 panic'ed\r\n";
+        for at in 0..64 {
+            let bytes = [&noise[..1000 + at], text, &noise].concat();
+            let wanted = 744 + at..1256 + at + text.len();
+            assert_eq!((texts_in(&bytes).len(), texts_in(&bytes).first()), (1, Some(&wanted)));
+        }
+        assert_eq!(texts_in(text).first(), Some(&(0..text.len())));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! Standard output carries results, standard error everything else. Exit status: 0 done, 1 the
 //! input is bad or a resource is not available, 2 usage.
 
+mod addresses;
 mod check;
 mod completions;
 mod convert;
+mod dap;
 mod demo;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -19,6 +21,8 @@ mod report;
 mod serve;
 pub mod summary;
 mod triage;
+mod view;
+mod watch;
 
 use crate::display::{self, Lines};
 use crate::error::{Error, Result};
@@ -57,6 +61,8 @@ Examples:
   coroner info crash.bin                       what is in it, without ELF and debugger
   coroner info crash.bin --json                the same for a program
   coroner report crash.bin --elf build/app.elf  the crash: reason, backtraces, values
+  coroner watch /dev/ttyUSB0 --elf build/app.elf  a console, with the report below each crash
+  coroner where 0x42013c20 --elf build/app.elf  functions, lines, inlined calls of addresses
   coroner gdb crash.bin --elf build/app.elf    a GDB of the right kind, connected
   coroner needs build/app.elf --partition 64K  how big its dumps get, before any crash
   coroner triage dumps --elf-dir builds        thousands of dumps, grouped by what crashed
@@ -75,8 +81,18 @@ pub enum Command {
     Info(info::InfoArgs),
     /// Reports the crash: reason, source line, every thread's backtrace with values
     Report(report::ReportArgs),
+    /// Watches a console: passes it through, and tells below each crash what it was
+    Watch(watch::WatchArgs),
+    /// Finds functions, lines and inlined calls of addresses, also in a log
+    Where(addresses::WhereArgs),
     /// Starts a GDB of the right kind, connected to the dump: a session, or a batch for CI
     Gdb(gdb::GdbArgs),
+    /// A debug adapter: editors look at a dump without a debugger in between
+    #[command(after_help = dap::EXAMPLES)]
+    Dap(dap::DapArgs),
+    /// Shows a dump in the browser: threads, frames, values, memory
+    #[command(after_help = view::EXAMPLES)]
+    View(view::ViewArgs),
     /// Checks dumps against what is expected of them, for CI
     Check(check::CheckArgs),
     /// Groups the dumps of whole folders by what crashed
@@ -99,7 +115,11 @@ impl Command {
             Command::Serve(args) => &args.open.talk,
             Command::Info(args) => &args.open.talk,
             Command::Report(args) => &args.open.talk,
+            Command::Watch(args) => &args.talk,
+            Command::Where(args) => &args.talk,
             Command::Gdb(args) => &args.open.talk,
+            Command::Dap(args) => &args.talk,
+            Command::View(args) => &args.open.talk,
             Command::Check(args) => &args.open.talk,
             Command::Triage(args) => &args.open.talk,
             Command::Convert(args) => &args.open.talk,
@@ -152,10 +172,17 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args).map(ok),
         Command::Info(args) => info::run(args).map(ok),
         Command::Report(args) => report::run(args).map(ok),
+        Command::Watch(args) => watch::run(args),
+        Command::Where(args) => addresses::run(args).map(ok),
         Command::Gdb(args) => {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);
             gdb::run(args, &options::words(own))
         }
+        Command::Dap(args) => {
+            let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+            dap::run(args, &options::words(own)).map(ok)
+        }
+        Command::View(args) => view::run(args).map(ok),
         Command::Check(args) => check::run(args),
         Command::Triage(args) => {
             let own = matches.subcommand().map_or(&matches, |(_, own)| own);

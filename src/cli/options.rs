@@ -8,6 +8,7 @@ use crate::display::{self, Lines};
 use crate::error::Result;
 use crate::open::{self, Opened, Options};
 use crate::report::AppRules;
+use crate::server::Address;
 use clap::{ArgAction, ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -153,6 +154,21 @@ pub(super) fn words(matches: &ArgMatches) -> Vec<OsString> {
     options.push("--".into());
     options.extend(inputs);
     options
+}
+
+/// What `--listen` says, with a warning where other machines can come in.
+pub(super) fn listen_addresses(texts: &[String]) -> Result<Vec<Address>> {
+    let address = |text: &String| {
+        let address: Address = text.parse()?;
+        if !address.is_local() {
+            eprintln!(
+                "coroner: warning: {text} can be reached from other machines, and a dump holds \
+                 whatever the device knew: keys, passwords, people's data"
+            );
+        }
+        Ok(address)
+    };
+    texts.iter().map(address).collect()
 }
 
 impl Talk {

@@ -14,6 +14,7 @@ Examples:
   coroner report monitor.log --elf-dir build --json | jq .headline
   coroner report crash.bin --elf app.elf --html crash.html  one page for a bug report
   coroner report crash.bin --elf app.elf --print 'g_state.queue[2]'
+  coroner report crash.bin --elf app.elf --sections heap    with every block of the heap
   coroner report crash.bin --elf app.elf --print '*(struct node *)0x20001000'";
 
 /// Arguments of `coroner report`.
@@ -32,6 +33,10 @@ pub struct ReportArgs {
     /// `->member`, `[index]`, `*`, `&`, a cast `(type *)`, a number
     #[arg(long, value_name = "EXPR")]
     pub print: Vec<String>,
+
+    /// Tell these at length
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub sections: Vec<report::Section>,
 
     /// Where source files are, beside where the compiler had them
     #[arg(long, value_name = "DIR")]
@@ -71,6 +76,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         values: !args.no_values,
         all_threads: !args.crashed,
         logs: true,
+        heaps: true,
+        sections: args.sections.clone(),
         print: args.print.clone(),
         source_dirs: args.source_dir.clone(),
         rules: args.blame.rules()?,

@@ -1,5 +1,6 @@
 //! `coroner serve`: a dump for any debugger, until Ctrl-C.
 
+use super::options::listen_addresses;
 use super::{OpenArgs, summary};
 use crate::display::Lines;
 use crate::error::{Error, Result};
@@ -64,17 +65,7 @@ impl ListenArgs {
         if self.stdio {
             return Ok(None);
         }
-        let mut addresses = Vec::new();
-        for text in &self.listen {
-            let address: Address = text.parse()?;
-            if !address.is_local() {
-                eprintln!(
-                    "coroner: warning: {text} can be reached from other machines, and a dump holds \
-                     whatever the device knew: keys, passwords, people's data"
-                );
-            }
-            addresses.push(address);
-        }
+        let mut addresses = listen_addresses(&self.listen)?;
         if addresses.is_empty() {
             addresses.extend(Address::local(USUAL_PORT));
         }
@@ -108,7 +99,7 @@ pub(super) fn serve(
     Ok(())
 }
 
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))

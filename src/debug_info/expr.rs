@@ -27,6 +27,8 @@ pub enum Missing {
     ImplicitPointer,
     /// It is in memory that nobody holds.
     Memory(u64),
+    /// The linker left it out, or put it where only tools read it.
+    NotOnDevice,
     /// It needs something that only a live target or a larger debugger has.
     Unsupported(&'static str),
     /// The debug information is damaged.
@@ -40,6 +42,7 @@ impl fmt::Display for Missing {
             Missing::ImplicitPointer => f.write_str("synthetic pointer"),
             Missing::Register(name) => write!(f, "in {name}, which is not known here"),
             Missing::Memory(addr) => write!(f, "at {addr:#x}, which is not in the dump"),
+            Missing::NotOnDevice => f.write_str("not on the device: the linker left it out"),
             Missing::Unsupported(what) => write!(f, "not supported: {what}"),
             Missing::Damaged => f.write_str("damaged debug information"),
         }

@@ -8,7 +8,6 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 use super::units::Units;
-use super::walk::Next;
 use super::{Entry, Unit};
 use gimli::constants as dw;
 use gimli::{DebugInfoOffset, UnitOffset};
@@ -53,39 +52,81 @@ impl<T: Copy> Ranges<T> {
     }
 }
 
-/// The functions of a unit that have code, by address.
-pub(super) type Functions = Ranges<UnitOffset<usize>>;
+/// The functions of a unit that have code, by address, and what was inlined into them.
+pub(super) struct Functions {
+    bodies: Ranges<UnitOffset<usize>>,
+    inlined: Ranges<Inlined>,
+    /// There is more than was read.
+    cut: bool,
+}
+
+/// A call that was inlined.
+#[derive(Clone, Copy)]
+struct Inlined {
+    entry: UnitOffset<usize>,
+    /// The function that it was inlined into in the end.
+    function: UnitOffset<usize>,
+    /// What it stands in directly: the function, or another inlined call.
+    parent: UnitOffset<usize>,
+}
 
 impl Functions {
     pub(super) fn of_unit(unit: Unit<'_>) -> Functions {
-        let mut found = Vec::new();
+        let (mut bodies, mut inlined) = (Vec::new(), Vec::new());
+        let mut cut = false;
         if let Ok(mut entries) = unit.entries_raw(None) {
             let mut entry = Entry::default();
-            while !entries.is_empty() && found.len() < MOST_RANGES {
-                let offset = entries.next_offset();
+            // Functions and inlined calls that are not closed: depth, entry, function.
+            let mut open: Vec<(isize, UnitOffset<usize>, UnitOffset<usize>)> = Vec::new();
+            while !entries.is_empty() {
+                if bodies.len() >= MOST_RANGES || inlined.len() >= MOST_RANGES {
+                    cut = true;
+                    break;
+                }
+                let (offset, depth) = (entries.next_offset(), entries.next_depth());
                 let Ok(abbreviation) = entries.read_abbreviation() else { break };
                 let Some(abbreviation) = abbreviation else { continue };
                 if entries.skip_attributes(abbreviation.attributes()).is_err() {
                     break;
                 }
-                let is_function = abbreviation.tag() == dw::DW_TAG_subprogram;
+                while open.pop_if(|(of, _, _)| *of >= depth).is_some() {}
+                let tag = abbreviation.tag();
+                let is_function = tag == dw::DW_TAG_subprogram;
+                if !is_function && tag != dw::DW_TAG_inlined_subroutine {
+                    continue;
+                }
+                let within = open.last().copied();
+                let function = if is_function { Some(offset) } else { within.map(|(_, _, of)| of) };
+                let Some(function) = function else { continue };
+                if abbreviation.has_children() {
+                    open.push((depth, offset, function));
+                }
                 let may_have_code = |at| matches!(at, dw::DW_AT_low_pc | dw::DW_AT_ranges);
                 let mut attributes = abbreviation.attributes().iter();
-                if is_function
-                    && attributes.any(|spec| may_have_code(spec.name()))
+                if attributes.any(|spec| may_have_code(spec.name()))
                     && let Ok(mut own) = unit.entries_raw(Some(offset))
                     && own.read_entry(&mut entry).is_ok()
                 {
+                    let parent = within.map_or(offset, |(_, parent, _)| parent);
                     let mut room = MOST_OF_ONE;
                     unit.each_range(&entry, |begin, end| {
-                        found.push((begin, end, offset));
+                        match is_function {
+                            true => bodies.push((begin, end, offset)),
+                            false => {
+                                inlined.push((
+                                    begin,
+                                    end,
+                                    Inlined { entry: offset, function, parent },
+                                ));
+                            }
+                        }
                         room = room.saturating_sub(1);
                         room > 0
                     });
                 }
             }
         }
-        Ranges::of(found)
+        Functions { bodies: Ranges::of(bodies), inlined: Ranges::of(inlined), cut }
     }
 }
 
@@ -134,6 +175,24 @@ impl Owners {
     }
 }
 
+/// The units that `.debug_aranges` lists, by address: found without reading a unit.
+pub(super) struct Listed(Ranges<DebugInfoOffset<usize>>);
+
+impl Listed {
+    pub(super) fn of(units: &Units) -> Listed {
+        let all = listed(units).into_iter().flat_map(|(unit, ranges)| {
+            ranges.into_iter().map(move |(begin, end)| (begin, end, unit))
+        });
+        Listed(Ranges::of(all.collect()))
+    }
+
+    /// The units that are listed with code at `addr`.
+    pub(super) fn at<'t>(&self, units: &'t Units, addr: u64) -> impl Iterator<Item = Unit<'t>> {
+        let found = self.0.at(addr).take(MOST_CLAIMS);
+        found.filter_map(|offset| units.around(offset))
+    }
+}
+
 /// What `.debug_aranges` tells.
 fn listed(units: &Units) -> HashMap<DebugInfoOffset<usize>, Vec<(u64, u64)>> {
     let mut all: HashMap<_, Vec<(u64, u64)>> = HashMap::new();
@@ -159,36 +218,29 @@ fn listed(units: &Units) -> HashMap<DebugInfoOffset<usize>, Vec<(u64, u64)>> {
 impl<'t> Unit<'t> {
     /// The function with the code at `addr`.
     pub(super) fn function_at(&self, addr: u64) -> Option<UnitOffset<usize>> {
-        self.functions().at(addr).next()
+        self.functions().bodies.at(addr).next()
     }
 
     /// The calls inlined at `addr` into the function at `function`, outermost first, and whether
     /// there are more.
     pub(super) fn inlined_at(&self, function: UnitOffset<usize>, addr: u64) -> (Vec<Entry>, bool) {
-        let mut chain: Vec<Entry> = Vec::new();
-        let mut all = 0usize;
-        // The innermost one that holds the address, until the walk leaves it.
-        let mut inside = 0;
-        let whole = self.walk(function, |entry, depth| {
-            if inside > 0 && depth <= inside {
-                return Next::Stop;
+        let functions = self.functions();
+        let here = functions.inlined.at(addr).filter(|call| call.function == function);
+        // The innermost ones come first.
+        let mut calls: Vec<Inlined> = here.take(MOST_OF_ONE).collect();
+        // What stands in another entry comes after it.
+        calls.sort_by_key(|call| call.entry.0);
+        let outermost = calls.first().filter(|_| calls.len() >= MOST_OF_ONE);
+        let mut chain = vec![outermost.map_or(function, |call| call.parent)];
+        for call in calls {
+            if chain.last() == Some(&call.parent) {
+                chain.push(call.entry);
             }
-            match entry.tag() {
-                dw::DW_TAG_subprogram => Next::Over,
-                dw::DW_TAG_inlined_subroutine if self.covers(entry, addr) => {
-                    all = all.saturating_add(1);
-                    if chain.len() >= DEEPEST_INLINING {
-                        chain.remove(0);
-                    }
-                    chain.push(entry.clone());
-                    inside = depth;
-                    Next::Into
-                }
-                dw::DW_TAG_inlined_subroutine => Next::Over,
-                _ => Next::Into,
-            }
-        });
-        let cut = !whole || all > chain.len();
-        (chain, cut)
+        }
+        let all = chain.len().saturating_sub(1);
+        let innermost = chain.iter().skip(1).skip(all.saturating_sub(DEEPEST_INLINING));
+        let entries: Vec<Entry> = innermost.filter_map(|at| self.entry(*at).ok()).collect();
+        let cut = functions.cut || all > entries.len();
+        (entries, cut)
     }
 }

@@ -6,6 +6,8 @@
 
 use super::Unit;
 use gimli::{ColumnType, LineProgramHeader};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// More rows than this no unit has.
 const MOST_ROWS: usize = 1 << 20;
@@ -41,6 +43,8 @@ struct Sequence {
 pub(super) struct Lines {
     sequences: Vec<Sequence>,
     header: Option<LineProgramHeader<super::Slice>>,
+    /// Paths of files that were asked for.
+    paths: Mutex<HashMap<u64, Option<String>>>,
 }
 
 impl Lines {
@@ -80,7 +84,7 @@ impl Lines {
         }
         let header = Some(rows.header().clone());
         sequences.sort_by_key(|sequence| sequence.start);
-        Lines { sequences, header }
+        Lines { sequences, header, paths: Mutex::default() }
     }
 
     /// The addresses that it tells of.
@@ -107,6 +111,11 @@ impl Lines {
 
     /// The path of a file by its number in the table, as the compiler recorded it.
     pub(super) fn file(&self, unit: Unit<'_>, number: u64) -> Option<String> {
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        paths.entry(number).or_insert_with(|| self.read_file(unit, number)).clone()
+    }
+
+    fn read_file(&self, unit: Unit<'_>, number: u64) -> Option<String> {
         let header = self.header.as_ref()?;
         let file = header.file(number).filter(|_| number < MOST_FILES)?;
         let text = |value| {
@@ -116,7 +125,9 @@ impl Lines {
             Some(String::from_utf8_lossy(shown).into_owned())
         };
         let mut path = unit.comp_dir.as_ref().map_or_else(String::new, |dir| {
-            String::from_utf8_lossy(dir.bytes()).chars().take(LONGEST_PATH).collect()
+            let bytes = dir.bytes();
+            let shown = bytes.get(..bytes.len().min(LONGEST_PATH)).unwrap_or_default();
+            String::from_utf8_lossy(shown).into_owned()
         });
         // Number 0 is the folder of the compilation itself.
         if let Some(folder) = file.directory(header).filter(|_| file.directory_index() != 0) {

@@ -7,6 +7,7 @@
 //!
 //! Sources: DWARF 5 (dwarfstd.org, 2017-02-13), read through gimli.
 
+mod calls;
 mod expr;
 mod functions;
 mod lines;
@@ -33,6 +34,7 @@ use crate::firmware::Firmware;
 use crate::targets::Endian;
 use places::Places;
 use sections::Sections;
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
@@ -78,6 +80,18 @@ impl<'a> Modules<'a> {
     /// What was left out of their debugging information.
     pub fn notes(&self) -> Vec<Note> {
         self.iter().flat_map(Module::notes).collect()
+    }
+
+    /// The source files that were compiled, each name once.
+    pub fn files(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let units = self.iter().flat_map(|module| module.units().iter());
+        units.filter_map(|unit| unit.file()).filter(|file| seen.insert(file.clone())).collect()
+    }
+
+    /// The source file that the code at `addr` was compiled from.
+    pub fn unit_file(&self, addr: u64) -> Option<String> {
+        self.at(addr)?.unit_at(addr)?.file()
     }
 
     /// All of them, the firmware first.

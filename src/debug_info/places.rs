@@ -1,6 +1,6 @@
 //! From an address to function, file and line, inlined calls included.
 
-use super::functions::{DEEPEST_INLINING, Owners};
+use super::functions::{DEEPEST_INLINING, Listed, Owners};
 use super::lines::Location;
 use super::{Entry, Language, Module, Modules, Unit};
 use gimli::AttributeValue;
@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+/// Code below this address may be described by what the linker threw away, which lies at 0.
+const LOW: u64 = 1 << 20;
 /// As many addresses are remembered.
 const MOST_REMEMBERED: usize = 4096;
 
@@ -32,11 +34,21 @@ pub struct Place {
 /// What was found out about addresses.
 #[derive(Default)]
 pub(super) struct Places {
+    listed: OnceLock<Listed>,
     owners: OnceLock<Owners>,
     known: Mutex<HashMap<u64, Arc<[Place]>>>,
 }
 
 impl<'a> Module<'a> {
+    /// The unit that is listed with the code at `link_addr` and has a function there. To ask all units,
+    /// each has to be read: most of the time of looking up a single address.
+    fn listed(&self, link_addr: u64) -> Option<Unit<'a>> {
+        let known = self.known();
+        let listed = known.places.listed.get_or_init(|| Listed::of(&known.units));
+        let mut units = listed.at(&known.units, link_addr).filter(|_| link_addr >= LOW);
+        units.find(|unit| unit.function_at(link_addr).is_some())
+    }
+
     /// The units that may have code at `link_addr`.
     fn owners(&self, link_addr: u64) -> impl Iterator<Item = Unit<'a>> {
         let known = self.known();
@@ -47,8 +59,8 @@ impl<'a> Module<'a> {
     /// The unit that the code at `addr` was compiled in.
     pub(crate) fn unit_at(&self, addr: u64) -> Option<Unit<'a>> {
         let addr = self.elf().link_addr(addr);
-        let with_function = self.owners(addr).find(|unit| unit.function_at(addr).is_some());
-        with_function.or_else(|| self.owners(addr).next())
+        let with_function = || self.owners(addr).find(|unit| unit.function_at(addr).is_some());
+        self.listed(addr).or_else(with_function).or_else(|| self.owners(addr).next())
     }
 
     /// The functions that the instruction at `addr` belongs to: the innermost inlined one first,
@@ -70,10 +82,14 @@ impl<'a> Module<'a> {
 
     fn read_places(&self, addr: u64) -> Vec<Place> {
         let link_addr = self.elf().link_addr(addr);
-        let with_function = self.owners(link_addr).find_map(|unit| {
+        let with_function = |unit: Unit<'a>| {
             let function = unit.function_at(link_addr)?;
             Some((unit, unit.entry(function).ok()?))
-        });
+        };
+        let with_function = self
+            .listed(link_addr)
+            .and_then(with_function)
+            .or_else(|| self.owners(link_addr).find_map(with_function));
         let Some((unit, function)) = with_function else {
             let mut units = self.owners(link_addr);
             let location = units.find_map(|unit| unit.lines().at(unit, link_addr));

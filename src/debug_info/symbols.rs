@@ -1,7 +1,10 @@
 //! The symbol table, by address: names for code that has no DWARF.
 
 use crate::firmware::{Firmware, Symbol};
+use crate::targets::Family;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Beyond this a symbol without a size, or one that the linker was told, names nothing.
 const FARTHEST: u64 = 4096;
@@ -32,6 +35,10 @@ pub struct Symbols {
     data: Vec<Symbol>,
     /// What the linker was told: names of addresses outside of all sections.
     absolute: Vec<Symbol>,
+    /// Where functions begin, by their names as they are in the file; `None` if several have one.
+    by_name: OnceLock<HashMap<String, Option<u64>>>,
+    /// Variables that take no room on the device, by name.
+    elsewhere: HashMap<String, u64>,
 }
 
 impl Symbols {
@@ -43,10 +50,14 @@ impl Symbols {
             .filter(|s| s.alloc && s.execute && s.len > 0)
             .map(|s| (s.addr, s.len))
             .collect();
-        let thumb = elf.machine == goblin::elf::header::EM_ARM;
+        let thumb = elf.family().is_some_and(Family::is_arm32);
         for mut symbol in elf.symbols() {
             // Mapping symbols ($t, $x, $d) and the assembler's own labels (.L) name nothing.
             if symbol.name.starts_with(['$', '.']) {
+                continue;
+            }
+            if !symbol.on_device {
+                symbols.elsewhere.insert(symbol.name, symbol.addr);
                 continue;
             }
             if symbol.object {
@@ -99,6 +110,28 @@ impl Symbols {
         let end = self.data.partition_point(|s| s.addr <= addr);
         let symbol = self.data.get(..end)?.last()?;
         (addr - symbol.addr < symbol.len).then(|| named(symbol, addr, true))
+    }
+
+    /// Where the function called `name` in the file begins, if there is one and no other.
+    pub(crate) fn function_called(&self, name: &str) -> Option<u64> {
+        let all = self.by_name.get_or_init(|| {
+            let mut all: HashMap<String, Option<u64>> = HashMap::new();
+            for symbol in self.code.iter().filter(|symbol| symbol.function) {
+                all.entry(symbol.name.clone())
+                    .and_modify(|addr| *addr = addr.filter(|addr| *addr == symbol.addr))
+                    .or_insert(Some(symbol.addr));
+            }
+            all
+        });
+        *all.get(name)?
+    }
+
+    /// Whether the variable that DWARF says is at `addr`, called `name` by the linker, is on the device at
+    /// all: not one that the linker left out, which is described at address 0, nor one of a section for
+    /// tools.
+    pub(crate) fn is_on_device(&self, name: &str, addr: u64) -> bool {
+        let elsewhere = self.elsewhere.get(name) == Some(&addr);
+        !elsewhere && (addr != 0 || self.data.first().is_some_and(|first| first.addr == 0))
     }
 
     /// How many functions there are.
@@ -170,6 +203,7 @@ mod tests {
             function,
             object: false,
             absolute: true,
+            on_device: true,
         };
         let mut all: Vec<Symbol> =
             (0..20).map(|n| absolute(&format!("rom_{n}"), 0x4000_0000 + 16 * n, false)).collect();
@@ -184,5 +218,21 @@ mod tests {
         assert_eq!(name(0x4000_0014), Some("rom_1".into()));
         assert_eq!(name(0x1fff_0010), Some("boot".into()));
         assert_eq!((name(0x810), name(0x2002_0004)), (None, None));
+    }
+
+    #[test]
+    fn what_lies_in_a_section_for_tools_is_not_on_the_device() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/demo/firmware.elf");
+        let elf = Firmware::open(std::path::Path::new(path), false).expect("the demo's ELF file");
+        let symbols = Symbols::of(&elf);
+        let declared =
+            elf.symbols().find(|symbol| symbol.name.contains("DECLARED")).expect("it is there");
+        assert!(!declared.on_device && declared.addr == 0, "a section that takes no flash");
+        assert!(!symbols.is_on_device(&declared.name, 0));
+        assert!(!symbols.is_on_device("left_out", 0), "what the linker left out is at 0");
+        let settings =
+            elf.symbols().find(|symbol| symbol.name.contains("SETTINGS")).expect("it is there");
+        assert!(symbols.is_on_device(&settings.name, settings.addr));
+        assert_eq!(symbols.data_at(0), None, "no pointer to 0 is called DECLARED");
     }
 }

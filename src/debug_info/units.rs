@@ -157,15 +157,20 @@ impl Units {
         Some(Unit { units: self, known, own: known.unit.unit_ref(&self.dwarf) })
     }
 
+    /// The unit of `.debug_info` that begins last at or before `offset`.
+    pub(super) fn around(&self, offset: DebugInfoOffset<usize>) -> Option<Unit<'_>> {
+        let infos = self.list.get(..self.infos)?;
+        let starts = |slot: &Slot| slot.header.debug_info_offset().map_or(0, |start| start.0);
+        let index = infos.partition_point(|slot| starts(slot) <= offset.0).checked_sub(1)?;
+        self.get(index)
+    }
+
     /// The unit that holds the entry at `offset` of `.debug_info`.
     pub(crate) fn holding(
         &self,
         offset: DebugInfoOffset<usize>,
     ) -> Option<(Unit<'_>, UnitOffset<usize>)> {
-        let infos = self.list.get(..self.infos)?;
-        let starts = |slot: &Slot| slot.header.debug_info_offset().map_or(0, |start| start.0);
-        let index = infos.partition_point(|slot| starts(slot) <= offset.0).checked_sub(1)?;
-        let unit = self.get(index)?;
+        let unit = self.around(offset)?;
         Some((unit, offset.to_unit_offset(&unit.header)?))
     }
 }
@@ -264,9 +269,11 @@ impl<'t> Unit<'t> {
         self.own
     }
 
-    /// The source file that it was compiled from.
+    /// The source file that it was compiled from. To the file of a crate rustc adds `/@/` and a name for
+    /// the part of it that became this unit.
     pub(crate) fn file(&self) -> Option<String> {
-        Some(text(self.own.name.as_ref()?))
+        let name = text(self.own.name.as_ref()?);
+        Some(name.split_once("/@/").map(|(file, _)| file.to_string()).unwrap_or(name))
     }
 
     /// The entry that an attribute refers to, in whichever unit it is.

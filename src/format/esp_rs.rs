@@ -8,7 +8,7 @@
 
 use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -34,11 +34,19 @@ impl Carrier for EspRsConsole {
         NAME
     }
 
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let mut blocks: Vec<Block> = Vec::new();
         for line in lines(&piece.bytes) {
-            let text = line.text.as_str();
+            let text = &*line.text;
             if text.ends_with(START) {
                 blocks.push(Block { first: line.number, last: line.number, ..Block::default() });
                 continue;

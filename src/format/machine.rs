@@ -227,7 +227,7 @@ pub fn set_by_any_name(registers: &mut Registers, name: &str, value: u64) -> boo
     let name = name.to_ascii_lowercase();
     if name == "mepc" && registers.pc().is_none() {
         // Where the trap came from is where the crashed code was.
-        registers.set_by_name("pc", value);
+        registers.set_pc(value);
     }
     if registers.set_by_name(&name, value) || registers.set_by_name(&upper, value) {
         return true;

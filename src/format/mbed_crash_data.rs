@@ -83,7 +83,7 @@ impl Format for MbedCrashData {
             set_words(&mut registers, &names, words.iter().map(|w| u32::from_le_bytes(*w).into()));
         } else {
             registers.set_why_missing("an error without a fault has no registers");
-            registers.set_by_name("pc", error(1) & !1);
+            registers.set_pc(error(1) & !1);
             dump.notes.push(
                 Note::doubt(
                     "the error is no fault: pc is where the call of mbed_error() would have \

@@ -17,7 +17,7 @@
 
 use super::elf_core::NAME as ELF_CORE;
 use crate::carrier::text::{decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::cursor::u32_at;
 use crate::dump::Note;
 use crate::error::Fault;
@@ -49,6 +49,14 @@ impl Carrier for MCoreDumpConsole {
         "MCoreDump console log"
     }
 
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
         memmem::find(&piece.bytes, START.as_bytes())?;
         let blocks = blocks(piece).into_iter().filter(|block| !block.digits.is_empty());
@@ -60,7 +68,7 @@ impl Carrier for MCoreDumpConsole {
 fn blocks(piece: &Piece) -> Vec<Block> {
     let mut all: Vec<Block> = Vec::new();
     for line in lines(&piece.bytes) {
-        let text = line.text.as_str();
+        let text = &*line.text;
         if let Some((_, behind)) = text.split_once(START) {
             let digits = behind.trim().to_string();
             all.push(Block { first: line.number, last: line.number, digits, ..Block::default() });

@@ -164,7 +164,7 @@ impl Format for Mongoose {
     }
 }
 
-fn block_starts(all: &[Line]) -> Vec<usize> {
+fn block_starts(all: &[Line<'_>]) -> Vec<usize> {
     let begins = all.iter().enumerate().filter(|(_, line)| line.text.contains(BEGIN));
     begins.map(|(index, _)| index).collect()
 }
@@ -173,7 +173,7 @@ fn block_starts(all: &[Line]) -> Vec<usize> {
 fn json(piece: &Piece) -> (String, bool) {
     let mut json = String::new();
     for line in lines(&piece.bytes).skip(1) {
-        let mut text = line.text.as_str();
+        let mut text = &*line.text;
         if text.contains(END) {
             return (json, true);
         }
@@ -276,7 +276,7 @@ fn cortex_m(words: &[u32], arch: &str, task: bool, registers: &mut Registers) {
     let padded = registers.by_name("xpsr").is_some_and(|xpsr| xpsr & 1 << 9 != 0);
     let padding = if padded { 4 } else { 0 };
     if let Some(sp) = registers.sp().filter(|_| task) {
-        registers.set_by_name("sp", sp.saturating_add(padding));
+        registers.set_sp(sp.saturating_add(padding));
     }
     // With an FPU: sixteen doubles and fpscr. CC3200 and CC3220 have none and the words all the same;
     // of a task that never used it all are zeros.

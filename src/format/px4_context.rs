@@ -220,7 +220,7 @@ impl Info {
 
     fn registers(&self, words: &Words<'_>, mut registers: Registers) -> Registers {
         registers.set_why_missing("register not saved by the device");
-        registers.set_by_name("sp", self.user.sp);
+        registers.set_sp(self.user.sp);
         let mut set = |name: &str, index: usize| {
             if let Some(value) = self.saved(words, index) {
                 registers.set_by_name(name, value);

@@ -9,7 +9,7 @@
 
 use super::px4_context::NAME;
 use crate::carrier::text::{decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -22,6 +22,14 @@ pub struct HardfaultStream;
 impl Carrier for HardfaultStream {
     fn name(&self) -> &'static str {
         "PX4 hardfault stream"
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[MARK], end: &[] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {

@@ -2,7 +2,7 @@
 
 use super::not_a_dump;
 use crate::budget::Budget;
-use crate::carrier::text::looks_like_text;
+use crate::carrier::text::{looks_like_text, texts_in};
 use crate::carrier::{self, Carrier, CarrierOptions, Piece};
 use crate::error::{Error, Fault, Result};
 use crate::format::parts::assemble::NamedPart;
@@ -12,6 +12,7 @@ use crate::input::{self, Input};
 use crate::text;
 use bytes::Bytes;
 use memchr::memchr;
+use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -222,8 +223,10 @@ impl Search<'_> {
         let parts = self.parts.len();
         let mut texts = Vec::new();
         // Who gives an address means an image of memory, not something wrapped.
-        let wrappings = WRAPPINGS.iter().copied();
-        let dialects = std::iter::once_with(|| crash_text::marked(&piece.bytes)).flatten();
+        let text = LazyCell::new(|| texts_in(&piece.bytes));
+        let asked = |carrier: &&dyn Carrier| !carrier.is_text() || !text.is_empty();
+        let wrappings = WRAPPINGS.iter().copied().filter(asked);
+        let dialects = std::iter::once_with(|| crash_text::marked(&piece.bytes, &text)).flatten();
         let dialects = dialects.map(|dialect| dialect as &dyn Carrier);
         let carriers = wrappings.chain(dialects);
         for carrier in carriers.filter(|_| piece.addr.is_none()) {

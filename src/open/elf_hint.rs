@@ -9,8 +9,7 @@
 
 use crate::firmware::Firmware;
 use crate::format::machine::{ArmHint, ElfHint};
-use crate::targets::Endian;
-use goblin::elf::header::EM_ARM;
+use crate::targets::{Endian, Family};
 
 const TAG_FILE: u8 = 1;
 const TAG_CPU_ARCH: u64 = 6;
@@ -19,7 +18,8 @@ const TAG_FP_ARCH: u64 = 10;
 
 /// What `elf` says.
 pub(super) fn of_firmware(elf: &Firmware) -> ElfHint {
-    let attributes = elf.section(".ARM.attributes").filter(|_| elf.machine == EM_ARM);
+    let attributes =
+        elf.section(".ARM.attributes").filter(|_| elf.family().is_some_and(Family::is_arm32));
     let arm = attributes.and_then(|s| arm_attributes(&elf.section_bytes(s), elf.endian));
     ElfHint { machine: elf.machine, class: elf.class, endian: elf.endian, arm }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 const WHY: &str = "register not saved when it was switched out";
 
 /// A structure of a kernel.
-pub(super) struct Structure {
+pub(crate) struct Structure {
     /// What it is called, in one version or another.
     pub names: &'static [&'static str],
     /// Its members, each by the paths that versions gave it. The first path is what it is asked by.
@@ -32,7 +32,7 @@ pub(super) struct Structure {
 
 /// A member of a structure in one firmware.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// Bytes from the start of the structure.
     pub offset: u64,
     /// Its size in bytes.
@@ -138,8 +138,8 @@ pub(super) struct Told {
     pub remarks: Vec<String>,
 }
 
-/// What a kernel is read with.
-pub(super) struct View<'a> {
+/// What a kernel is read with, and what else describes its structures in the same way.
+pub(crate) struct View<'a> {
     pub dump: &'a Dump,
     pub firmware: &'a Firmware,
     pub variables: Variables,
@@ -147,26 +147,31 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn memory(&self) -> &'a Memory {
+    pub(crate) fn memory(&self) -> &'a Memory {
         &self.dump.memory
     }
 
-    pub(super) fn word(&self, addr: u64) -> Option<u64> {
+    pub(crate) fn word(&self, addr: u64) -> Option<u64> {
         read_word(&self.dump.memory, addr, &self.dump.arch)
     }
 
-    pub(super) fn word_len(&self) -> u64 {
+    /// The number of `len` bytes, at most eight, at `addr`.
+    pub(crate) fn sized(&self, addr: u64, len: u64) -> Option<u64> {
+        read_sized(&self.dump.memory, addr, len, &self.dump.arch)
+    }
+
+    pub(crate) fn word_len(&self) -> u64 {
         word_len(&self.dump.arch)
     }
 
     /// `count` words from `addr` on, `step` bytes apart, as far as they can be read.
-    pub(super) fn words(&self, addr: u64, count: u64, step: u64) -> Vec<u64> {
+    pub(crate) fn words(&self, addr: u64, count: u64, step: u64) -> Vec<u64> {
         let word = |n: u64| self.word(addr.checked_add(n.checked_mul(step)?)?);
         (0..count).map_while(word).collect()
     }
 
     /// The number that a variable holds.
-    pub(super) fn number(&self, variable: &str) -> Option<u64> {
+    pub(crate) fn number(&self, variable: &str) -> Option<u64> {
         let len = Some(self.variables.len(variable)).filter(|len| (1..=8).contains(len));
         let len = len.unwrap_or(self.word_len());
         read_sized(&self.dump.memory, self.variables.addr(variable)?, len, &self.dump.arch)
@@ -177,34 +182,34 @@ impl<'a> View<'a> {
     }
 
     /// The type of a structure or enumeration.
-    pub(super) fn kind(&self, structure: &str) -> Option<&Type<'a>> {
+    pub(crate) fn kind(&self, structure: &str) -> Option<&Type<'a>> {
         self.shape(structure).map(|shape| &shape.kind)
     }
 
     /// The size of a structure, if it has one.
-    pub(super) fn size(&self, structure: &str) -> Option<u64> {
+    pub(crate) fn size(&self, structure: &str) -> Option<u64> {
         self.shape(structure)?.len.filter(|len| *len > 0)
     }
 
     /// A member of a structure, by its first name.
-    pub(super) fn member(&self, structure: &str, member: &str) -> Option<Member> {
+    pub(crate) fn member(&self, structure: &str, member: &str) -> Option<Member> {
         self.shape(structure)?.member(member)
     }
 
     /// Where a member lies in the structure at `at`.
-    pub(super) fn addr(&self, at: u64, structure: &str, member: &str) -> Option<u64> {
+    pub(crate) fn addr(&self, at: u64, structure: &str, member: &str) -> Option<u64> {
         at.checked_add(self.member(structure, member)?.offset)
     }
 
     /// The value of a member of the structure at `at`, of whatever size.
-    pub(super) fn value(&self, at: u64, structure: &str, member: &str) -> Option<u64> {
+    pub(crate) fn value(&self, at: u64, structure: &str, member: &str) -> Option<u64> {
         let member = self.member(structure, member)?;
         let len = member.len.unwrap_or_else(|| self.word_len());
         read_sized(&self.dump.memory, at.checked_add(member.offset)?, len, &self.dump.arch)
     }
 
     /// The name in a member that is a text, or points to one; of at most `longest` bytes.
-    pub(super) fn name(
+    pub(crate) fn name(
         &self,
         at: u64,
         structure: &str,
@@ -220,7 +225,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether code of the firmware is at `addr`.
-    pub(super) fn is_code(&self, addr: u64) -> bool {
+    pub(crate) fn is_code(&self, addr: u64) -> bool {
         self.firmware.holds_code(addr)
     }
 
@@ -282,9 +287,30 @@ impl<'a> View<'a> {
         View { dump, firmware, variables, shapes: Vec::new() }
     }
 
+    /// A view for those who know the variables already and read other structures than a kernel's.
+    /// What the firmware does not describe has no members.
+    pub(crate) fn with(
+        dump: &'a Dump,
+        firmware: &'a Firmware,
+        variables: Variables,
+        structures: &[Structure],
+    ) -> View<'a> {
+        let structures: Vec<&Structure> = structures.iter().collect();
+        let shapes = match structures.is_empty() {
+            true => Vec::new(),
+            false => shapes(&structures, firmware).unwrap_or_default(),
+        };
+        View { dump, firmware, variables, shapes }
+    }
+
     /// The same with the kernel's structures; a note if the firmware does not describe them.
     fn described(mut self, kernel: &dyn Kernel) -> Result<View<'a>, Note> {
-        let Some(shapes) = shapes(kernel, self.firmware, &self.variables) else {
+        let wanted = |structure: &&Structure| {
+            structure.needed.is_some()
+                || structure.names.iter().any(|name| kernel.wants(name, &self.variables))
+        };
+        let wanted: Vec<&Structure> = kernel.structures().iter().filter(wanted).collect();
+        let Some(shapes) = shapes(&wanted, self.firmware) else {
             let words = format!(
                 "does not describe its structures (no DWARF): the {}s are not shown",
                 kernel.of()
@@ -298,16 +324,7 @@ impl<'a> View<'a> {
 }
 
 /// The structures as the firmware has them, if those are there that have to be.
-fn shapes<'a>(
-    kernel: &dyn Kernel,
-    firmware: &'a Firmware,
-    variables: &Variables,
-) -> Option<Vec<Shape<'a>>> {
-    let wanted = |structure: &&Structure| {
-        structure.needed.is_some()
-            || structure.names.iter().any(|name| kernel.wants(name, variables))
-    };
-    let structures: Vec<&Structure> = kernel.structures().iter().filter(wanted).collect();
+fn shapes<'a>(structures: &[&Structure], firmware: &'a Firmware) -> Option<Vec<Shape<'a>>> {
     let groups: Vec<&[&'static str]> = structures.iter().map(|s| s.names).collect();
     let structs = Structs::find(Module::of(firmware).units(), &groups)?;
     let mut shapes = Vec::new();

@@ -14,6 +14,9 @@ mod rt_thread;
 mod task;
 mod zephyr;
 
+pub(crate) use kernel::{Structure, View};
+pub(crate) use read::Variables;
+
 use crate::dump::{Dump, Kernel, ZephyrKernel};
 use crate::firmware::Firmware;
 use std::sync::Arc;

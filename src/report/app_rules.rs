@@ -80,12 +80,16 @@ impl AppRules {
 
     /// Whether the frame is of code that the user did not write.
     pub(super) fn is_foreign(&self, frame: &Frame) -> bool {
+        self.is_foreign_place(frame.function.as_deref(), frame.file.as_deref())
+    }
+
+    /// Whether a function of this name, in this source file, is code that the user did not write.
+    pub fn is_foreign_place(&self, function: Option<&str>, file: Option<&str>) -> bool {
         let mut rules = built_in().iter().chain(&self.own);
         rules.any(|rule| {
             let is = |name: &str| rule.functions.iter().any(|pattern| matches(pattern, name));
             let lies = |file: &str| rule.files.iter().any(|pattern| matches(pattern, file));
-            frame.function.as_deref().is_some_and(|name| is(plain(name)) || is(name))
-                || frame.file.as_deref().is_some_and(lies)
+            function.is_some_and(|name| is(plain(name)) || is(name)) || file.is_some_and(lies)
         })
     }
 }

@@ -7,6 +7,7 @@
 use super::app_rules::AppRules;
 use super::{Frame, Signature};
 use crate::reason::{Reason, Signal};
+use crate::unwind::Found;
 use sha2::{Digest, Sha256};
 
 /// As many functions make a signature. More would tell apart what is the same crash on another
@@ -60,7 +61,8 @@ pub(super) fn kind_of(reason: &Reason) -> String {
 /// Addresses are no part of it, so it is the same across devices and, mostly, across builds.
 /// Without an ELF file there are only addresses; then it holds for one build. A function that calls
 /// itself counts once: how deep a recursion was is chance. The machinery of aborting, the user's own
-/// by `rules` as well, is no part of it.
+/// by `rules` as well, is no part of it. Nor are functions that ended in a tail call: a backtrace that the
+/// device printed lacks them.
 pub fn signature_of(
     signal: Option<Signal>,
     kind: &str,
@@ -70,6 +72,7 @@ pub fn signature_of(
     let signal = signal.map_or(String::new(), |signal| format!("{signal} "));
     let mut parts = vec![format!("{signal}{kind}").trim_end().to_string()];
     let sure = frames.iter().take_while(|frame| !frame.guess);
+    let sure = sure.filter(|frame| frame.found != Found::TailCall.word());
     let mut named: Vec<String> = sure
         .clone()
         .filter(|frame| frame.near.is_none())

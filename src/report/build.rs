@@ -9,15 +9,25 @@ use super::{
 use crate::debug_info::{Missing, Modules, Place};
 use crate::dump;
 use crate::error::Result;
+use crate::heap;
 use crate::logs;
 use crate::memory::AddrRange;
 use crate::open::Opened;
-use crate::unwind::{self, End, Unwinder};
+use crate::query::{Line, Trace};
+use crate::unwind::{End, Unwinder};
 use crate::values::{Globals, Role, Scopes};
 use std::path::PathBuf;
 
 /// What FreeRTOS, Zephyr, NuttX and others fill a fresh stack with.
 const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
+
+/// What a report is short about unless it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Section {
+    /// The blocks of every heap
+    Heap,
+}
 
 /// What the user wants to see.
 #[derive(Clone, Debug)]
@@ -28,6 +38,10 @@ pub struct ReportOptions {
     pub all_threads: bool,
     /// Logs in the memory.
     pub logs: bool,
+    /// Heaps in the memory.
+    pub heaps: bool,
+    /// What is told at length.
+    pub sections: Vec<Section>,
     /// Expressions over global variables.
     pub print: Vec<String>,
     /// Where source files are, beside where the compiler had them.
@@ -42,6 +56,8 @@ impl Default for ReportOptions {
             values: true,
             all_threads: true,
             logs: true,
+            heaps: true,
+            sections: Vec::new(),
             print: Vec::new(),
             source_dirs: Vec::new(),
             rules: AppRules::default(),
@@ -70,11 +86,17 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         .filter(named)
         .filter(|inner| blamed.is_some_and(|blamed| blamed.function != inner.function));
     let source = blamed.and_then(|frame| {
-        source::excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
+        source::source_excerpt(frame.file.as_deref()?, frame.line?, &options.source_dirs)
     });
     let globals = Globals::new(dump, &modules);
     let value = |expression: &String| Ok(value(expression, globals.print(expression)?));
     let values = options.print.iter().map(value).collect::<Result<_>>()?;
+
+    let elf = opened.firmware.as_ref().filter(|_| options.heaps);
+    let mut heaps = elf.map_or_else(Vec::new, |elf| heap::find(dump, elf));
+    if options.sections.contains(&Section::Heap) {
+        heaps.iter_mut().for_each(|heap| heap.list(dump));
+    }
 
     Ok(Report {
         schema: SCHEMA,
@@ -93,6 +115,7 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
             false => Vec::new(),
         },
         threads,
+        heaps,
         values,
         memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
         missing: Gap::all_of(&dump.memory),
@@ -155,15 +178,9 @@ struct Builder<'b, 'a> {
 
 impl<'a> Builder<'_, 'a> {
     fn thread(&self, unwinder: &Unwinder<'_, 'a>, thread: &dump::Thread) -> Thread {
-        let trace = unwinder.backtrace(thread);
-        let mut frames = Vec::new();
-        let mut culprit = 0;
-        for at in 0..trace.frames.len() {
-            if at == trace.culprit {
-                culprit = frames.len();
-            }
-            self.frame(&trace.frames, at, &mut frames);
-        }
+        let trace = Trace::of(thread, unwinder, self.modules);
+        let lines = trace.lines.iter().enumerate();
+        let frames = lines.map(|(index, line)| self.frame(&trace, line, index)).collect();
         let arch = &self.dump.arch;
         let named = |(index, value): (usize, u128)| {
             Some((arch.registers.get(index)?.name.clone(), Hex(value)))
@@ -183,7 +200,7 @@ impl<'a> Builder<'_, 'a> {
             }),
             remarks: thread.remarks.clone(),
             frames,
-            culprit,
+            culprit: trace.culprit,
             end: trace.end.to_string(),
             complete: trace.end == End::Outermost,
             registers: thread.registers.known().filter_map(named).collect(),
@@ -191,57 +208,38 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    /// Adds what `frames[at]` shows: a line for each function inlined there, and its own.
-    fn frame(&self, frames: &[unwind::Frame], at: usize, out: &mut Vec<Frame>) {
-        let frame = &frames[at];
-        let places = self.modules.places(frame.lookup_pc());
-        let mut exception = frame.exception.as_ref().map(|exception| exception.name.clone());
-        let blank = |index, place: Place| Frame {
+    /// A line of a backtrace, with its variables if they are wanted.
+    fn frame(&self, trace: &Trace, line: &Line, index: usize) -> Frame {
+        let frame = &trace.frames[line.frame];
+        let Place { file, line: number, column, .. } = line.source();
+        let mut shown = Frame {
             index,
             pc: frame.pc.into(),
             found: frame.found.word(),
             guess: frame.is_guess(),
-            exception: None,
-            inlined: place.inlined,
-            function: place.function,
-            near: None,
-            file: place.file,
-            line: place.line,
-            column: place.column,
+            exception: line.exception.clone(),
+            inlined: line.is_inlined(),
+            function: line.function.clone(),
+            near: line.near,
+            file,
+            line: number,
+            column,
             arguments: Vec::new(),
             locals: Vec::new(),
         };
-        if places.iter().all(|place| place.function.is_none()) {
-            let place = places.into_iter().next().unwrap_or_default();
-            let mut line = blank(out.len(), place);
-            let symbol = self.modules.symbol(frame.lookup_pc());
-            line.near = symbol.as_ref().filter(|s| !s.covers).map(|s| s.offset);
-            line.function = symbol.map(|symbol| symbol.name);
-            if let Some(said) =
-                frame.said.as_ref().filter(|_| line.near.is_some() || line.function.is_none())
-            {
-                (line.function, line.near) = (Some(said.clone()), None);
+        if self.options.values {
+            let scopes = Scopes { dump: self.dump, modules: self.modules };
+            let variables = scopes.variables(&trace.frames, line.frame, &line.places, line.place);
+            for variable in variables {
+                let list = match variable.role {
+                    Role::Argument => &mut shown.arguments,
+                    Role::Local => &mut shown.locals,
+                };
+                let text = value(&variable.name, variable.value);
+                list.push(Value { at_entry: variable.at_entry, ..text });
             }
-            line.exception = exception;
-            out.push(line);
-            return;
         }
-        let scopes = Scopes { dump: self.dump, modules: self.modules };
-        for index in 0..places.len() {
-            let mut line = blank(out.len(), places[index].clone());
-            line.exception = exception.take();
-            if self.options.values {
-                for variable in scopes.variables(frames, at, &places, index) {
-                    let list = match variable.role {
-                        Role::Argument => &mut line.arguments,
-                        Role::Local => &mut line.locals,
-                    };
-                    let shown = value(&variable.name, variable.value);
-                    list.push(Value { at_entry: variable.at_entry, ..shown });
-                }
-            }
-            out.push(line);
-        }
+        shown
     }
 
     /// How many bytes from the low end of a stack still hold what it was filled with.

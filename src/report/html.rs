@@ -51,6 +51,7 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     for thread in &report.threads {
         write_thread(thread, report.blamed.as_deref().filter(|_| thread.first), page)?;
     }
+    heaps(report, page)?;
     if !report.values.is_empty() {
         page.push_str("<h2>Values</h2>\n<div class=\"card frames\">");
         for value in &report.values {
@@ -60,6 +61,32 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     }
     memory(report, page)?;
     page.push_str("</body></html>\n");
+    Ok(())
+}
+
+fn heaps(report: &Report, page: &mut String) -> std::fmt::Result {
+    if !report.heaps.is_empty() {
+        page.push_str("<h2>Heap</h2>\n");
+    }
+    for heap in &report.heaps {
+        write!(page, "<div class=\"card\"><div>{}</div>", escape(&heap.words()))?;
+        for words in heap.damage.iter().map(|damage| &damage.words).chain(&heap.incomplete) {
+            write!(page, "<div class=\"remark\">{}</div>", escape(words))?;
+        }
+        if !heap.listed.is_empty() {
+            page.push_str("<details><summary>blocks</summary><table>");
+            for block in &heap.listed {
+                let holds = escape(block.holds.as_deref().unwrap_or_default());
+                write!(
+                    page,
+                    "<tr><td>{}</td><td>{}</td><td>{}</td><td>{holds}</td></tr>",
+                    block.start, block.bytes, block.state
+                )?;
+            }
+            page.push_str("</table></details>");
+        }
+        page.push_str("</div>\n");
+    }
     Ok(())
 }
 

@@ -8,15 +8,19 @@ mod app_rules;
 mod blame;
 mod build;
 mod html;
+mod paragraph;
 mod picture;
 mod source;
 mod style;
 mod text;
 
+pub use crate::heap::Heap;
 pub use app_rules::AppRules;
 pub use blame::signature_of;
-pub use build::{ReportOptions, build};
+pub use build::{ReportOptions, Section, build};
 pub use html::to_html;
+pub use paragraph::to_paragraph;
+pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
@@ -56,6 +60,9 @@ pub struct Report {
     pub logs: Vec<Log>,
     /// The crashed thread first, or the one that was running.
     pub threads: Vec<Thread>,
+    /// The heaps whose memory is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heaps: Vec<Heap>,
     /// The values that were asked for.
     pub values: Vec<Value>,
     /// All memory that somebody holds, by address.
@@ -249,7 +256,7 @@ impl Frame {
     fn doubt(&self) -> String {
         match self.found {
             // The step itself is sure, what it began with is not.
-            "cfi" | "frame-pointer" | "exception" => "above a guess".into(),
+            "cfi" | "tail-call" | "frame-pointer" | "exception" => "above a guess".into(),
             found => format!("by {found}"),
         }
     }

@@ -1,8 +1,9 @@
 //! The source file of a frame on this machine.
 
 use super::Source;
+use crate::query;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Lines shown before and behind the one that matters.
 const AROUND: u32 = 4;
@@ -11,8 +12,8 @@ const LONGEST_LINE: usize = 200;
 
 /// The lines around `line` of `file`, which a compiler somewhere recorded. It is looked for as it
 /// is, and by its last parts below each of `folders`. `None` if it is not to be had.
-pub(super) fn excerpt(file: &str, line: u32, folders: &[PathBuf]) -> Option<Source> {
-    let path = find(file, folders)?;
+pub fn source_excerpt(file: &str, line: u32, folders: &[PathBuf]) -> Option<Source> {
+    let path = query::find_source(file, folders)?;
     let reader = BufReader::new(std::fs::File::open(&path).ok()?);
     let first = line.saturating_sub(AROUND).max(1);
     let lines: Vec<(u32, String)> = (1u32..)
@@ -32,18 +33,4 @@ pub(super) fn excerpt(file: &str, line: u32, folders: &[PathBuf]) -> Option<Sour
 
 fn cut(text: &str) -> String {
     text.replace('\t', "    ").chars().take(LONGEST_LINE).collect()
-}
-
-fn find(file: &str, folders: &[PathBuf]) -> Option<PathBuf> {
-    let own = Path::new(file);
-    if own.is_file() {
-        return Some(own.to_path_buf());
-    }
-    let parts: Vec<&str> = file.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
-    folders.iter().find_map(|folder| {
-        // The longest tail of the recorded path that is there.
-        (0..parts.len())
-            .map(|skip| parts[skip..].iter().fold(folder.clone(), |path, part| path.join(part)))
-            .find(|path| path.is_file())
-    })
 }

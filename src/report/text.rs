@@ -22,6 +22,7 @@ pub fn to_text(report: &Report, style: &Style) -> String {
     for thread in &report.threads {
         page.thread(thread);
     }
+    page.heaps(report);
     page.values(report);
     page.memory(report);
     page.out
@@ -254,6 +255,26 @@ impl Page {
         }
         if let Some(why) = &thread.registers_missing_because {
             self.line(&Line::new("  ").tone(Tone::Quiet, format!("others: {why}")), 4);
+        }
+    }
+
+    fn heaps(&mut self, report: &Report) {
+        if report.heaps.is_empty() {
+            return;
+        }
+        self.title("Heap");
+        for heap in &report.heaps {
+            self.line(&Line::new(format!("  {}", heap.words())), 4);
+            for words in heap.damage.iter().map(|damage| &damage.words).chain(&heap.incomplete) {
+                self.line(&Line::new("    ").tone(Tone::Doubt, words), 6);
+            }
+            for block in &heap.listed {
+                let holds = block.holds.as_deref().unwrap_or_default();
+                let start = block.start.to_string();
+                let text =
+                    format!("    {start:<18} {:>9}  {:<5} {holds}", block.bytes, block.state);
+                self.line(&Line::new(text.trim_end()), 6);
+            }
         }
     }
 

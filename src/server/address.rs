@@ -122,6 +122,19 @@ pub(crate) fn open(addresses: &[Address]) -> Result<Vec<Door>> {
     }
 }
 
+/// Opens all of `addresses` for a protocol that is spoken over TCP alone.
+pub(crate) fn tcp_doors(addresses: &[Address]) -> Result<Vec<TcpListener>> {
+    if let Some(other) = addresses.iter().find(|address| !matches!(address, Address::Tcp { .. })) {
+        return Err(Error::Usage(format!("{other}: expected HOST:PORT or :PORT")));
+    }
+    let tcp = |door: &Door| match door {
+        Door::Tcp(listener) => listener.try_clone().ok(),
+        #[cfg(unix)]
+        Door::Unix(..) => None,
+    };
+    Ok(open(addresses)?.iter().filter_map(tcp).collect())
+}
+
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let found = (host, port).to_socket_addrs().map_err(|error| {
         Error::Resource(format!("can't find out what address '{host}' is: {error}"))

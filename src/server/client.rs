@@ -17,6 +17,8 @@ pub(crate) struct Client {
     pub(super) offers: Offers,
     /// Whether the console was told what this is all about.
     pub(super) greeted: bool,
+    /// Whether it asked for a single register before.
+    pub(super) asked_register: bool,
     /// Memory on its way out; kept, so that a read takes no new memory.
     pub(super) buffer: Vec<u8>,
     /// The same for the body of a reply.
@@ -68,6 +70,7 @@ impl Client {
             attached: true,
             offers: Offers::default(),
             greeted: false,
+            asked_register: false,
             buffer: Vec::new(),
             body: Vec::new(),
         }

@@ -29,6 +29,7 @@
 mod address;
 mod client;
 mod connection;
+mod console;
 mod engine;
 mod front;
 mod hex;
@@ -60,6 +61,8 @@ pub mod fuzzing {
 }
 
 pub use address::Address;
+pub(crate) use address::tcp_doors;
+pub use console::Console;
 pub use listen::{Listener, Options, serve_stdio};
 pub use served::Served;
 

@@ -62,7 +62,11 @@ impl Client {
 
     /// `p number`, as far as gdbstub can't do it: it has no way to say that a register whose width
     /// it doesn't know at compile time is unknown.
-    pub(super) fn read_register(&self, args: &[u8]) -> Result<Answer, Fault> {
+    pub(super) fn read_register(&mut self, args: &[u8]) -> Result<Answer, Fault> {
+        // LLDB (14 to 19) asks for register 0 to learn whether there is such a packet, and asks for no
+        // other one that way if that is an error.
+        let first = !std::mem::replace(&mut self.asked_register, true);
+        let is_question = first && args == b"0";
         let index = self.register_by_number(args)?;
         let registers = self.registers(self.selected).ok_or(Fault::Thread)?;
         let register = &self.served.dump.arch.registers[index];
@@ -71,7 +75,9 @@ impl Client {
             None if self.needs_some_pc(self.selected, index) => {
                 Ok(Answer::Reply(vec![b'0'; register.byte_len() * 2]))
             }
-            None if self.offers.lldb => Err(Fault::Register("not in the dump".into())),
+            None if self.offers.lldb && !is_question => {
+                Err(Fault::Register("not in the dump".into()))
+            }
             None => Ok(Answer::Reply(vec![b'x'; register.byte_len() * 2])),
         }
     }

@@ -64,6 +64,11 @@ impl Family {
         })
     }
 
+    /// The same where it does not matter whether ARM is a Cortex-M: it is [`Family::Arm`] then.
+    pub fn of_machine(machine: u16, class: u8) -> Option<Family> {
+        Family::of_elf(machine, class, false)
+    }
+
     /// The register set that a device of the family is read with while nobody names its chip: the
     /// richest one. A register that the device lacks stays unknown, which costs nothing.
     pub fn usual_arch(self) -> &'static str {

@@ -1,5 +1,7 @@
 //! Characters: encodings, and what web pages and terminals write in their place.
 
+use std::borrow::Cow;
+
 /// Shares of bytes from which on the zero halves of UTF-16 are believed, of 8.
 const MOST_OF_EIGHT: usize = 7;
 /// What is looked at to tell the encoding.
@@ -7,7 +9,7 @@ const SAMPLE: usize = 4096;
 
 /// The characters of `bytes`; `None` if they are no text. UTF-16 is told by its byte order mark, or by
 /// the zero bytes that it has in every second place of a Western text.
-pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<String> {
+pub(super) fn characters<'a>(bytes: &'a [u8], undone: &mut Vec<String>) -> Option<Cow<'a, str>> {
     if let Some((big_endian, body)) = utf16(bytes) {
         undone.push("UTF-16".into());
         let (pairs, _) = body.as_chunks::<2>();
@@ -18,7 +20,7 @@ pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<Strin
         let units = pairs.iter().map(unit);
         let text: String =
             char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-        return Some(text);
+        return Some(text.into());
     }
     // A binary dump may have been appended to a log: that is no text, and nothing may touch it.
     if memchr::memchr(0, bytes).is_some() {
@@ -36,17 +38,16 @@ pub(super) fn characters(bytes: &[u8], undone: &mut Vec<String>) -> Option<Strin
     let bytes = marked.unwrap_or(bytes);
     if let Some(text) = chinese(bytes) {
         undone.push("GB18030".into());
-        return Some(text);
+        return Some(text.into());
     }
-    Some(String::from_utf8_lossy(bytes).into_owned())
+    Some(String::from_utf8_lossy(bytes))
 }
 
 /// Chinese text in the encoding that the tools of Chinese vendors write. Of its characters the usual
 /// ones are two bytes from 0xa1 on each: a text in which nothing else is above ASCII and that is no
 /// UTF-8 is taken for such. A single byte of noise, or a Latin degree sign, rules it out.
 fn chinese(bytes: &[u8]) -> Option<String> {
-    let has_more = bytes.iter().any(|byte| !byte.is_ascii());
-    if !has_more || std::str::from_utf8(bytes).is_ok() {
+    if std::str::from_utf8(bytes).is_ok() {
         return None;
     }
     let mut rest = bytes.iter().copied();
@@ -83,25 +84,31 @@ pub(super) fn utf16(bytes: &[u8]) -> Option<(bool, &[u8])> {
 }
 
 /// `text` without what terminals are told by it (ECMA-48: CSI, OSC and the sequences of two
-/// characters), and with the ends of lines as LF. Colours at both ends of a line are no decoration worth
-/// a word, and neither is CR LF.
-pub(super) fn controls(text: String, undone: &mut Vec<String>) -> String {
+/// characters), and with the ends of lines as LF or CR LF. Colours at both ends of a line are no
+/// decoration worth a word.
+pub(super) fn controls<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
     let mut text = text;
-    if text.contains('\x1b') {
+    if memchr::memchr(0x1b, text.as_bytes()).is_some() {
         let is_inside = |line: &str| plain_ends(line).contains('\x1b');
         if text.lines().any(is_inside) {
             undone.push("terminal colours".into());
         }
-        text = without_sequences(&text);
+        text = without_sequences(&text).into();
     }
-    if text.contains('\r') {
+    if has_lone_returns(text.as_bytes()) {
         let (feeds, all) = (text.matches('\n').count(), text.matches('\r').count());
         if all > feeds {
             undone.push("ends of lines in CR".into());
         }
-        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace('\r', "\n");
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace('\r', "\n").into();
     }
     text
+}
+
+/// Whether a CR stands before anything but LF.
+fn has_lone_returns(text: &[u8]) -> bool {
+    let mut returns = memchr::memchr_iter(b'\r', text);
+    returns.any(|at| text.get(at.saturating_add(1)) != Some(&b'\n'))
 }
 
 /// A line without the sequences at its ends.
@@ -159,6 +166,12 @@ const ELEMENTS: [&str; 12] =
 
 /// `text` without the elements around its lines, if most lines have some.
 fn elements(text: &str) -> Option<String> {
+    let tags = memchr::memchr_iter(b'<', text.as_bytes()).count();
+    let rows = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+    // Some rows may be empty, but not most of them.
+    if tags == 0 || tags.saturating_mul(8) < rows {
+        return None;
+    }
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
     let has = lines().filter(|line| tag(line).is_some()).count();
     if has.saturating_mul(2) <= lines().count() {
@@ -214,27 +227,30 @@ const SPELLED: [&str; 8] =
 
 /// `text` with the characters that escapes stand for. Blanks that are no ASCII blanks become such;
 /// characters of no width go.
-pub(super) fn escapes(text: String, undone: &mut Vec<String>) -> String {
+pub(super) fn escapes<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
+    if text.is_ascii() && memchr::memchr2(b'<', b'&', text.as_bytes()).is_none() {
+        return text;
+    }
     let mut text = text;
     if SPELLED.iter().any(|spelled| text.contains(spelled)) && is_spelled(&text) {
         for spelled in SPELLED {
-            text = text.replace(spelled, "");
+            text = text.replace(spelled, "").into();
         }
         undone.push("spelled control characters".into());
     }
     if let Some(plain) = elements(&text) {
-        text = plain;
+        text = plain.into();
         undone.push("HTML elements".into());
     }
     if let Some(decoded) = html(&text) {
-        text = decoded;
+        text = decoded.into();
         undone.push("HTML escapes".into());
     }
     let odd = |c: char| matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}' | '\u{3000}');
     let none = |c: char| matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}');
-    if text.contains(|c| odd(c) || none(c)) {
+    if !text.is_ascii() && text.contains(|c| odd(c) || none(c)) {
         let chars = text.chars().filter(|c| !none(*c));
-        text = chars.map(|c| if odd(c) { ' ' } else { c }).collect();
+        text = chars.map(|c| if odd(c) { ' ' } else { c }).collect::<String>().into();
         undone.push("no-break spaces".into());
     }
     text
@@ -253,6 +269,7 @@ fn is_spelled(text: &str) -> bool {
 }
 
 fn html(text: &str) -> Option<String> {
+    memchr::memchr(b'&', text.as_bytes())?;
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('&') {

@@ -8,7 +8,7 @@ use super::{Reader, Told};
 use std::cmp::Ordering::{Equal, Greater, Less};
 
 /// So much is read in all for places one by one.
-const MOST_WORK: usize = 512 << 10;
+const MOST_WORK: usize = 128 << 10;
 
 /// Lines, and which of them go on in the next one as far as is known.
 struct Judge<'a> {
@@ -21,7 +21,7 @@ struct Judge<'a> {
 /// Behind which of `lines` the next one goes on. What is certain of `places` stays.
 pub(super) fn judged(
     lines: &[&str],
-    width: usize,
+    is_full: &dyn Fn(&str) -> bool,
     places: &[Place],
     reader: Reader<'_>,
 ) -> Vec<bool> {
@@ -29,7 +29,7 @@ pub(super) fn judged(
     let is_open = |(at, place): &(usize, &Place)| match place {
         Place::LikelyCut => true,
         Place::End => pair(lines, *at).is_some_and(|(line, next)| {
-            line.chars().count() == width && !ends_whole(line, next) && !is_fence(next)
+            is_full(line) && !ends_whole(line, next) && !is_fence(next)
         }),
         Place::Cut | Place::Beginning => false,
     };
@@ -47,6 +47,9 @@ pub(super) fn judged(
         .for_each(|(_, join)| *join = true);
     judge.consider(certain, None);
     judge.consider(all, None);
+    if judge.told.numbers.is_empty() && judge.told.words.is_empty() {
+        return judge.joins;
+    }
     judge.one_by_one(&open);
     judge.joins
 }

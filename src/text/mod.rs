@@ -19,7 +19,9 @@ mod prefix;
 mod windows;
 mod wrap;
 
-pub use windows::{LONG, windows};
+use std::borrow::Cow;
+
+pub use windows::{LONG, is_busy, windows};
 
 /// Larger texts are taken as they are: the steps hold the text in memory. Long logs come in [`windows`].
 const MAX_TEXT: usize = 64 << 20;
@@ -31,6 +33,33 @@ pub struct Plain {
     pub text: Vec<u8>,
     /// What was undone, outermost first: `UTF-16`, `JSON lines`.
     pub undone: Vec<String>,
+}
+
+/// The lines of a text without their ends, as [`str::lines`] has them, but for many passes over long texts.
+#[derive(Clone)]
+struct Rows<'a>(Option<&'a str>);
+
+fn rows(text: &str) -> Rows<'_> {
+    Rows(Some(text))
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0?;
+        match memchr::memchr(b'\n', text.as_bytes()) {
+            Some(end) => {
+                self.0 = text.get(end.saturating_add(1)..);
+                let row = text.get(..end)?;
+                Some(row.strip_suffix('\r').unwrap_or(row))
+            }
+            None => {
+                self.0 = None;
+                (!text.is_empty()).then_some(text)
+            }
+        }
+    }
 }
 
 /// How often prefixes are taken off: a quoted mail of a log with two time stamps has three.
@@ -74,53 +103,52 @@ pub fn plain(bytes: &[u8], reader: Option<Reader<'_>>) -> Option<Plain> {
     let cut = || envelope::lines_inside(&wrap::all_full(&text).filter(|_| has_quotes)?.1);
     if let Some(inner) = envelope::lines_inside(&text).or_else(cut) {
         undone.push(inner.kind.to_string());
-        text = inner.text;
+        text = inner.text.into();
     }
     text = decode::escapes(text, &mut undone);
     let alone = |text: &str| {
-        let mut undone = Vec::new();
         // What was spelled may have been cut as well.
-        let text = decode::escapes(text.to_string(), &mut undone);
-        (parts_alone(text, &mut undone), undone)
+        let mut undone = Vec::new();
+        let text = decode::escapes(text.into(), &mut undone);
+        parts_alone(text, &mut undone).into_owned()
     };
-    let tell = reader.map(|reader| move |text: &str| reader(&alone(text).0));
+    let tell = reader.map(|reader| move |text: &str| reader(&alone(text)));
     if let Some((width, joined)) = wrap::join(&text, tell.as_ref().map(|tell| tell as Reader<'_>)) {
         undone.push(format!("lines wrapped at {width} columns"));
-        text = joined;
+        text = decode::escapes(joined.into(), &mut undone);
     }
-    let (text, more) = alone(&text);
-    undone.extend(more);
-    (!undone.is_empty()).then(|| Plain { text: text.into_bytes(), undone })
+    let text = parts_alone(text, &mut undone);
+    (!undone.is_empty()).then(|| Plain { text: text.into_owned().into_bytes(), undone })
 }
 
 /// `text` without fences, and what is between them without what stands before and behind each line.
-fn parts_alone(text: String, undone: &mut Vec<String>) -> String {
+fn parts_alone<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
     let Some(parts) = fence::parts(&text) else { return lines_alone(text, undone) };
     undone.push("markdown fence".into());
     let (mut inside, mut all) = (false, String::new());
     for part in parts {
         all.push_str(&match inside {
-            true => lines_alone(part.to_string(), undone),
-            false => part.to_string(),
+            true => lines_alone(part.into(), undone),
+            false => part.into(),
         });
         inside = !inside;
     }
-    all
+    all.into()
 }
 
 /// `text` without what stands before and behind each of its lines.
-fn lines_alone(text: String, undone: &mut Vec<String>) -> String {
+fn lines_alone<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
     let mut text = text;
     for _ in 0..MAX_PREFIXES {
         let Some(stripped) = prefix::strip(&text).or_else(|| prefix::strip_stamps(&text)) else {
             break;
         };
         undone.push(format!("prefix like \"{}\"", stripped.example));
-        text = stripped.text;
+        text = stripped.text.into();
     }
     if let Some((stripped, end)) = prefix::strip_ends(&text) {
         undone.push(format!("lines that end in \"{end}\""));
-        text = stripped;
+        text = stripped.into();
     }
     text
 }

@@ -4,10 +4,16 @@
 //! one blank; and what they have in common must look like a logger's work: a time, a date, a number in
 //! brackets, an arrow. Lines of a crash have no such beginning in common.
 
+use super::rows;
+
 /// Fewer lines prove nothing.
 const FEWEST_LINES: usize = 3;
 /// As many lines are looked at, spread over the text.
 const SAMPLE: usize = 400;
+/// Of longer texts a sample is taken without counting the lines.
+const SMALL: usize = 128 << 10;
+/// So many lines behind one another may be none that counts.
+const MOST_SKIPPED: usize = 64;
 /// No logger's prefix is longer.
 const MAX_LEN: usize = 160;
 /// What a prefix ends with.
@@ -31,13 +37,12 @@ pub(super) enum Prefix {
 }
 
 impl Prefix {
-    /// The prefix that `lines` have in common.
-    pub(super) fn of<'a, L: Iterator<Item = &'a str>>(lines: impl Fn() -> L) -> Option<Prefix> {
-        let count = lines().count();
-        if count < FEWEST_LINES {
+    /// The prefix that `lines` have in common, which are some of a text.
+    pub(super) fn of_sample(lines: &[&str]) -> Option<Prefix> {
+        if lines.len() < FEWEST_LINES {
             return None;
         }
-        let sample = || lines().step_by(count.div_ceil(SAMPLE).max(1));
+        let sample = || lines.iter().copied();
         let shapes: Vec<Vec<char>> = sample().map(shape).collect();
         let common = common(&shapes);
         // `#CD:`, `** FATAL` and their like are the producers' own marks, which readers look for.
@@ -95,10 +100,10 @@ impl Prefix {
 
 /// The text without the prefix that its lines have in common; `None` if there is none.
 pub(super) fn strip(text: &str) -> Option<Stripped> {
-    let prefix = Prefix::of(|| text.lines().filter(|line| !line.trim().is_empty()))?;
+    let prefix = Prefix::of_sample(&sample(text, |_| true))?;
     let mut stripped = String::with_capacity(text.len());
     let mut example = None;
-    for line in text.lines() {
+    for line in rows(text) {
         let rest = prefix.after(line);
         if let Some(rest) = rest
             && example.is_none()
@@ -110,6 +115,38 @@ pub(super) fn strip(text: &str) -> Option<Stripped> {
         stripped.push('\n');
     }
     Some(Stripped { text: stripped, example: example? })
+}
+
+/// Some of the lines of a text that are not empty, spread evenly over it, of those behind a line that is as
+/// wanted, and the first.
+pub(super) fn sample(text: &str, behind: impl Fn(&str) -> bool) -> Vec<&str> {
+    let wanted =
+        |before: Option<&str>, line: &str| before.is_none_or(&behind) && !line.trim().is_empty();
+    if text.len() <= SMALL {
+        let befores = std::iter::once(None).chain(rows(text).map(Some));
+        let all = rows(text).zip(befores).filter(|(line, before)| wanted(*before, line));
+        let all: Vec<&str> = all.map(|(line, _)| line).collect();
+        let step = all.len().div_ceil(SAMPLE).max(1);
+        return all.into_iter().step_by(step).collect();
+    }
+    // Without a look at all of them.
+    let mut sample: Vec<&str> = Vec::new();
+    let mut left = text.len();
+    for place in (0..text.len()).step_by(text.len() / SAMPLE) {
+        let is_behind = text.len().saturating_sub(place) <= left;
+        let Some(rest) = text.get(place..).filter(|_| is_behind) else { continue };
+        let mut lines = rows(rest);
+        // The first one is cut, and tells whether the next one is wanted.
+        let mut before = if place == 0 { None } else { lines.next() };
+        for line in lines.by_ref().take(MOST_SKIPPED) {
+            if wanted(before.replace(line), line) {
+                sample.push(line);
+                break;
+            }
+        }
+        left = lines.0.map_or(0, str::len);
+    }
+    sample
 }
 
 /// Where `common` ends without the words at its end, which are the producer's: `09:41:07 Read register `.
@@ -262,23 +299,29 @@ fn stamp(line: &str) -> Option<usize> {
 
 /// The text without what all of its lines end with, blanks and marks, and that end.
 pub(super) fn strip_ends(text: &str) -> Option<(String, String)> {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let first = *lines.first()?;
-    if lines.len() < FEWEST_CONSTANT {
-        return None;
-    }
-    let common = lines.iter().fold(first, |common, line| {
+    let mut lines = rows(text).filter(|line| !line.trim().is_empty());
+    let first = lines.next()?;
+    let begins_end = |c: char| c.is_whitespace() || c == '|' || c == '"';
+    // It only gets shorter: with the first lines most texts are done with.
+    let (common, count) = lines.try_fold((first, 1usize), |(common, count), line| {
+        if line.ends_with(common) {
+            return Some((common, count.saturating_add(1)));
+        }
         let pairs = common.char_indices().rev().zip(line.chars().rev());
         let same = pairs.take_while(|((_, a), b)| a == b).last().map(|((at, _), _)| at);
-        same.and_then(|at| common.get(at..)).unwrap_or_default()
-    });
-    let start = common.find(|c: char| c.is_whitespace() || c == '|' || c == '"')?;
+        let common = same.and_then(|at| common.get(at..)).filter(|c| c.contains(begins_end))?;
+        Some((common, count.saturating_add(1)))
+    })?;
+    if count < FEWEST_CONSTANT {
+        return None;
+    }
+    let start = common.find(begins_end)?;
     let end = common.get(start..)?;
     if end.trim().is_empty() {
         return None;
     }
     let mut stripped = String::with_capacity(text.len());
-    for line in text.lines() {
+    for line in rows(text) {
         stripped.push_str(line.strip_suffix(end).unwrap_or(line));
         stripped.push('\n');
     }
@@ -393,7 +436,10 @@ fn after<'a>(line: &'a str, prefix: &str, width: Option<usize>) -> Option<&'a st
                 let trimmed = rest.trim_start();
                 (trimmed.len() < rest.len()).then_some(trimmed)?
             }
-            c => rest.strip_prefix(c)?,
+            c => {
+                let mut chars = rest.chars();
+                (chars.next() == Some(c)).then_some(chars.as_str())?
+            }
         };
     }
     Some(rest)

@@ -85,8 +85,9 @@ fn end_of_line(text: &[u8], from: usize, is_wide: bool) -> Option<usize> {
     (end <= text.len()).then_some(end)
 }
 
-/// Whether a line has two numbers of an address' length, or a word that is too long for one.
-fn is_busy(line: &[u8]) -> bool {
+/// Whether a line has two numbers of an address' length, or a word that is too long for one: what crashes
+/// and dumps are made of.
+pub fn is_busy(line: &[u8]) -> bool {
     let (mut numbers, mut word, mut digits) = (0usize, 0usize, 0usize);
     for byte in line.iter().copied().filter(|byte| *byte != 0).chain([b'\n']) {
         if byte.is_ascii_alphanumeric() || b"+/".contains(&byte) {

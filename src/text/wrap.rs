@@ -5,9 +5,11 @@
 //! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
 //! Of short texts a [`Reader`] is asked, which knows what producers print.
 
-use super::Reader;
 use super::judged::judged;
-use super::prefix::Prefix;
+use super::prefix::{Prefix, sample};
+use super::{Reader, rows};
+use std::cell::LazyCell;
+use std::ops::Deref;
 
 /// Widths that terminals have.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
@@ -19,12 +21,49 @@ const MOST_JUDGED: usize = 64 << 10;
 const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
-pub(super) fn join(text: &str, tell: Option<Reader<'_>>) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    let proven = proven(&lines, width);
-    let joins = match tell {
-        Some(tell) if text.len() <= MOST_JUDGED => judged(&lines, width, &proven, tell),
-        _ => proven.iter().map(|place| place.is_joined()).collect(),
+pub(super) fn join(text: &str, reader: Option<Reader<'_>>) -> Option<(usize, String)> {
+    let Cut { width, columns, pairs } = Cut::of(text)?;
+    // Most texts have one line of the width, and nothing behind it that could be its end.
+    if pairs.iter().all(|(_, next)| next.trim().is_empty()) {
+        return None;
+    }
+    let is_full = |line: &str| columns(line) == width;
+    let beginnings = sample(text, |line| !is_full(line));
+    let prefix = Some(&beginnings).filter(|all| all.len() >= FEWEST_BEGINNINGS);
+    let prefix = prefix.and_then(|all| Prefix::of_sample(all));
+    let begins = |line: &str| {
+        line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
+    };
+    let is_wide = LazyCell::new(|| rows(text).any(has_wide_number));
+    let by_number = |(line, next): (&str, &str)| {
+        is_cut(line, next, &is_wide) || begins_with_value(next) || row_goes_on(line, next)
+    };
+    let by_prefix = LazyCell::new(|| {
+        let behind = rows(text).zip(rows(text).skip(1)).filter(|(line, _)| !is_full(line));
+        let mut all = rows(text).take(1).chain(behind.map(|(_, next)| next));
+        prefix.is_some() && all.all(begins)
+    });
+    // A number that is whole at the end of a full line belongs to no cut that was seen.
+    let mut cuts = pairs.iter().copied().filter(|(_, next)| !begins(next)).peekable();
+    let is_proven = cuts.peek().is_some() && (cuts.any(by_number) || *by_prefix);
+    let reader = reader.filter(|_| text.len() <= MOST_JUDGED);
+    if !is_proven && reader.is_none() {
+        return None;
+    }
+    let lines: Vec<&str> = rows(text).collect();
+    let begun = prefix.as_ref().map(|prefix| prefix.begun(&lines)).unwrap_or_default();
+    let place = |((line, next), begins): ((&str, &str), &bool)| match is_full(line) {
+        _ if *begins || next.trim().is_empty() => Place::Beginning,
+        true if is_proven && (*by_prefix || by_number((line, next))) => Place::Cut,
+        true if is_proven && !ends_whole(line, next) => Place::LikelyCut,
+        _ => Place::End,
+    };
+    let begun = begun.iter().skip(1).chain(std::iter::repeat(&false));
+    let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
+    let places: Vec<Place> = pairs.zip(begun).map(place).chain([Place::End]).collect();
+    let joins = match reader {
+        Some(reader) => judged(&lines, &is_full, &places, reader),
+        None => places.iter().map(|place| place.is_joined()).collect(),
     };
     joins.contains(&true).then(|| (width, joined(&lines, &joins)))
 }
@@ -42,41 +81,6 @@ pub(super) enum Place {
     LikelyCut,
 }
 
-/// Behind which lines the next one goes on, as digits or what a logger put before others prove it.
-fn proven(lines: &[&str], width: usize) -> Vec<Place> {
-    let is_full = |line: &str| line.chars().count() == width;
-    let beginnings = || {
-        let behind = lines.iter().zip(lines.iter().skip(1)).filter(|(line, _)| !is_full(line));
-        let all = lines.iter().take(1).chain(behind.map(|(_, next)| next));
-        all.copied().filter(|line| !line.trim().is_empty())
-    };
-    let prefix = Prefix::of(beginnings).filter(|_| beginnings().count() >= FEWEST_BEGINNINGS);
-    let begun = prefix.as_ref().map(|prefix| prefix.begun(lines));
-    let begins = |at: usize| {
-        let is = |begun: &Vec<bool>| begun.get(at).copied().unwrap_or(false);
-        lines.get(at).is_none_or(|line| line.trim().is_empty()) || begun.as_ref().is_some_and(is)
-    };
-    let is_wide = lines.iter().any(|line| has_wide_number(line));
-    // Each line with the next one, and the number of that.
-    let pairs = || lines.iter().copied().zip(lines.iter().copied().skip(1)).zip(1..);
-    let full = || pairs().filter(|((line, _), next)| is_full(line) && !begins(*next));
-    let all_begin =
-        beginnings().all(|line| prefix.as_ref().is_some_and(|p| p.after(line).is_some()));
-    let by_prefix = prefix.is_some() && all_begin && full().next().is_some();
-    let by_number = |(line, next): (&str, &str)| {
-        is_cut(line, next, is_wide) || begins_with_value(next) || row_goes_on(line, next)
-    };
-    // A number that is whole at the end of a full line belongs to no cut that was seen.
-    let is_proven = by_prefix || full().any(|(pair, _)| by_number(pair));
-    let place = |((line, next), at): ((&str, &str), usize)| match is_full(line) && is_proven {
-        _ if begins(at) => Place::Beginning,
-        true if by_prefix || by_number((line, next)) => Place::Cut,
-        true if !ends_whole(line, next) => Place::LikelyCut,
-        _ => Place::End,
-    };
-    pairs().map(place).chain([Place::End]).collect()
-}
-
 impl Place {
     pub(super) fn is_joined(self) -> bool {
         matches!(self, Place::Cut | Place::LikelyCut)
@@ -85,21 +89,41 @@ impl Place {
 
 /// The text with all lines joined that are as wide as the widest.
 pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
-    let (width, lines) = cut_lines(text)?;
-    let joins: Vec<bool> = lines.iter().map(|line| line.chars().count() == width).collect();
+    let Cut { width, columns, .. } = Cut::of(text)?;
+    let lines: Vec<&str> = rows(text).collect();
+    let joins: Vec<bool> = lines.iter().map(|line| columns(line) == width).collect();
     Some((width, joined(&lines, &joins)))
 }
 
-/// The width that lines may have been cut at, and the lines.
-fn cut_lines(text: &str) -> Option<(usize, Vec<&str>)> {
-    let mut width = 0;
-    for line in text.lines() {
-        width = width.max(line.chars().count());
-        if width > *WIDTHS.end() {
-            return None;
+/// The width that lines may have been cut at.
+struct Cut<'a> {
+    width: usize,
+    /// How wide a line is.
+    columns: fn(&str) -> usize,
+    /// The lines of that width, each with the next one.
+    pairs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Cut<'a> {
+    fn of(text: &'a str) -> Option<Cut<'a>> {
+        let columns = if text.is_ascii() { str::len } else { |line: &str| line.chars().count() };
+        let mut cut = Cut { width: 0, columns, pairs: Vec::new() };
+        let mut full = None;
+        for line in rows(text) {
+            if let Some(before) = full.take() {
+                cut.pairs.push((before, line));
+            }
+            let len = columns(line);
+            if len > cut.width {
+                (cut.width, cut.pairs) = (len, Vec::new());
+            }
+            if cut.width > *WIDTHS.end() {
+                return None;
+            }
+            full = (len == cut.width && WIDTHS.contains(&len)).then_some(line);
         }
+        WIDTHS.contains(&cut.width).then_some(cut)
     }
-    WIDTHS.contains(&width).then(|| (width, text.lines().collect()))
 }
 
 /// The lines, each put together with the next one where `joins` says so.
@@ -157,7 +181,7 @@ fn has_wide_number(line: &str) -> bool {
 }
 
 /// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits.
-fn is_cut(line: &str, next: &str, is_wide: bool) -> bool {
+fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = bool>) -> bool {
     let head = line.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let tail = next.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     // Words of base64 are set apart by `+` and `/`.
@@ -186,7 +210,7 @@ fn is_cut(line: &str, next: &str, is_wide: bool) -> bool {
     let in_row = head.starts_with("0x")
         && (rest.trim().is_empty() || rest.trim_start().starts_with("0x"))
         && line.matches(" 0x").count() > 1;
-    let halves = is_wide && hex.len() == 16;
+    let halves = hex.len() == 16 && **is_wide;
     (DIGITS.contains(&hex.len())
         && (halves || !DIGITS.contains(&digits(head)))
         && (halves || !DIGITS.contains(&tail.len())))

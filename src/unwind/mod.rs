@@ -7,6 +7,7 @@
 //! 2. Cortex-M: the frame that an exception pushed, when the return address is an `EXC_RETURN`
 //!    (`exception.rs`). RISC-V, AArch64, x86: what the entry code of a trap saved (`trap/`).
 //! 3. Call frame information of the ELF files (`cfi.rs`).
+//!    Between its frames lie those that ended in a tail call (`tail.rs`).
 //! 4. The link register, the frame pointer, or a scan of the stack for addresses that a call
 //!    left there (`fallback.rs`). These are guesses, and are marked as such.
 //! 5. The backtrace that the device itself printed, where the rest leads less far (`printed.rs`).
@@ -23,6 +24,7 @@ mod fallback;
 mod printed;
 mod record;
 mod returns;
+mod tail;
 mod trap;
 mod window;
 
@@ -51,6 +53,9 @@ pub enum Found {
     Window,
     /// The ELF file's call frame information.
     CallFrameInfo,
+    /// It jumped to the function before instead of calling it, and left no frame: derived from what
+    /// the ELF file says of calls.
+    TailCall,
     /// What was saved when an exception or interrupt was taken, by the core or by its entry code.
     Exception,
     /// The link register, behind a call: the function has not saved it yet, or never does.
@@ -77,6 +82,7 @@ impl Found {
             Found::Registers => "registers",
             Found::Window => "window",
             Found::CallFrameInfo => "cfi",
+            Found::TailCall => "tail-call",
             Found::Exception => "exception",
             Found::LinkRegister => "link-register",
             Found::FramePointer => "frame-pointer",
@@ -93,6 +99,7 @@ impl fmt::Display for Found {
             Found::Registers => "its registers",
             Found::Window => "register window on the stack",
             Found::CallFrameInfo => "call frame information",
+            Found::TailCall => "tail call (derived: it left no frame)",
             Found::Exception => "exception frame",
             Found::LinkRegister => "link register",
             Found::FramePointer => "frame pointer",
@@ -214,12 +221,14 @@ pub struct Unwinder<'u, 'a> {
     modules: &'u Modules<'a>,
     abi: Abi,
     cfi: OnceCell<Vec<cfi::Table>>,
+    tails: tail::Known,
 }
 
 impl<'u, 'a> Unwinder<'u, 'a> {
     /// For the threads of `dump`, with what the ELF files know.
     pub fn new(dump: &'u Dump, modules: &'u Modules<'a>) -> Self {
-        Unwinder { dump, modules, abi: Abi::of(&dump.arch), cfi: OnceCell::new() }
+        let (cfi, tails) = Default::default();
+        Unwinder { dump, modules, abi: Abi::of(&dump.arch), cfi, tails }
     }
 
     /// The frames of a thread of the dump.
@@ -264,6 +273,10 @@ impl<'u, 'a> Unwinder<'u, 'a> {
                 let float_area = next.exception.take().and_then(|pushed| pushed.float_area);
                 let exception = std::mem::replace(&mut handler, interrupted).exception();
                 next.exception = Some(Exception { float_area, ..exception });
+            }
+            if next.found == Found::CallFrameInfo {
+                let between = self.tail_calls(frame, &next);
+                frames.extend(between);
             }
             frames.push(next);
             if frames.len() >= MOST_FRAMES {

@@ -41,16 +41,25 @@ impl Unwinder<'_, '_> {
         let own = usize::from(first.is_some());
         let sure = walked.frames.iter().take_while(|frame| !frame.is_guess()).count();
         let is_whole = walked.end == End::Outermost && sure == walked.frames.len();
-        if printed.is_empty() || is_whole || sure >= printed.len().saturating_add(own) {
+        // Functions that ended in a tail call left nothing that a device could print.
+        let is_real = |frame: &&Frame| frame.found != Found::TailCall;
+        let real = walked.frames.iter().take(sure).filter(is_real).count();
+        if printed.is_empty() || is_whole || real >= printed.len().saturating_add(own) {
             return walked;
         }
         let Backtrace { mut frames, culprit, .. } = walked;
         // What was walked has registers; it stays as far as the device said the same.
-        let pairs = frames.iter().take(sure).skip(own).zip(printed);
-        let agreed = pairs.take_while(|(frame, printed)| is_same(frame.pc, printed)).count();
-        frames.truncate(agreed.saturating_add(own));
+        let (mut agreed, mut kept) = (0usize, own);
+        let walked = frames.iter().enumerate().take(sure).skip(own);
+        for (at, frame) in walked.filter(|(_, frame)| is_real(frame)) {
+            if !printed.get(agreed).is_some_and(|printed| is_same(frame.pc, printed)) {
+                break;
+            }
+            (agreed, kept) = (agreed.saturating_add(1), at.saturating_add(1));
+        }
+        frames.truncate(kept);
         frames.extend(printed.iter().skip(agreed).map(|printed| self.printed(printed)));
-        let culprit = if culprit < agreed.saturating_add(own) { culprit } else { 0 };
+        let culprit = if culprit < kept { culprit } else { 0 };
         Backtrace { frames, end: End::Printed, culprit }
     }
 

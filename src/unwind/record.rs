@@ -67,7 +67,7 @@ mod tests {
         let arch = Targets::built_in().arch("aarch64").expect("a built-in set");
         let mut dump = Dump::new("test", arch.clone());
         let mut registers = Registers::unknown(arch);
-        registers.set_by_name("sp", 0x4000_1000u64);
+        registers.set_sp(0x4000_1000u64);
         dump.threads.push(Thread::new(1, registers));
         let bytes = [above.to_le_bytes(), back.to_le_bytes()].concat();
         dump.memory.insert(Region::dumped(0x4000_1000, bytes.into()));

@@ -88,7 +88,7 @@ impl<'x> Parser<'x> {
     fn cast(&self) -> Option<(TypeName, &'x str)> {
         let (inside, rest) = self.rest.trim_start().strip_prefix('(')?.split_once(')')?;
         let next = rest.trim_start().chars().next()?;
-        let starts = next.is_alphanumeric() || matches!(next, '_' | '(' | '*' | '&' | '\'');
+        let starts = next.is_alphanumeric() || matches!(next, '_' | '$' | '(' | '*' | '&' | '\'');
         let inside = inside.trim();
         let stars =
             inside.bytes().rev().take_while(|b| matches!(b, b'*' | b' ')).filter(|b| *b == b'*');

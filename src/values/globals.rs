@@ -3,13 +3,13 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::expression::{Expr, TypeName, parse};
-use super::literal::{decimal, word};
 use super::member::{Member, Part};
 use super::object::{Store, locate};
 use super::print::Printer;
+use super::value::{Kind, Value};
 use super::{Entry, Offset, Unit};
 use crate::debug_info::Type;
-use crate::debug_info::{Env, Missing, Modules};
+use crate::debug_info::{Env, Missing, Module, Modules, Slice};
 use crate::dump::{Dump, Note};
 use crate::error::{Error, Result};
 use crate::registers::Registers;
@@ -20,6 +20,8 @@ use gimli::constants as dw;
 const DEEPEST: usize = 8;
 /// A list of members that are there is no help if it is longer; nor is more searched.
 const MOST_NAMES: usize = 1000;
+
+const UNTYPED: &str = "the ELF file does not say what type it has: cast it, as in (int)x";
 
 /// What is wrong with an expression, or with the dump.
 enum Trouble {
@@ -43,36 +45,24 @@ impl From<&str> for Trouble {
 
 type Outcome<T> = std::result::Result<T, Trouble>;
 
-/// What an expression stands for.
-struct Value<'t> {
-    kind: Kind<'t>,
-    store: Store,
-    bits: Option<(u64, u64)>,
-}
-
-#[derive(Clone)]
-enum Kind<'t> {
-    Of(Type<'t>),
-    /// An array without its first dimensions.
-    Row(Type<'t>, usize),
-    /// A pointer that no type of the program stands for: `&x`, `(T *)x`. `None` is `void`.
-    Pointer(Option<Type<'t>>, usize),
-    /// A number of so many bytes, signed or not, of a type that the program does not use.
-    Plain(usize, bool),
-    /// A symbol without a type.
-    Untyped,
-}
-
 /// Finds variables of static storage duration.
 pub struct Globals<'g, 'a> {
-    dump: &'g Dump,
-    modules: &'g Modules<'a>,
+    pub(super) dump: &'g Dump,
+    pub(super) modules: &'g Modules<'a>,
+    /// What comes before them: the variables of a frame, its registers.
+    nearer: Vec<(String, std::result::Result<Value<'g>, Missing>)>,
 }
 
 impl<'g, 'a> Globals<'g, 'a> {
     /// For the memory of `dump`, with the variables that `modules` know.
     pub fn new(dump: &'g Dump, modules: &'g Modules<'a>) -> Self {
-        Globals { dump, modules }
+        Globals { dump, modules, nearer: Vec::new() }
+    }
+
+    /// The same, where these names mean what a frame has under them.
+    #[must_use]
+    pub fn below(self, nearer: Vec<(String, std::result::Result<Value<'g>, Missing>)>) -> Self {
+        Globals { nearer, ..self }
     }
 
     /// The value of `expression`, written down as GDB does.
@@ -81,17 +71,34 @@ impl<'g, 'a> Globals<'g, 'a> {
     /// [`Error::Usage`] if it can't be parsed or names nothing; the inner result tells of a
     /// variable that is there but whose value the dump does not hold.
     pub fn print(&self, expression: &str) -> Result<std::result::Result<String, Missing>> {
+        let found = self.evaluate(expression)?;
+        let shown = found.and_then(|value| match value.kind {
+            Kind::Untyped => Ok(None),
+            _ => self.printer().show(&value).map(Some),
+        });
+        match shown {
+            Ok(Some(text)) => Ok(Ok(text)),
+            Ok(None) => Err(Error::Usage(format!("'{expression}': {UNTYPED}"))),
+            Err(missing) => Ok(Err(missing)),
+        }
+    }
+
+    /// What `expression` stands for.
+    ///
+    /// # Errors
+    /// As [`Globals::print`].
+    pub fn evaluate(&self, expression: &str) -> Result<std::result::Result<Value<'g>, Missing>> {
         let wrong = |why: &str| Error::Usage(format!("'{expression}': {why}"));
         let expr = parse(expression).map_err(|why| wrong(&why))?;
-        if self.modules.iter().next().is_none() {
+        if self.modules.iter().next().is_none() && self.nearer.is_empty() {
             // A search that found none says which files it looked at, and why it took none.
             let note = |note: &&Note| note.code.as_deref() == Some("no-elf");
             let searched = self.dump.notes.iter().find(note);
             let why = searched.map_or("--elf names it".into(), |note| note.words.clone());
             return Err(wrong(&format!("variables need the firmware's ELF file: {why}")));
         }
-        match self.value(&expr).and_then(|value| self.shown(&value)) {
-            Ok(text) => Ok(Ok(text)),
+        match self.value(&expr) {
+            Ok(value) => Ok(Ok(value)),
             Err(Trouble::Missing(missing)) => Ok(Err(missing)),
             Err(Trouble::Wrong(why)) => Err(wrong(&why)),
         }
@@ -99,24 +106,6 @@ impl<'g, 'a> Globals<'g, 'a> {
 
     fn printer(&self) -> Printer<'g, 'a> {
         Printer::new(self.dump, self.modules)
-    }
-
-    fn shown(&self, value: &Value<'g>) -> Outcome<String> {
-        let printer = self.printer();
-        match &value.kind {
-            Kind::Of(kind) => Ok(printer.value(kind, &value.store, value.bits)?),
-            Kind::Row(kind, passed) => Ok(printer.row(kind, *passed, &value.store)?),
-            Kind::Pointer(target, stars) => {
-                let target = target.as_ref().filter(|_| *stars == 1);
-                Ok(printer.pointer(target, self.pointer(&value.store)?))
-            }
-            Kind::Plain(len, signed) => {
-                Ok(decimal(self.number(&value.store, *len, *signed)?, *signed))
-            }
-            Kind::Untyped => {
-                Err("the ELF file does not say what type it has: cast it, as in (int)x".into())
-            }
-        }
     }
 
     fn value(&self, expr: &Expr) -> Outcome<Value<'g>> {
@@ -165,15 +154,11 @@ impl<'g, 'a> Globals<'g, 'a> {
     }
 
     fn number(&self, store: &Store, len: usize, signed: bool) -> Outcome<i128> {
-        let mut bytes = store.bytes(&self.dump.memory, len)?;
-        if self.dump.arch.endian == Endian::Big {
-            bytes.reverse();
-        }
-        Ok(word(&bytes, signed))
+        Ok(self.printer().number(store, len, signed)?)
     }
 
     fn pointer(&self, store: &Store) -> Outcome<u64> {
-        Ok(self.number(store, self.word_len(), false)? as u64)
+        Ok(self.printer().pointed(store)?)
     }
 
     fn behind(&self, value: Value<'g>) -> Outcome<Value<'g>> {
@@ -372,10 +357,13 @@ impl<'g, 'a> Globals<'g, 'a> {
     }
 
     fn variable(&self, name: &str) -> Outcome<Value<'g>> {
-        let mut found: Vec<Candidate<'g>> = Vec::new();
+        if let Some((_, value)) = self.nearer.iter().find(|(own, _)| own == name) {
+            return Ok(value.clone()?);
+        }
+        let mut found: Vec<Candidate<'g, 'a>> = Vec::new();
         for module in self.modules.iter() {
             for unit in module.units().iter() {
-                collect(unit, module.elf().slide, name, &mut found);
+                collect(module, unit, name, &mut found);
             }
         }
         // A variable may be described by each unit that it was compiled into.
@@ -390,10 +378,21 @@ impl<'g, 'a> Globals<'g, 'a> {
                 places.join(", ")
             )));
         }
-        let Some(Candidate { unit, entry, slide, .. }) = found.into_iter().next() else {
+        let Some(Candidate { unit, entry, module, .. }) = found.into_iter().next() else {
             return self.symbol(name);
         };
-        let kind = Type::of(unit, &entry).ok_or(Missing::Damaged)?;
+        Ok(self.placed(module, unit, &entry)?)
+    }
+
+    /// The variable that `entry` describes.
+    pub(super) fn placed(
+        &self,
+        module: &Module<'a>,
+        unit: Unit<'g>,
+        entry: &Entry,
+    ) -> std::result::Result<Value<'g>, Missing> {
+        let slide = module.elf().slide;
+        let kind = Type::of(unit, entry).ok_or(Missing::Damaged)?;
         let registers = Registers::unknown(self.dump.arch.clone());
         let env = Env {
             memory: &self.dump.memory,
@@ -404,7 +403,17 @@ impl<'g, 'a> Globals<'g, 'a> {
             slide,
             at_entry: None,
         };
-        let store = locate(unit, &entry, &env, 0, kind.size().unwrap_or(0))?;
+        let store = locate(unit, entry, &env, 0, kind.size().unwrap_or(0))?;
+        if let Store::Memory(addr) = store {
+            let linked = unit.described(entry, |unit, entry| {
+                unit.string(entry, dw::DW_AT_linkage_name)
+                    .or_else(|| unit.string(entry, dw::DW_AT_name))
+            });
+            let on_device = module.symbols().is_on_device(&linked.unwrap_or_default(), addr);
+            if !on_device && kind.size() != Some(0) {
+                return Err(Missing::NotOnDevice);
+            }
+        }
         Ok(Value { kind: Kind::Of(kind), store, bits: None })
     }
 
@@ -445,12 +454,11 @@ impl<'g, 'a> Globals<'g, 'a> {
 }
 
 /// A variable of the name that was asked for.
-struct Candidate<'t> {
+struct Candidate<'t, 'a> {
+    module: &'t Module<'a>,
     unit: Unit<'t>,
     entry: Entry,
     path: String,
-    /// How much higher it lies than DWARF says.
-    slide: u64,
 }
 
 /// `unsigned long int` and `long unsigned` are one type.
@@ -474,7 +482,7 @@ fn is_in(unit: Unit<'_>, offset: Offset, name: &str) -> bool {
 }
 
 /// `::main.c::app::inner` for what is declared in `inner`.
-fn full_path(unit: Unit<'_>, offset: Offset) -> String {
+pub(super) fn full_path(unit: Unit<'_>, offset: Offset) -> String {
     let file = unit.file().unwrap_or_default();
     let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut path = format!("::{file}");
@@ -486,7 +494,7 @@ fn full_path(unit: Unit<'_>, offset: Offset) -> String {
 }
 
 /// Calls `take` with each entry of `unit` that has one of `tags`, until it returns something.
-fn each<T>(
+pub(super) fn each<T>(
     unit: Unit<'_>,
     tags: &[gimli::DwTag],
     mut take: impl FnMut(&Entry) -> Option<T>,
@@ -507,15 +515,16 @@ fn each<T>(
 
 /// The variables called `name` in a unit, with their paths: those with a place, not mere
 /// declarations.
-fn collect<'t>(unit: Unit<'t>, slide: u64, name: &str, found: &mut Vec<Candidate<'t>>) {
+fn collect<'t, 'a>(
+    module: &'t Module<'a>,
+    unit: Unit<'t>,
+    name: &str,
+    found: &mut Vec<Candidate<'t, 'a>>,
+) {
     let (last, _) = last_and_path(name);
     each(unit, &[dw::DW_TAG_variable], |entry| {
         // Locals have a place that depends on the frame; a variable's is one address.
-        let fixed = matches!(
-            entry.attr_value(dw::DW_AT_location),
-            Some(gimli::AttributeValue::Exprloc(e)) if is_address(e.0.bytes())
-        );
-        if !fixed {
+        if !entry.attr_value(dw::DW_AT_location).is_some_and(is_address) {
             return None;
         }
         let declared = unit.described(entry, |unit, entry| {
@@ -527,13 +536,16 @@ fn collect<'t>(unit: Unit<'t>, slide: u64, name: &str, found: &mut Vec<Candidate
         {
             let path = format!("{}::{own}", full_path(of, offset));
             let path = path.trim_start_matches("::").to_string();
-            found.push(Candidate { unit, entry: entry.clone(), path, slide });
+            found.push(Candidate { module, unit, entry: entry.clone(), path });
         }
         None::<()>
     });
 }
 
-/// Whether an expression starts with a fixed address: `DW_OP_addr` or `DW_OP_addrx`.
-fn is_address(expression: &[u8]) -> bool {
-    matches!(expression.first(), Some(0x03 | 0xa1))
+/// Whether a location is a fixed address: its expression starts with `DW_OP_addr` or `DW_OP_addrx`.
+pub(super) fn is_address(location: gimli::AttributeValue<Slice>) -> bool {
+    match location {
+        gimli::AttributeValue::Exprloc(e) => matches!(e.0.bytes().first(), Some(0x03 | 0xa1)),
+        _ => false,
+    }
 }

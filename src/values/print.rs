@@ -10,7 +10,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::literal::{REPEATS, decimal, enumerator, escaped, float, quoted, rust_char, word};
+use super::literal::{REPEATS, enumerator, escaped, float, quoted, rust_char, word};
 use super::member::{Member, Part};
 use super::object::Store;
 use crate::debug_info::Type;
@@ -35,6 +35,8 @@ const LONGEST: usize = 4096;
 pub struct Printer<'p, 'a> {
     pub(super) dump: &'p Dump,
     pub(super) modules: &'p Modules<'a>,
+    /// Whole numbers in hexadecimal.
+    pub(super) hex: bool,
     /// How many parts of the value may still be read: equal ones take no room on the page.
     parts_left: Cell<u32>,
 }
@@ -42,7 +44,13 @@ pub struct Printer<'p, 'a> {
 impl<'p, 'a> Printer<'p, 'a> {
     /// For the memory of `dump`, with the names that `modules` know.
     pub fn new(dump: &'p Dump, modules: &'p Modules<'a>) -> Self {
-        Printer { dump, modules, parts_left: Cell::new(MOST_PARTS) }
+        Printer { dump, modules, hex: false, parts_left: Cell::new(MOST_PARTS) }
+    }
+
+    /// The same, with whole numbers in hexadecimal where `hex` is set.
+    #[must_use]
+    pub fn in_hex(self, hex: bool) -> Self {
+        Printer { hex, ..self }
     }
 
     /// The value of type `kind` in `store`; of a bit field the `bits` of it.
@@ -150,7 +158,7 @@ impl<'p, 'a> Printer<'p, 'a> {
                 let byte = bytes.first().copied().unwrap_or_default();
                 format!("{number} '{}'", escaped(byte, '\''))
             }
-            _ => decimal(number, signed),
+            _ => self.whole_number(number, signed, bytes.len()),
         })
     }
 
@@ -254,7 +262,11 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// Address and length of what a `&str` or slice points to.
-    fn fat_pointer(&self, kind: &Type<'_>, store: &Store) -> Result<(u64, u64), Missing> {
+    pub(super) fn fat_pointer(
+        &self,
+        kind: &Type<'_>,
+        store: &Store,
+    ) -> Result<(u64, u64), Missing> {
         let members = self.members(kind, store);
         let part = |name: &str| -> Result<u64, Missing> {
             let member = members.iter().find(|member| member.name.as_deref() == Some(name));
@@ -266,7 +278,7 @@ impl<'p, 'a> Printer<'p, 'a> {
     }
 
     /// The name of a slice and the type of its elements.
-    fn slice_of<'t>(&self, kind: &Type<'t>) -> Option<(String, Type<'t>)> {
+    pub(super) fn slice_of<'t>(&self, kind: &Type<'t>) -> Option<(String, Type<'t>)> {
         let name = kind.name().filter(|n| n.starts_with("&[") || n.starts_with("&mut ["))?;
         let members = kind.children(&[dw::DW_TAG_member]);
         let data = members.iter().find(|member| {
@@ -293,9 +305,13 @@ impl<'p, 'a> Printer<'p, 'a> {
         Ok(())
     }
 
+    pub(super) fn is_rust_text(&self, kind: &Type<'_>) -> bool {
+        matches!(kind.name().as_deref(), Some("&str" | "&mut str"))
+    }
+
     /// The text of a `&str`.
     fn rust_text(&self, kind: &Type<'_>, store: &Store) -> Option<Result<String, Missing>> {
-        if !matches!(kind.name().as_deref(), Some("&str" | "&mut str")) {
+        if !self.is_rust_text(kind) {
             return None;
         }
         let text = || {

@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use super::object::{self, Store};
+use super::value::Value;
 use super::{Entry, Offset, Unit};
 use crate::debug_info::{Env, Missing, Modules, Next, Place, Slice};
 use crate::debug_info::{Type, children};
@@ -38,6 +39,18 @@ pub struct Variable {
     pub at_entry: bool,
 }
 
+/// A variable, and what it is before it is written down.
+pub struct InScope<'a> {
+    /// Its name in the source.
+    pub name: String,
+    /// What it is to its function.
+    pub role: Role,
+    /// Its value, or why there is none.
+    pub value: Result<Value<'a>, Missing>,
+    /// As in [`Variable`].
+    pub at_entry: bool,
+}
+
 /// Reads the variables of frames.
 pub struct Scopes<'s, 'a> {
     /// The dump that the frames are of.
@@ -56,6 +69,22 @@ impl<'a> Scopes<'_, 'a> {
         places: &[Place],
         index: usize,
     ) -> Vec<Variable> {
+        let printer = super::Printer::new(self.dump, self.modules);
+        let written = |variable: InScope<'_>| {
+            let InScope { name, role, value, at_entry } = variable;
+            Variable { name, role, value: value.and_then(|value| printer.show(&value)), at_entry }
+        };
+        self.values(frames, at, places, index).into_iter().map(written).collect()
+    }
+
+    /// The same, not written down yet.
+    pub fn values(
+        &self,
+        frames: &[Frame],
+        at: usize,
+        places: &[Place],
+        index: usize,
+    ) -> Vec<InScope<'a>> {
         self.read(frames, at, places, index).unwrap_or_default()
     }
 
@@ -65,7 +94,7 @@ impl<'a> Scopes<'_, 'a> {
         at: usize,
         places: &[Place],
         index: usize,
-    ) -> Option<Vec<Variable>> {
+    ) -> Option<Vec<InScope<'a>>> {
         let frame = frames.get(at)?;
         let module = self.modules.at(frame.lookup_pc())?;
         let unit = module.unit_at(frame.lookup_pc())?;
@@ -89,8 +118,7 @@ impl<'a> Scopes<'_, 'a> {
         if !whole {
             module.cut("functions have more variables or deeper blocks than are shown");
         }
-        let printer = super::Printer::new(self.dump, self.modules);
-        let variable = |(unit, entry): &(Unit<'_>, Entry)| {
+        let variable = |(unit, entry): &(Unit<'a>, Entry)| {
             let unit = *unit;
             let name = unit.name_of(entry)?;
             let role = match entry.tag() {
@@ -99,7 +127,7 @@ impl<'a> Scopes<'_, 'a> {
             };
             let Some(kind) = Type::of(unit, entry) else {
                 let value = Err(Missing::Unsupported("a type that is not in the ELF file"));
-                return Some(Variable { name, role, value, at_entry: false });
+                return Some(InScope { name, role, value, at_entry: false });
             };
             let size = kind.size().unwrap_or_default();
             let now = object::locate(unit, entry, &env, pc, size);
@@ -109,10 +137,10 @@ impl<'a> Scopes<'_, 'a> {
                 Some(value) => (Ok(Store::from(value.to_le_bytes().to_vec())), true),
                 None => (now, false),
             };
-            let value = store.and_then(|store| printer.value(&kind, &store, None));
-            Some(Variable { name, role, value, at_entry })
+            let value = store.map(|store| Value::of(kind, store));
+            Some(InScope { name, role, value, at_entry })
         };
-        let mut variables: Vec<Variable> = found.iter().filter_map(variable).collect();
+        let mut variables: Vec<InScope<'a>> = found.iter().filter_map(variable).collect();
         variables.sort_by_key(|variable| variable.role == Role::Local);
         Some(variables)
     }

@@ -3,8 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod cmm;
 mod commands;
 mod needs;
 mod pipelines;
 mod report;
+mod watch;

@@ -103,6 +103,23 @@ def unknown_registers_are_unavailable():
     each(check)
 
 
+def a_program_counter_is_read_where_register_0_is_not_known():
+    paths = fixture("qemu-m4-fault/dumps/raw-ram@0x20000000.bin", "qemu-m4-fault/fx.elf")
+    if paths is None:
+        return
+
+    def check(version):
+        with tempfile.TemporaryDirectory() as folder:
+            text = pathlib.Path(folder) / "registers.txt"
+            text.write_text("pc = 0x72\nsp = 0x20001fa0\n")
+            with Server("serve", text, paths[0], "--elf", paths[1]) as server:
+                output = lldb(version, server.port, paths[1], ["register read", "register read r0"])
+        has(output, "pc = 0x00000072", "`poke")
+        expect("0xcccccccc" not in output, "no filler is shown", output)
+
+    each(check)
+
+
 def monitor_regions_writes_and_reading_into_a_hole():
     def check(version):
         with Server() as server:

@@ -4,9 +4,11 @@
 mod support;
 
 mod backtraces;
+mod least;
 mod machines;
 mod moved;
 mod strange_dwarf;
+mod tail;
 mod traps;
 mod unwind;
 mod values;

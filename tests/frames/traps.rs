@@ -141,6 +141,32 @@ fn i386() -> Board {
     }
 }
 
+fn x86_64() -> Board {
+    Board {
+        machine: Machine {
+            name: "x86-64",
+            compiler: "gcc",
+            flags: &[
+                "-m64",
+                "-no-pie",
+                "-fno-pic",
+                "-fcf-protection=none",
+                "-mgeneral-regs-only",
+                "-mno-red-zone",
+            ],
+            origin: Some(&["--defsym=ORIGIN_ADDR=0x100000", "--defsym=ram_addr=0x104000"]),
+            qemu: &["qemu-system-x86_64", "-M", "pc", "-display", "none"],
+            gdb: "gdb-multiarch",
+            arch: "x86-64",
+        },
+        ram: (0x10_4000, 0x3000),
+        nowhere: 0x7000_0000,
+        flags: &["-Wl,--build-id=none"],
+        system: &["cr2"],
+        scs: false,
+    }
+}
+
 /// What the program left at each depth, and the ELF file.
 struct Stops {
     folder: Folder,
@@ -296,6 +322,7 @@ fn faults(boards: &[Board], cases: &[&str]) {
                 "cortex-m" if board.machine.name == "cortex-m0" => "",
                 "cortex-m" => "bus fault: precise data access",
                 "i386" => "#UD invalid opcode",
+                "x86-64" => "#PF page fault: 0x70000000",
                 _ => "load access fault",
             };
             check(&name, &stops, &["poke"], true, Some(words), &[]);
@@ -315,7 +342,7 @@ fn a_fault_on_aarch64_is_of_the_function_that_trapped() {
 
 #[test]
 fn an_exception_on_x86_is_of_the_function_that_trapped() {
-    faults(&[i386()], &["FAULT"]);
+    faults(&[i386(), x86_64()], &["FAULT"]);
 }
 
 #[test]
@@ -342,6 +369,8 @@ fn a_fault_in_the_handler_of_an_interrupt_is_of_that_handler() {
         riscv("riscv32"),
         riscv("riscv64"),
         aarch64(),
+        i386(),
+        x86_64(),
         cortex_m("cortex-m3", &[]),
         cortex_m("cortex-m4f", &["-DUSE_PSP=1", "-DUSE_FPU=1"]),
         cortex_m("cortex-m33", &[]),
@@ -366,12 +395,68 @@ fn a_fault_in_the_handler_of_an_interrupt_is_of_that_handler() {
     }
 }
 
+/// Boards with every kind of stack and frame.
+fn cortex_m_boards() -> [Board; 5] {
+    [
+        cortex_m("cortex-m0", &[]),
+        cortex_m("cortex-m3", &["-DUSE_PSP=1"]),
+        cortex_m("cortex-m4f", &["-DUSE_FPU=1"]),
+        cortex_m("cortex-m4f", &["-DUSE_PSP=1", "-DUSE_FPU=1"]),
+        cortex_m("cortex-m33", &["-DUSE_PSP=1"]),
+    ]
+}
+
+/// Handlers upon handlers and after handlers: which exceptions, innermost first, and what each came upon.
+#[test]
+fn chained_and_nested_exceptions_of_cortex_m_are_told_apart() {
+    /// An exception, and the function that it came upon.
+    type Upon = (&'static str, &'static str);
+    const CASES: [(&str, bool, &[Upon]); 4] = [
+        ("CHAINED", false, &[("PendSV", "raise")]),
+        ("CHAINED_FAULT", true, &[("HardFault", "poke"), ("PendSV", "raise")]),
+        ("DEEP", false, &[("interrupt 0", "Svc"), ("SVCall", "raise")]),
+        ("DEEP_FAULT", true, &[("HardFault", "poke"), ("interrupt 0", "Svc"), ("SVCall", "raise")]),
+    ];
+    for board in cortex_m_boards() {
+        for (case, is_fault, wanted) in CASES {
+            let Some(stops) = run(&board, case) else { return };
+            let mut signatures = Vec::new();
+            for depth in 1..=DEEPEST {
+                let (_, report) = stops.open(depth, &[]);
+                let thread = &report.threads[0];
+                let shown = functions(&report).join(" ");
+                let what = format!("{} {case} {depth} deep: {shown}", board.machine.name);
+                let exceptions: Vec<(&str, &str)> = (thread.frames.iter())
+                    .filter_map(|frame| {
+                        Some((frame.exception.as_deref()?, frame.function.as_deref()?))
+                    })
+                    .collect();
+                assert_eq!(exceptions, wanted, "{what} ({})", thread.end);
+                let end = " raise waited middle outer run _start";
+                assert!(shown.ends_with(end), "{what} ({})", thread.end);
+                assert!(thread.complete, "{what} ({})", thread.end);
+                assert_eq!(thread.culprit, if is_fault { depth_of(thread) } else { 0 }, "{what}");
+                signatures.push(format!("{:?}", report.signature));
+            }
+            signatures.dedup();
+            assert!(!is_fault || signatures.len() == 1, "{case}: {signatures:?}");
+        }
+    }
+}
+
+/// The first frame that an exception interrupted.
+fn depth_of(thread: &coroner::report::Thread) -> usize {
+    thread.frames.iter().position(|frame| frame.exception.is_some()).expect("there is one")
+}
+
 #[test]
 fn what_an_interrupt_interrupted_did_nothing_wrong() {
     let boards = [
         riscv("riscv32"),
         riscv("riscv64"),
         aarch64(),
+        i386(),
+        x86_64(),
         cortex_m("cortex-m3", &[]),
         cortex_m("cortex-m33", &[]),
     ];

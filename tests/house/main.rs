@@ -1,5 +1,6 @@
 //! The project's own files.
 
+mod architectures;
 mod notes;
 mod rooms;
 mod targets;

@@ -4,5 +4,6 @@
 mod support;
 
 mod gdb;
+mod heaps;
 mod kernels;
 mod rt_thread;

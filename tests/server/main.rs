@@ -1,4 +1,5 @@
-//! The remote protocol: packets, damaged packets, and a real GDB that reads them.
+//! The servers: the remote protocol, its packets, damaged packets, and a real GDB that reads them; the pages for
+//! browsers.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -7,3 +8,4 @@ mod descriptions;
 mod gdb;
 mod protocol;
 mod robust;
+mod view;

@@ -1,8 +1,10 @@
 //! The protocol packet by packet, over hand-made dumps.
 
 use crate::support::server as support;
-use coroner::dump::Dump;
+use coroner::dump::{Dump, Thread};
+use coroner::registers::Registers;
 use coroner::server::{Options, Served};
+use coroner::targets::Targets;
 use support::{DATA, STACK, Server, bare, in_handler, riscv, unescape, unhex};
 
 #[test]
@@ -66,6 +68,23 @@ fn lldb_gets_an_error_for_an_unknown_register_as_it_reads_xx_as_cc() {
     client.ask("qSupported:xmlRegisters=i386,arm,mips,arc");
     assert_eq!(client.ask("p4"), "E01");
     assert_eq!(client.ask("p20"), "0c000042");
+}
+
+/// It asks for register 0 first; were that an error, it would never send `p` again and take `g`, in
+/// which it reads `xx` as a value.
+#[test]
+fn lldb_learns_that_there_is_p_though_register_0_is_unknown() {
+    let arch = Targets::built_in().arch("cortex-m").expect("a built-in set");
+    let mut registers = Registers::unknown(arch.clone());
+    registers.set_by_name("pc", 0x72u32);
+    let mut dump = Dump::new("hand-made dump", arch);
+    dump.threads.push(Thread::new(1, registers));
+    let server = Server::of(dump);
+    let mut client = server.connect();
+    client.ask("qSupported:xmlRegisters=i386,arm,mips,arc");
+    assert_eq!(client.ask("p0"), "xxxxxxxx");
+    assert_eq!(client.ask("pf"), "72000000");
+    assert_eq!(client.ask("p0"), "E01");
 }
 
 #[test]

@@ -278,6 +278,8 @@ fn is_exported(theirs: &Line, ours: &Line) -> bool {
 
 const PAST_THE_END: &str = "GDB adds a frame for the return address 0";
 const ROM_NAME: &str = "ROM function: its name needs the ROM ELF";
+const INTO_TAIL_CALL: &str =
+    "of a tail call in an inlined function GDB leaves out the function that it was inlined into";
 const ROM_FRAME: &str = "a frame inside ROM needs the ROM ELF";
 
 /// Compares our frames with an oracle's, line by line. The ELF files tell what is code, and what
@@ -293,7 +295,17 @@ pub fn compare(ours: &Ours, theirs: &Trace, modules: Option<&Modules<'_>>) -> Ve
     };
     let mut mine = ours.lines.iter().peekable();
     let last = theirs.lines.len().saturating_sub(1);
+    let mut before = None;
     for (index, their) in theirs.lines.iter().enumerate() {
+        let is_left_out = |(line, found): &(Line, Found)| {
+            *found == Found::TailCall
+                && before == line.pc
+                && their.pc.is_some_and(|pc| before != Some(pc))
+        };
+        while mine.next_if(|own| is_left_out(own)).is_some() {
+            note(INTO_TAIL_CALL);
+        }
+        before = their.pc.or(before);
         let in_rom = their.pc.is_some_and(|pc| !code(pc)) && their.at.is_none();
         let Some((line, _)) = mine.peek() else {
             if index == last && their.is_past_the_end() {

@@ -165,23 +165,41 @@ pub(crate) fn described(kernel: &str, machine: &Machine, flags: &[&str]) -> Opti
     Some(elf)
 }
 
+/// The source of what runs on a kernel: one for all of `freertos-heap-1` to `5`, one for all C
+/// libraries.
+fn program(kernel: &str) -> String {
+    if kernel.starts_with("libc-heap") {
+        return "libc_heap".into();
+    }
+    kernel.trim_end_matches(|c: char| c == '-' || c.is_ascii_digit()).replace('-', "_")
+}
+
 fn build(kernel: &str, machine: &Machine, elf: &Path, flags: &[&str]) -> Option<()> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rtos/src");
     let mut command = Command::new(machine.compiler);
     command.args(machine.flags).args(["-Og", "-g", "-Wall", "-ffreestanding", "-fno-common"]);
     command.args(flags);
     command.arg(format!("-ffile-prefix-map={}=.", source.display()));
-    command.args(["-nostdlib", "-nostartfiles", "-I"]).arg(&source);
-    command.arg("-I").arg(source.join("libc")).arg("-T").arg(source.join("firmware.ld"));
+    command.arg("-I").arg(&source).arg("-T").arg(source.join("firmware.ld"));
+    match kernel.strip_prefix("libc-heap-") {
+        Some("picolibc") => command.args(["--specs=picolibc.specs", "-nostartfiles"]),
+        Some("nano") => {
+            command.args(["--specs=nano.specs", "--specs=nosys.specs", "-nostartfiles"])
+        }
+        Some(_) => command.args(["--specs=nosys.specs", "-nostartfiles"]),
+        None => {
+            let headers = source.join("libc");
+            command.args(["-nostdlib", "-nostartfiles", "-ffreestanding", "-I"]).arg(headers)
+        }
+    };
     let places = format!(
         "-Wl,--defsym=code_start={:#x},--defsym=ram_start={:#x},--defsym=ram_len={RAM_LEN:#x}",
         machine.code, machine.ram
     );
     command.arg(places).arg(format!("-DKERNEL_{}", kernel.to_uppercase().replace('-', "_")));
     let start = if machine.is_arm() { "cortex_m.c" } else { "riscv.S" };
-    command
-        .args(["app.c", start, &format!("{}.c", kernel.replace('-', "_"))].map(|f| source.join(f)));
-    if kernel == "freertos" {
+    command.args(["app.c", start, &format!("{}.c", program(kernel))].map(|f| source.join(f)));
+    if kernel.starts_with("freertos") {
         let Some(freertos) = freertos() else {
             missing::nothing::<()>("the sources of FreeRTOS (crates.io)");
             return None;
@@ -191,13 +209,19 @@ fn build(kernel: &str, machine: &Machine, elf: &Path, flags: &[&str]) -> Option<
         command.arg("-I").arg(freertos.join("portable/GCC").join(CLINT));
         command.arg("-DKERNEL_TRAP=freertos_risc_v_trap_handler");
         command.args(files.iter().map(|file| port.join(file)));
-        let parts = ["tasks.c", "list.c", "queue.c", "portable/MemMang/heap_4.c"];
+        let heap = kernel.strip_prefix("freertos-heap-").unwrap_or("4");
+        let heap = format!("portable/MemMang/heap_{heap}.c");
+        let parts = ["tasks.c", "list.c", "queue.c", "timers.c", "event_groups.c", &heap];
         command.args(parts.map(|file| freertos.join(file)));
     } else if !machine.is_arm() {
         command.arg("-DKERNEL_TRAP=kernel_trap");
     }
     command.arg("-lgcc").arg("-o").arg(elf);
     let output = command.output().expect("it is there");
+    if kernel == "libc-heap-picolibc" && !output.status.success() {
+        missing::nothing::<()>("picolibc for Arm");
+        return None;
+    }
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{kernel} for {}:\n{words}", machine.name);
     Some(())

@@ -164,7 +164,7 @@ impl Frame {
         for (n, value) in (4..).zip(self.saved.iter().flatten()) {
             registers.set_by_name(&format!("r{n}"), *value);
         }
-        registers.set_by_name("sp", self.sp_before());
+        registers.set_sp(self.sp_before());
         if !self.in_fpu {
             // Whatever they held, the handler may have changed.
             (0..8).for_each(|n| registers.forget(&format!("d{n}")));

@@ -255,6 +255,7 @@ fn row(file: &Path, options: &Options, rules: &AppRules) -> Row {
         values: false,
         all_threads: false,
         logs: false,
+        heaps: false,
         rules: rules.clone(),
         ..ReportOptions::default()
     };

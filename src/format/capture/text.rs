@@ -3,7 +3,7 @@
 
 use super::NAME;
 use crate::carrier::text::lines;
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use coroner_capture::text::{self, Line};
@@ -30,6 +30,14 @@ struct Block {
 impl Carrier for CaptureText {
     fn name(&self) -> &'static str {
         CARRIER
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &["#CAP:begin"], end: &["#CAP:end"] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {

@@ -5,9 +5,10 @@
 use super::NAME;
 use crate::budget::MOST_PIECES;
 use crate::carrier::text::{Prefix, decode_hex, lines, looks_like_text};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
+use memchr::memmem;
 
 /// The first line: signature and version.
 const FIRST_LINES: [&str; 2] = ["63430200", "63430300"];
@@ -29,8 +30,17 @@ impl Carrier for CrashCatcherConsole {
         "CrashCatcher console log"
     }
 
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[FIRST_LINES[0], FIRST_LINES[1]], end: &[END] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        if !looks_like_text(&piece.bytes) {
+        let finds = |first: &str| memmem::find(&piece.bytes, first.as_bytes()).is_some();
+        if !looks_like_text(&piece.bytes) || !FIRST_LINES.into_iter().any(finds) {
             return None;
         }
         let mut blocks = blocks(piece);

@@ -30,7 +30,7 @@ impl Format for Dialect {
 
     fn read(&self, piece: &Piece, context: &Context<'_>) -> Result<Dump> {
         let all: Vec<Line> = lines(&piece.bytes).collect();
-        let block = blocks(self, &all).into_iter().next();
+        let block = blocks(self, &all, 0).0.into_iter().next();
         let mut crash = block.map(|block| block.crash).unwrap_or_default();
         let chip = piece.facts.iter().find(|(name, _)| name == CHIP);
         crash.chip = crash.chip.take().or(chip.map(|(_, chip)| chip.clone()));

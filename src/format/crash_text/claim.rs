@@ -3,14 +3,14 @@
 
 use super::Dialect;
 use super::crash::Crash;
-use super::marked;
 use super::pattern::{Captures, find, find_all, fixed, literal};
+use super::places::Places;
+use super::starting;
 use crate::budget::MOST_PIECES;
-use crate::carrier::text::{Line, lines};
+use crate::carrier::text::Line;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
-use memchr::memmem;
-use std::borrow::Cow;
+use std::cell::LazyCell;
 
 /// What devices print when they start: no line after it is of the crash.
 const BANNERS: &[&str] = &[
@@ -25,6 +25,22 @@ const BANNERS: &[&str] = &[
     "U-Boot 20",
     "U-Boot SPL",
 ];
+/// Whether a crash may begin with this line, by some dialect's table.
+pub fn begins(line: &[u8]) -> bool {
+    let marked = super::several::marked(line, std::slice::from_ref(&(0..line.len())));
+    if marked.is_empty() {
+        return false;
+    }
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_end();
+    marked.iter().any(|dialect| dialect.start(line).is_some() || dialect.is_weak_start(line))
+}
+
+/// Whether a device prints this line when it starts.
+pub fn is_banner(line: &str) -> bool {
+    BANNERS.iter().any(|banner| line.contains(banner))
+}
+
 /// How far before the first line of a crash its title may stand.
 const LINES_BEFORE: usize = 12;
 /// How far behind the end of a crash what goes on with it may stand.
@@ -51,14 +67,19 @@ pub(super) struct Block<'a> {
     pub crash: Crash<'a>,
 }
 
-/// The crashes in the lines of a log.
-pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
+/// The crashes that begin in the lines of a log from the line `from` on, and whether the last one may go
+/// on behind them.
+pub(super) fn blocks<'a>(
+    dialect: &Dialect,
+    all: &'a [Line<'_>],
+    from: usize,
+) -> (Vec<Block<'a>>, bool) {
     let mut blocks: Vec<Block<'a>> = Vec::new();
     let mut open = false;
     // Where the last one ended, as long as it may go on.
     let mut ended: Option<usize> = None;
-    for (index, line) in all.iter().enumerate() {
-        let text = line.text.as_str();
+    for (index, line) in all.iter().enumerate().skip(from) {
+        let text = &*line.text;
         let start = dialect.start(text);
         let last = blocks.last();
         if last.is_some_and(|last| index.saturating_sub(last.end) > LINES_OF_OTHERS) {
@@ -105,17 +126,18 @@ pub(super) fn blocks<'a>(dialect: &Dialect, all: &'a [Line]) -> Vec<Block<'a>> {
             block.end = index.saturating_add(1);
             block.ended = end;
         }
-        if end || BANNERS.iter().any(|banner| text.contains(banner)) {
+        if end || is_banner(text) {
             open = false;
             ended = Some(index);
         }
     }
     for block in &mut blocks {
         let lines = all.get(block.first..block.end).unwrap_or_default();
-        let texts = lines.iter().map(|line| line.text.as_str()).collect();
+        let texts = lines.iter().map(|line| &*line.text).collect();
         block.crash.finish(dialect, texts, block.ended);
     }
-    blocks
+    let is_near = |line: &usize| all.len().saturating_sub(*line) <= LINES_BETWEEN;
+    (blocks, open || ended.as_ref().is_some_and(is_near))
 }
 
 impl Block<'_> {
@@ -156,7 +178,7 @@ fn starts_another(dialect: &Dialect, text: &str) -> bool {
         all.iter().map(|found| fixed(pattern).saturating_add(named(found))).max().unwrap_or(0)
     };
     let own = || dialect.rules.iter().map(|rule| rule.most(&known)).max().unwrap_or(0);
-    let mut others = marked(text.as_bytes()).into_iter().filter(|d| d.name != dialect.name);
+    let mut others = starting(text).into_iter().filter(|other| other.name != dialect.name);
     let start = |other: &Dialect| {
         let start = other.start(text).and_then(|start| other.starts.get(start));
         start.map(|start| fixed(start))
@@ -180,15 +202,6 @@ impl Dialect {
     fn is_weak_start(&self, text: &str) -> bool {
         any(self.weak, text) && !is_template(text)
     }
-
-    /// The lines of a log, crash by crash as they should have been printed where tools break them.
-    pub(super) fn mended<'a>(&self, all: &'a [Line]) -> Vec<Cow<'a, [Line]>> {
-        let Some(mend) = self.mend else { return vec![Cow::Borrowed(all)] };
-        let firsts: Vec<usize> = blocks(self, all).iter().map(|block| block.first).collect();
-        let ends = firsts.iter().skip(1).copied().chain([all.len()]);
-        let parts = firsts.iter().zip(ends).filter_map(|(first, end)| all.get(*first..end));
-        parts.map(|part| mend(part).into()).collect()
-    }
 }
 
 /// Whether a text has conversions of `printf` in it: `%s`, `%08lx`.
@@ -206,50 +219,119 @@ impl Carrier for Dialect {
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
-        let marked =
-            |start: &&'static str| memmem::find(&piece.bytes, literal(start).as_bytes()).is_some();
-        let mut starts = self.starts.iter().chain(self.weak);
-        if piece.hint.is_some() || !starts.any(marked) {
+        if piece.hint.is_some() {
             return None;
         }
-        let all: Vec<Line> = lines(&piece.bytes).collect();
-        let parts = self.mended(&all);
-        let of_part = |part| blocks(self, part).into_iter().map(move |block| (part, block));
-        let mut read: Vec<(&[Line], Block<'_>)> =
-            parts.iter().map(|part| &**part).flat_map(of_part).collect();
-        // An image of memory holds the words of a crash as well, and says more.
-        let is_text = memchr::memchr(0, &piece.bytes).is_none();
-        read.retain(|(_, Block { crash, .. })| {
-            (self.is_crash)(self, crash) && (is_text || crash.has_body() || !crash.rows.is_empty())
-        });
+        let mut read = self.crashes(piece);
         // A word of it that is repeated behind a whole report is not a crash of its own.
-        let has_words = |(_, block): &(&[Line], Block<'_>)| !block.crash.task.words.is_empty();
-        if self.again.is_empty() && read.iter().any(has_words) {
-            read.retain(|(_, block)| block.crash.says_enough());
+        if self.again.is_empty() && read.iter().any(|crash| crash.has_words) {
+            read.retain(|crash| crash.says_enough);
         }
-        if !read.iter().any(|(_, block)| (self.is_sure)(&block.crash)) {
+        if !read.iter().any(|crash| crash.is_sure) {
             return None;
         }
-        let chips: Vec<(usize, String)> = match self.chip_in {
-            Some(chip_in) => (0..)
-                .zip(&all)
-                .filter_map(|(index, line)| Some((index, chip_in(&line.text)?)))
-                .collect(),
-            None => Vec::new(),
-        };
+        let chips = self.chips(&piece.bytes);
         let mut pieces = Vec::new();
-        for (part, block) in piece.budget.last_of(read) {
-            let Some(used) = part.get(block.first..block.end) else { continue };
-            let (Some(head), Some(tail)) = (used.first(), used.last()) else { continue };
-            let texts: Vec<&str> = used.iter().map(|line| line.text.as_str()).collect();
-            let lines = (head.number, tail.number);
-            let mut inner = piece.crash_text(texts.join("\n"), lines, self.name);
+        for Found { text, lines, end, .. } in piece.budget.last_of(read) {
+            let mut inner = piece.crash_text(text, lines, self.name);
             // What the chip calls itself stands where it starts: before the crash, or after it.
-            let at = chips.partition_point(|(index, _)| *index < block.end);
+            let at = chips.partition_point(|(at, _)| *at < end);
             let chip = at.checked_sub(1).and_then(|before| chips.get(before)).or(chips.get(at));
             inner.facts.extend(chip.map(|(_, chip)| (CHIP.to_string(), chip.clone())));
             pieces.push(inner);
         }
-        (!pieces.is_empty()).then_some(Ok(pieces))
+        Some(Ok(pieces))
+    }
+}
+
+/// A crash that was found.
+struct Found {
+    text: String,
+    /// The numbers of its first and of its last line.
+    lines: (usize, usize),
+    /// Where its last line begins.
+    end: usize,
+    has_words: bool,
+    says_enough: bool,
+    is_sure: bool,
+}
+
+impl Dialect {
+    /// The crashes in a log.
+    fn crashes(&self, piece: &Piece) -> Vec<Found> {
+        let bytes = &piece.bytes;
+        let mut found = Vec::new();
+        let words = self.starts.iter().chain(self.weak).map(|start| literal(start));
+        let begins = |text: &str| self.start(text).is_some() || self.is_weak_start(text);
+        let mut places = Places::of(bytes, words, &begins);
+        // An image of memory holds the words of a crash as well, and says more.
+        let is_text = LazyCell::new(|| memchr::memchr(0, bytes).is_none());
+        while let Some(mut window) = places.next() {
+            loop {
+                let (all, from) = window.lines(bytes);
+                let (blocks, goes_on) = blocks(self, &all, from);
+                if goes_on && window.grow(bytes, all.len()) {
+                    continue;
+                }
+                let behind = |block: &Block<'_>| all.get(block.end).map(|line| line.at);
+                places.go_on_behind(&window, blocks.last().and_then(behind));
+                let mut take = |lines: &[Line<'_>], block: &Block<'_>| {
+                    let Block { first, end, crash, .. } = block;
+                    let says = crash.has_body() || !crash.rows.is_empty();
+                    if (self.is_crash)(self, crash) && (says || *is_text) {
+                        found
+                            .extend(self.found(lines.get(*first..*end).unwrap_or_default(), crash));
+                    }
+                };
+                self.mended(&all, &blocks, &mut take);
+                break;
+            }
+            if found.len() > MOST_BLOCKS {
+                found = piece.budget.last_of(found);
+            }
+        }
+        found
+    }
+
+    /// Each of the crashes as it should have been printed, where tools break lines.
+    pub(super) fn mended(
+        &self,
+        all: &[Line<'_>],
+        blocks: &[Block<'_>],
+        take: &mut dyn FnMut(&[Line<'_>], &Block<'_>),
+    ) {
+        let Some(mend) = self.mend else {
+            return blocks.iter().for_each(|block| take(all, block));
+        };
+        let firsts = blocks.iter().map(|block| block.first);
+        let ends = firsts.clone().skip(1).chain([all.len()]);
+        for part in firsts.zip(ends).filter_map(|(from, to)| all.get(from..to)) {
+            let mended = mend(part);
+            let (blocks, _) = self::blocks(self, &mended, 0);
+            blocks.iter().for_each(|block| take(&mended, block));
+        }
+    }
+
+    fn found(&self, lines: &[Line<'_>], crash: &Crash<'_>) -> Option<Found> {
+        let (first, last) = (lines.first()?, lines.last()?);
+        Some(Found {
+            text: lines.iter().map(|line| &*line.text).collect::<Vec<_>>().join("\n"),
+            lines: (first.number, last.number),
+            end: last.at,
+            has_words: !crash.task.words.is_empty(),
+            says_enough: crash.says_enough(),
+            is_sure: (self.is_sure)(crash),
+        })
+    }
+
+    /// What lines of a log say of the chip, and where.
+    fn chips(&self, bytes: &[u8]) -> Vec<(usize, String)> {
+        let Some((words, chip_in)) = self.chip_in else { return Vec::new() };
+        let mut chips = Vec::new();
+        let mut places = Places::of(bytes, words.iter().copied(), &|_| true);
+        while let Some((_, line)) = places.next_line() {
+            chips.extend(chip_in(&line.text).map(|chip| (line.at, chip)));
+        }
+        chips
     }
 }

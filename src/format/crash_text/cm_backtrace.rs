@@ -188,7 +188,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let xpsr = thread.registers.by_name("xpsr");
     let sp = stack_pointer(crash, assert, &dump.memory, xpsr);
     if let Some(sp) = sp {
-        thread.registers.set_by_name("sp", sp);
+        thread.registers.set_sp(sp);
     }
     let two_columns = crash.has_line("R2 : {hex8} R3 :") && !crash.has_line("R1 : {hex8} R2 :");
     if two_columns && crash.has("r2") && crash.word("r1") == crash.word("r2") {

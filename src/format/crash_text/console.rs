@@ -4,7 +4,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::claim::blocks;
-use super::{Crash, Dialect, marked};
+use super::{Crash, Dialect, starting};
 use crate::carrier::text::{Line, lines};
 use crate::carrier::{Carrier, CarrierOptions, Piece};
 use crate::error::Fault;
@@ -35,20 +35,21 @@ fn told(text: &str) -> Told {
     let all: Vec<Line> = lines(text.as_bytes()).collect();
     let mut told = Told::default();
     let mut said: BTreeSet<String> = BTreeSet::new();
-    for dialect in marked(text.as_bytes()) {
-        for part in dialect.mended(&all) {
-            let crashes = blocks(dialect, &part).into_iter().map(|block| block.crash);
-            for crash in crashes.filter(|crash| (dialect.is_crash)(dialect, crash)) {
-                add(&mut told, dialect, &crash);
+    for dialect in starting(text) {
+        let (blocks, _) = blocks(dialect, &all, 0);
+        dialect.mended(&all, &blocks, &mut |_, block| {
+            let crash = &block.crash;
+            if (dialect.is_crash)(dialect, crash) {
+                add(&mut told, dialect, crash);
                 said.extend(crash.said.iter().map(|line| (*line).to_string()));
             }
-        }
+        });
     }
     if said.is_empty() {
         of_debuggers(&mut told, &mut said, &all);
     }
-    let silent = all.into_iter().filter(|line| !said.contains(&line.text));
-    told.silent = silent.map(|line| line.text).collect();
+    let silent = all.into_iter().filter(|line| !said.contains(&*line.text));
+    told.silent = silent.map(|line| line.text.into_owned()).collect();
     told
 }
 
@@ -93,7 +94,7 @@ fn of_debuggers(told: &mut Told, said: &mut BTreeSet<String>, all: &[Line]) {
             ),
         }
         if told.numbers.len() > before {
-            said.insert(line.text.clone());
+            said.insert(line.text.to_string());
         }
     }
 }

@@ -132,8 +132,8 @@ Stack: 00000011 00000022 00000033 00000044 000000cc 00423457 00423a1e 61000000 0
 };
 
 /// The four lines of a report.
-fn mend(lines: &[Line]) -> Vec<Line> {
-    let text = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
+fn mend<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
+    let text = lines.iter().map(|line| &*line.text).collect::<Vec<_>>().join(" ");
     let (before, behind) = text.split_once(CODE).unwrap_or((text.as_str(), ""));
     let (title, head) = before.rsplit_once(HEAD).unwrap_or((before, ""));
     // Of an expansion board: "Diagnostics for board 1:" and on the next line its name.
@@ -146,13 +146,14 @@ fn mend(lines: &[Line]) -> Vec<Line> {
     mended.extend((!head.is_empty()).then(|| format!("{HEAD}{head}")));
     mended.extend((!behind.is_empty()).then(|| format!("{CODE}{status}")));
     mended.extend(behind.contains(STACK).then(|| format!("{STACK} {}", words.join(" "))));
-    let first = lines.first().map_or(1, |line| line.number);
+    let (first, at) = lines.first().map_or((1, 0), |line| (line.number, line.at));
     let number = |text: &str| {
         let mark = [HEAD, CODE, STACK].into_iter().find(|mark| text.starts_with(mark));
         let line = lines.iter().rfind(|line| mark.is_some_and(|mark| line.text.contains(mark)));
         line.map_or(first, |line| line.number)
     };
-    let line = |text: String| Line { number: number(&text), text: text.trim().to_string() };
+    let line =
+        |text: String| Line { number: number(&text), at, text: text.trim().to_string().into() };
     mended.into_iter().map(line).filter(|line| !line.text.is_empty()).collect()
 }
 
@@ -403,7 +404,7 @@ impl Report {
             }
             Cause::Assert | Cause::Overflow | Cause::Call | Cause::Unknown => {
                 self.place(sp, self.stack.len(), dump);
-                thread.registers.set_by_name("sp", sp);
+                thread.registers.set_sp(sp);
                 dump.notes.push(
                     Note::info(
                         "the device saved no frame for this reason: of the registers only sp is \
@@ -476,7 +477,7 @@ impl Report {
             for (name, value) in [("lr", lr), ("pc", pc), ("xpsr", xpsr)] {
                 registers.set_by_name(name, value);
             }
-            registers.set_by_name("sp", frame.sp_before());
+            registers.set_sp(frame.sp_before());
         }
         if self.fpu {
             dump.notes.push(
@@ -496,8 +497,8 @@ impl Report {
         let [first, second, lr, ..] = self.stack.as_slice() else { return };
         registers.set_by_name("r0", *first);
         registers.set_by_name("r1", *second);
-        registers.set_by_name("sp", sp.saturating_add(12));
-        registers.set_by_name("pc", lr.wrapping_sub(5));
+        registers.set_sp(sp.saturating_add(12));
+        registers.set_pc(lr.wrapping_sub(5));
         dump.notes.push(
             Note::info(format!(
                 "pc is where the call is that returns to {:#x}: the device saved r0, r1, lr and \

@@ -159,7 +159,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         }
     }
     if let Some(pc) = pc {
-        thread.registers.set_by_name("pc", pc);
+        thread.registers.set_pc(pc);
     }
     let hardware = crash.says(HARDWARE_WDT);
     let stacks = stacks(crash);

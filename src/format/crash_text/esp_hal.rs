@@ -7,7 +7,7 @@
 //! 0.14 to 0.17; 02c99786f97, 0.12 and 0.13, with `!! A panic occured`); its forms in esp-hal#1305, #4004
 //! and esp32-hal#77.
 
-use super::esp_panic::chip_in;
+use super::esp_panic::{CHIP_WORDS, chip_in};
 use super::espressif::espressif;
 use super::{Address, Crash, Dialect, Printer, Rule, usual_machine};
 use crate::dump::Note;
@@ -73,7 +73,7 @@ LBEG=0x00000000     LEND=0x00000000     LCOUNT=0x00000000
         () => None,
     },
     printer: Printer::Either,
-    chip_in: Some(chip_in),
+    chip_in: Some((CHIP_WORDS, chip_in)),
     machine,
     ..espressif("esp-hal", "esp-hal exception text")
 };

@@ -154,7 +154,7 @@ ELF file SHA256: 0123456789abcdef
         ("epc5", "epc5"),
         ("epc6", "epc6"),
     ],
-    chip_in: Some(chip_in),
+    chip_in: Some((CHIP_WORDS, chip_in)),
     is_crash: |_, crash| crash.has_body() || crash.titles.iter().any(|title| is_panic(title)),
     is_sure: |crash| !crash.titles.is_empty() || crash.says("egister dump:"),
     machine,
@@ -175,18 +175,32 @@ fn is_panic(title: &str) -> bool {
     .any(|words| title.contains(words))
 }
 
+/// How ROMs begin.
+const ROM: &str = "ESP-ROM:";
+const ESP32_DATES: [&str; 2] = ["ets Jun  8 2016", "ets Jul 29 2019"];
+/// Words of the lines that name a chip.
+pub(super) const CHIP_WORDS: &[&str] = &[
+    ROM,
+    "ets Jun  8 2016",
+    "ets Jul 29 2019",
+    "Machine ",
+    "with ESP32",
+    "Chip is ESP32",
+    "chip model",
+    "Chip model",
+    "esp_image:",
+];
+
 /// What the chip calls itself: `ESP-ROM:esp32s3-20210327`, `Machine : Board with ESP32S3`; only the
 /// first ESP32's ROM begins with these dates.
 pub(super) fn chip_in(text: &str) -> Option<String> {
-    if let Some((_, rom)) = text.split_once("ESP-ROM:") {
+    if let Some((_, rom)) = text.split_once(ROM) {
         return rom.split('-').next().map(|chip| chip.trim().to_string());
     }
-    if ["ets Jun  8 2016", "ets Jul 29 2019"].iter().any(|date| text.contains(date)) {
+    if ESP32_DATES.iter().any(|date| text.contains(date)) {
         return Some("esp32".to_string());
     }
-    let says =
-        ["Machine ", "with ESP32", "Chip is ESP32", "chip model", "Chip model", "esp_image:"];
-    if !says.iter().any(|says| text.contains(says)) {
+    if !CHIP_WORDS.iter().any(|says| text.contains(says)) {
         return None;
     }
     let lower = text.to_ascii_lowercase().replace("esp32-", "esp32");
@@ -317,7 +331,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         thread.name = Some(format!("core {core}"));
         if let (None, Some(first)) = (pc(task), task.frames.first()) {
             let call = if windowed && !is_old(crash) { 3 } else { 0 };
-            thread.registers.set_by_name("pc", first.pc.saturating_add(call));
+            thread.registers.set_pc(first.pc.saturating_add(call));
             if let Some(sp) = first.sp {
                 set_by_any_name(&mut thread.registers, if windowed { "a1" } else { "sp" }, sp);
             }

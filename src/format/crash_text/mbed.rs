@@ -177,7 +177,7 @@ fn finish_crashed(thread: &mut Thread, task: &Task<'_>, crash: &Crash<'_>, is_fa
     }
     if let Some(location) = task.word("location").filter(|_| !is_fault) {
         // A return address: bit 0 is the Thumb state.
-        thread.registers.set_by_name("pc", location & !1);
+        thread.registers.set_pc(location & !1);
     }
     let name = thread.name.take().unwrap_or_default();
     let in_handler = name.contains(HANDLER) || crash.has_line("^Mode : Handler");

@@ -1,8 +1,8 @@
 //! Crash texts whose lines a table describes: one file a producer.
 //!
 //! A [`Dialect`] says by which line a crash begins, what its lines look like, and what ends it; the
-//! rest is done here, once for all of them: `claim.rs` finds the crashes in a log, `crash.rs` takes
-//! what their lines say (`pattern.rs`, `radix.rs`), `assemble.rs` and `reason.rs` make a dump of it.
+//! rest is done here, once for all of them: `claim.rs` finds the crashes in a log (near the words that
+//! `places.rs` looks for), `crash.rs` takes what their lines say (`pattern.rs`, `radix.rs`), `assemble.rs` and `reason.rs` make a dump of it.
 //! What no rule takes stays in the report as text.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -18,6 +18,7 @@ mod duet;
 mod mbed;
 mod nuttx;
 mod pattern;
+mod places;
 mod px4;
 mod radix;
 mod reason;
@@ -62,10 +63,12 @@ use crate::error::Result;
 
 pub use above::complete;
 pub use assemble::usual_machine;
+pub use claim::{begins, is_banner};
 pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub(in crate::format) use reason::signal_of;
+use several::starting;
 pub use several::{in_order, marked};
 pub use zephyr::ZEPHYR_FATAL;
 
@@ -220,8 +223,11 @@ pub enum Address {
 /// Which machine a crash is of.
 pub type MachineOf = fn(&Dialect, &Crash<'_>, &Context<'_>, &mut Vec<Note>) -> Result<Machine>;
 
+/// The chip that a line names.
+pub type ChipIn = fn(&str) -> Option<String>;
+
 /// The lines of a crash as they should have been printed.
-pub type Mend = fn(&[Line]) -> Vec<Line>;
+pub type Mend = for<'a> fn(&[Line<'a>]) -> Vec<Line<'a>>;
 
 /// The crash text of one producer.
 pub struct Dialect {
@@ -246,8 +252,8 @@ pub struct Dialect {
     /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
     /// goes on.
     pub goes_on: &'static [&'static str],
-    /// The chip that a line names, anywhere in the log.
-    pub chip_in: Option<fn(&str) -> Option<String>>,
+    /// Words of lines that name the chip, anywhere in the log, and what they say.
+    pub chip_in: Option<(&'static [&'static str], ChipIn)>,
     /// So many lines after its start another line of `starts` begins a crash of its own, whether an
     /// end was seen or not.
     pub reach: usize,
@@ -328,8 +334,8 @@ mod tests {
     use crate::format::Format;
     use crate::targets::Targets;
 
-    fn read<'a>(dialect: &Dialect, lines: &'a [Line]) -> Crash<'a> {
-        let block = claim::blocks(dialect, lines).into_iter().next();
+    fn read<'a>(dialect: &Dialect, lines: &'a [Line<'_>]) -> Crash<'a> {
+        let block = claim::blocks(dialect, lines, 0).0.into_iter().next();
         block.map(|block| block.crash).unwrap_or_default()
     }
 

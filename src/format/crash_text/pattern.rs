@@ -172,27 +172,35 @@ fn find_accepted<'a>(
     let line = beginning(line);
     let first = pattern.strip_prefix('^');
     let pattern = first.unwrap_or(pattern);
-    let literal = pattern.split(['{', '}', '$', ' ']).next().unwrap_or_default();
-    let mut before = None;
-    for (at, c) in line.char_indices() {
-        let inside = before.is_some_and(|b: char| b.is_ascii_alphanumeric() || b == '_')
-            && (c.is_ascii_alphanumeric() || c == '_');
-        before = Some(c);
-        if first.is_some() && at > 0 {
-            return None;
-        }
-        let Some(rest) = line.get(at..) else { continue };
-        if inside || c == ' ' || !rest.starts_with(literal) {
-            continue;
-        }
+    let bytes = line.as_bytes();
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let at = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let inside = before.is_some_and(is_word) && bytes.get(at).is_some_and(is_word);
+        let rest = line.get(at..).filter(|rest| !inside && !rest.starts_with(' '))?;
         let mut captures = Captures::default();
-        if let Some(rest) = take(pattern, rest, &mut captures)
-            && captures.text("name").is_none_or(accept)
-        {
-            return Some((captures, rest));
+        let rest = take(pattern, rest, &mut captures)?;
+        captures.text("name").is_none_or(accept).then_some((captures, rest))
+    };
+    let words = pattern.split(['{', '}', '$', ' ']).next().unwrap_or_default();
+    match words.as_bytes().first() {
+        _ if first.is_some() => at(0),
+        // Most lines hold nothing of most patterns: that is to cost little.
+        Some(byte) => {
+            let mut places = memchr::memchr_iter(*byte, bytes);
+            places.find_map(|place| {
+                let is_here = bytes.get(place..)?.starts_with(words.as_bytes());
+                is_here.then(|| at(place)).flatten()
+            })
+        }
+        None => {
+            let needed = literal(pattern).as_bytes();
+            if !needed.is_empty() && memchr::memmem::find(bytes, needed).is_none() {
+                return None;
+            }
+            line.char_indices().find_map(|(place, _)| at(place))
         }
     }
-    None
 }
 
 /// All places where `pattern` matches in `line`, from left to right, and what is behind the last one.

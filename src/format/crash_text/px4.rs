@@ -119,7 +119,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let asserted = kind.starts_with("Assertion");
     if asserted && thread.registers.pc().is_none() {
         if let Some(sp) = bound("user", "sp").filter(|_| thread.registers.sp().is_none()) {
-            thread.registers.set_by_name("sp", sp);
+            thread.registers.set_sp(sp);
         }
         dump.notes.push(
             Note::info(

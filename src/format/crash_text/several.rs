@@ -9,7 +9,8 @@ use super::pattern::literal;
 use super::{ALL, Dialect};
 use crate::carrier::Piece;
 use crate::text;
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What begins so few lines behind a crash's first line belongs to it.
@@ -60,12 +61,14 @@ fn alone(piece: Piece) -> Piece {
     Piece { bytes: plain.text.into(), ..piece }
 }
 
-/// The dialects of which a word is in `bytes` that their crashes begin with, in their order.
-pub fn marked(bytes: &[u8]) -> Vec<&'static Dialect> {
+/// The dialects of which a word is in `bytes` that their crashes begin with, in their order. `texts`: the
+/// parts of them that hold text.
+pub fn marked(bytes: &[u8], texts: &[Range<usize>]) -> Vec<&'static Dialect> {
     let Some((automaton, dialects)) = &*STARTS else { return ALL.to_vec() };
     let mut seen = vec![false; ALL.len()];
     let mut left = ALL.len();
-    for found in automaton.find_overlapping_iter(bytes) {
+    let all = texts.iter().filter_map(|part| bytes.get(part.clone()));
+    for found in all.flat_map(|part| automaton.find_overlapping_iter(part)) {
         let index = dialects.get(found.pattern().as_usize()).copied().unwrap_or_default();
         if let Some(seen) = seen.get_mut(index).filter(|seen| !**seen) {
             *seen = true;
@@ -78,6 +81,11 @@ pub fn marked(bytes: &[u8]) -> Vec<&'static Dialect> {
     ALL.iter().zip(seen).filter(|(_, seen)| *seen).map(|(dialect, _)| *dialect).collect()
 }
 
+/// The dialects of which such a word is in `text`.
+pub(super) fn starting(text: &str) -> Vec<&'static Dialect> {
+    marked(text.as_bytes(), std::slice::from_ref(&(0..text.len())))
+}
+
 /// One automaton for the words of all dialects, and of which dialect each word is.
 static STARTS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
     let words = ALL.iter().enumerate().flat_map(|(index, dialect)| {
@@ -88,7 +96,8 @@ static STARTS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
     if words.iter().any(|word| word.is_empty()) {
         return None;
     }
-    Some((AhoCorasick::new(words).ok()?, dialects))
+    let kind = Some(AhoCorasickKind::DFA);
+    Some((AhoCorasick::builder().kind(kind).build(words).ok()?, dialects))
 });
 
 fn first_line(piece: &Piece) -> &str {

@@ -60,7 +60,7 @@ fn tf_a(dump: &mut Dump, crash: &Crash<'_>) {
     if crash.says("PANIC in EL3") {
         // Of the exception before: a panic is a call.
         if let Some(thread) = dump.threads.first_mut() {
-            thread.registers.forget("pc");
+            thread.registers.forget_pc();
         }
         dump.reason.signal = Some(Signal::Abrt);
         return;

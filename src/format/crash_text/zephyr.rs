@@ -226,7 +226,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
         && let Some((code, _)) = crash.fallback.and_then(|text| text.split_once(':'))
         && let Ok(code) = code.trim().parse()
     {
-        let (words, signal) = fatal_code(code, arch.elf_machine == goblin::elf::header::EM_ARM);
+        let (words, signal) = fatal_code(code, arch.family.is_arm32());
         dump.reason.words = words;
         dump.reason.signal = signal;
     }
@@ -245,7 +245,7 @@ fn sp_before_the_fault(dump: &mut Dump, crash: &Crash<'_>) {
     }
     let frame = if exc_return & 0x10 == 0 { 0x68 } else { 0x20 };
     let sp = psp.wrapping_add(frame).wrapping_add(if xpsr & 1 << 9 != 0 { 4 } else { 0 });
-    thread.registers.set_by_name("sp", sp);
+    thread.registers.set_sp(sp);
     dump.notes.push(
         crate::dump::Note::info("sp is derived: psp, and above it the exception frame")
             .by("zephyr-fatal")

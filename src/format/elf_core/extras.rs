@@ -14,7 +14,6 @@ use crate::cursor::{Cursor, u32_at};
 use crate::dump::Note;
 use crate::registers::Registers;
 use crate::targets::Family;
-use goblin::elf::header::EM_RISCV;
 
 const NT_FPREGSET: u32 = 2;
 const NT_ARM_VFP: u32 = 0x400;
@@ -64,7 +63,8 @@ pub(super) fn read(
 /// Whether a core of RISC-V has registers of double precision.
 pub(super) fn has_double_floats(core: &CoreFile) -> bool {
     let is_wide = |note: &ElfNote| note.kind == NT_FPREGSET && note.desc.len() >= DOUBLES_LEN;
-    core.machine == EM_RISCV && core.notes.iter().any(is_wide)
+    Family::of_machine(core.machine, core.class).is_some_and(Family::is_riscv)
+        && core.notes.iter().any(is_wide)
 }
 
 fn riscv_floats(mut cursor: Cursor, registers: &mut Registers, problems: &mut Vec<Note>) {

@@ -129,7 +129,7 @@ fn skip_padding(registers: &mut Registers) {
     // The live xpsr of a running thread reads as zero here. A frame ends at a multiple of 8, so a sp
     // that is none counts the word already.
     if is_saved_xpsr(xpsr) && xpsr & XPSR_PADDED != 0 && sp.is_multiple_of(8) {
-        registers.set_by_name("sp", sp.wrapping_add(4) & 0xffff_ffff);
+        registers.set_sp(sp.wrapping_add(4) & 0xffff_ffff);
     }
 }
 
@@ -162,7 +162,7 @@ fn shifted_by_exc_return(registers: &mut Registers, memory: &Memory) -> Option<S
     for (name, word) in names.iter().zip(words.into_iter().chain([xpsr])) {
         registers.set_by_name(name, word);
     }
-    registers.set_by_name("sp", sp.wrapping_add(4) & 0xffff_ffff);
+    registers.set_sp(sp.wrapping_add(4) & 0xffff_ffff);
     Some(
         "MCoreDump read them one word too low, from EXC_RETURN on; each is shown as its own".into(),
     )
@@ -190,7 +190,7 @@ fn in_floats(registers: &mut Registers) -> Option<String> {
     }
     (0..16).for_each(|n| registers.forget(&format!("d{n}")));
     registers.forget("fpscr");
-    registers.forget("sp");
+    registers.forget_sp();
     let padding = if xpsr & XPSR_PADDED != 0 { 4 } else { 0 };
     let behind = |len: u64| start.wrapping_add(len).wrapping_add(padding) & 0xffff_ffff;
     Some(format!(
@@ -236,7 +236,7 @@ fn armv8m_frame_with_floats(registers: &mut Registers, memory: &Memory) -> Optio
     }
     registers.set_by_name("fpscr", *rest.first()?);
     let len = 4u64.saturating_mul(WORDS as u64);
-    registers.set_by_name("sp", start.wrapping_add(len) & 0xffff_ffff);
+    registers.set_sp(start.wrapping_add(len) & 0xffff_ffff);
     Some("MCoreDump overlooked that the FPU was in use; they are read from the saved stack".into())
 }
 
@@ -250,7 +250,7 @@ mod tests {
         let arch = Targets::built_in().arch("cortex-m").expect("built in");
         let sp = |sp: u64, xpsr: u64| {
             let mut registers = Registers::unknown(arch.clone());
-            registers.set_by_name("sp", sp);
+            registers.set_sp(sp);
             registers.set_by_name("xpsr", xpsr);
             skip_padding(&mut registers);
             registers.sp()

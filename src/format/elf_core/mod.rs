@@ -32,7 +32,6 @@ use crate::reason::Signal;
 use crate::registers::Registers;
 use crate::targets::Family;
 use description::Description;
-use goblin::elf::header::{EM_ARM, EM_XTENSA};
 use producer::Producer;
 use std::ops::Range;
 
@@ -154,13 +153,15 @@ fn machine(
         let chip = own.target.and_then(|name| context.targets.chip(&name).ok());
         return Ok(Machine { arch, chip });
     }
-    let m_profile = core.machine == EM_ARM && is_cortex_m(core, producer, description, context)?;
+    let family = Family::of_machine(core.machine, core.class);
+    let m_profile =
+        family == Some(Family::Arm) && is_cortex_m(core, producer, description, context)?;
     let Some(family) = Family::of_elf(core.machine, core.class, m_profile) else {
         let found = format!("{} ({} bit)", core.machine, core.class);
         let expected = "3, 40, 62, 94, 183 or 243: a machine with a register set here";
         return Err(in_input(Fault::new(NAME, "e_machine", 0x12, expected, found)));
     };
-    if core.machine == EM_XTENSA && context.target.is_none() {
+    if family == Family::Xtensa && context.target.is_none() {
         let pc = core.notes.iter().find_map(|note| prstatus::xtensa_pc(note, core.endian));
         let addrs: Vec<u64> = core.segments.iter().map(|s| s.addr).chain(pc).collect();
         return xtensa_by_addresses(NAME, &addrs, 1, context, notes);

@@ -15,7 +15,7 @@ use crate::cursor::Cursor;
 use crate::dump::Dump;
 use crate::memory::text_until_nul;
 use crate::reason::{FaultWord, Reason, Signal};
-use goblin::elf::header::EM_ARM;
+use crate::targets::Family;
 
 const NT_SIGINFO: u32 = 0x5349_4749;
 const NT_GDB_TDESC: u32 = 0xff00_0000;
@@ -39,7 +39,7 @@ impl Producer {
             |note: &ElfNote| matches!(note.kind, NT_PRSTATUS | NT_PRPSINFO) && note.name != "CORE";
         if has(nuttx::NT_INFO) || core.notes.iter().any(foreign_owner) {
             Producer::NuttX
-        } else if core.machine == EM_ARM
+        } else if Family::of_machine(core.machine, core.class) == Some(Family::Arm)
             && bytes.get(7) == Some(&OSABI_ARM)
             && !has(NT_GDB_TDESC)
             && !has(NT_PRPSINFO)

@@ -15,7 +15,6 @@ use crate::memory::{AddrRange, Memory, Region};
 use crate::reason::{FaultWord, Reason, Signal};
 use crate::registers::Registers;
 use crate::targets::{Arch, Family};
-use goblin::elf::header::{EM_RISCV, EM_XTENSA};
 use std::sync::Arc;
 
 /// Register set and chip of a dump.
@@ -64,9 +63,10 @@ impl Machine {
                 .code("conflict"),
             );
         }
-        let arch = match (machine, context.target) {
-            (Some(EM_RISCV), _) => "riscv32",
-            (Some(EM_XTENSA), _) => "xtensa-esp32",
+        let family = machine.and_then(|machine| Family::of_machine(machine, 32));
+        let arch = match (family, context.target) {
+            (Some(Family::RiscV32), _) => "riscv32",
+            (Some(Family::Xtensa), _) => "xtensa-esp32",
             (_, Some(user)) => user,
             _ => "xtensa-esp32",
         };
@@ -292,9 +292,9 @@ fn thread(dump: &Dump, body: &Body, task: &Task<'_>, crashed: bool, piece: &Piec
     }
     if !crashed && !frames.is_xtensa() && !*fake && registers.sp() == Some(0) {
         // A task that never ran: its first frame was made by hand, without a stack pointer.
-        registers.forget("sp");
+        registers.forget_sp();
         if let Some(frame) = frame {
-            registers.set_by_name("sp", frame.saturating_add(RISCV_FRAME_LEN));
+            registers.set_sp(frame.saturating_add(RISCV_FRAME_LEN));
         }
         remarks.push("never ran".into());
     }
@@ -380,7 +380,7 @@ fn interrupted(dump: &Dump, body: &Body, task: Option<&Task<'_>>) -> Option<Thre
         ..crashed.clone()
     };
     if thread.registers.sp() == Some(0) {
-        thread.registers.forget("sp");
+        thread.registers.forget_sp();
     }
     Some(thread)
 }

@@ -8,11 +8,14 @@
 //! Source: ESP-IDF v3.3 to v6.0, `components/espcoredump/src/core_dump_uart.c`; real captures.
 
 use super::{image, lost_lines};
-use crate::carrier::text::{Line, Prefix, decode_base64, is_base64, lines, looks_like_text};
-use crate::carrier::{Carrier, CarrierOptions, Piece, esp_flash};
+use crate::carrier::text::{
+    Line, Prefix, count_lines, decode_base64, is_base64, lines, lines_of, looks_like_text,
+};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece, esp_flash};
 use crate::dump::Note;
 use crate::error::Fault;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
+use memchr::memrchr2;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -32,9 +35,9 @@ pub struct EspConsole;
 
 /// One core dump in a log.
 #[derive(Default)]
-struct Block {
+struct Block<'a> {
     prefix: Option<Prefix>,
-    lines: Vec<Line>,
+    lines: Vec<Line<'a>>,
     first: usize,
     last: usize,
     complete: bool,
@@ -51,6 +54,14 @@ struct Chunk {
 impl Carrier for EspConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[END] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
@@ -97,11 +108,18 @@ impl Carrier for EspConsole {
     }
 }
 
-fn marked_blocks(piece: &Piece) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut open: Option<Block> = None;
-    for line in lines(&piece.bytes) {
-        if let Some(at) = line.text.find(START) {
+fn marked_blocks(piece: &Piece) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open: Option<Block<'_>> = None;
+    let (start, end) = (Finder::new(START), Finder::new(END));
+    // Up to the line of the first one there is nothing to see.
+    let bytes = &piece.bytes;
+    let first = start.find(bytes).unwrap_or(0);
+    let first = memrchr2(b'\n', b'\r', bytes.get(..first).unwrap_or_default());
+    let first = first.map_or(0, |end| end + 1);
+    let before = count_lines(bytes.get(..first).unwrap_or_default());
+    for line in lines_of(bytes, first..bytes.len(), before) {
+        if let Some(at) = start.find(line.text.as_bytes()) {
             blocks.extend(open.take());
             let before = line.text.get(..at).unwrap_or_default().trim_end_matches(['=', ' ']);
             let prefix = if before.is_empty() { String::new() } else { format!("{before} ") };
@@ -111,7 +129,7 @@ fn marked_blocks(piece: &Piece) -> Vec<Block> {
                 last: line.number,
                 ..Block::default()
             });
-        } else if line.text.contains(END) {
+        } else if end.find(line.text.as_bytes()).is_some() {
             if let Some(mut block) = open.take() {
                 block.complete = true;
                 block.last = line.number;
@@ -129,20 +147,16 @@ fn marked_blocks(piece: &Piece) -> Vec<Block> {
 
 /// Base64 lines without START and END, maybe with a few others between them. Only taken for a
 /// core dump if the first one decodes to a header of one.
-fn bare_block(piece: &Piece) -> Option<Block> {
-    let all: Vec<Line> = lines(&piece.bytes).collect();
-    let first = all.iter().position(|line| is_base64(&line.text) && line.text.len() % 4 == 0)?;
-    if all.get(first)?.text.len() > LINE_DIGITS {
+fn bare_block(piece: &Piece) -> Option<Block<'_>> {
+    let is_whole = |line: &Line<'_>| line.text.len().is_multiple_of(4) && is_base64(&line.text);
+    let mut lines_from_first = lines(&piece.bytes).skip_while(|line| !is_whole(line)).peekable();
+    if lines_from_first.peek()?.text.len() > LINE_DIGITS {
         return None;
     }
+    let head = lines_from_first.take(3).filter_map(|line| decode_base64(&line.text)).flatten();
+    let declared = image::declared_len(&head.collect::<Vec<u8>>())?;
+    let all: Vec<Line> = lines(&piece.bytes).collect();
     let digits = all.iter().filter(|line| is_base64(&line.text)).count();
-    let head: Vec<u8> = all[first..]
-        .iter()
-        .take(3)
-        .filter_map(|line| decode_base64(&line.text))
-        .flatten()
-        .collect();
-    let declared = image::declared_len(&head)?;
     if digits * 4 < all.len() * 3 || declared > 4 * piece.bytes.len() {
         return None;
     }
@@ -151,9 +165,9 @@ fn bare_block(piece: &Piece) -> Option<Block> {
     Some(Block { prefix: None, lines: all, first, last, complete: false })
 }
 
-fn chunks(block: &Block) -> Vec<Chunk> {
-    let strip = |line: &Line, prefix: &Option<Prefix>| -> Option<String> {
-        let text = prefix.as_ref().map_or(Some(line.text.as_str()), |p| p.strip(&line.text))?;
+fn chunks(block: &Block<'_>) -> Vec<Chunk> {
+    let strip = |line: &Line<'_>, prefix: &Option<Prefix>| -> Option<String> {
+        let text = prefix.as_ref().map_or(Some(&*line.text), |p| p.strip(&line.text))?;
         Some(text.trim().to_string())
     };
     let with = |prefix: &Option<Prefix>| -> Vec<Chunk> {
@@ -223,7 +237,7 @@ impl Assembled {
 }
 
 /// Puts the lines of a block together, leaving out those that only look like base64.
-fn assemble(block: &Block) -> Assembled {
+fn assemble(block: &Block<'_>) -> Assembled {
     let mut all = chunks(block);
     if !block.complete && all.last().is_some_and(|chunk| chunk.damaged) {
         // The log was cut in the middle of it.

@@ -171,7 +171,7 @@ impl Frames<'_> {
         if solicited {
             // The call that led to the switch left the size of its window in the top bits.
             if let Some(pc) = registers.by_name("pc").filter(|pc| pc & 0x8000_0000 != 0) {
-                registers.set_by_name("pc", (pc & 0x3fff_ffff) | 0x4000_0000);
+                registers.set_pc((pc & 0x3fff_ffff) | 0x4000_0000);
             }
         }
         set_window(&mut registers);

@@ -40,12 +40,12 @@ pub(crate) fn task(dump: &Dump, addr: u64) -> Option<Thread> {
         if let Some(frame) = Frame::of_exception(&dump.memory, psp.into(), exc_return) {
             frame.clone().with_floats(&dump.memory).restore(&mut registers);
             // The kernel starts a task with bit 0 set, which the hardware takes off.
-            registers.set_by_name("pc", frame.pc() & !1);
+            registers.set_pc(frame.pc() & !1);
         }
     }
     let mut thread = Thread::new(addr, registers);
     if thread.registers.pc().is_none() {
-        thread.registers.set_by_name("sp", psp);
+        thread.registers.set_sp(psp);
         thread.remarks.push("its stack is not in the dump".into());
     }
     thread.control_block = Some(addr);

@@ -15,7 +15,7 @@
 
 use super::{MAGIC, NAME};
 use crate::carrier::text::{decode_base64, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -53,6 +53,14 @@ struct Message {
 impl Carrier for MemfaultChunks {
     fn name(&self) -> &'static str {
         "Memfault chunks"
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[MARK], end: &[] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {

@@ -4,7 +4,7 @@
 use super::super::elf_core::NAME as ELF_CORE;
 use super::lzf;
 use crate::carrier::text::{Line, Prefix, decode_base64, decode_hex, is_base64, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -19,8 +19,8 @@ const HEADS: [&[u8]; 2] = [b"\x7fELF", lzf::MAGIC];
 pub struct NuttxConsole;
 
 #[derive(Default)]
-struct Block {
-    lines: Vec<Line>,
+struct Block<'a> {
+    lines: Vec<Line<'a>>,
     first: usize,
     last: usize,
     finished: bool,
@@ -29,6 +29,14 @@ struct Block {
 impl Carrier for NuttxConsole {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &[START], end: &[FINISH] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
@@ -46,9 +54,9 @@ impl Carrier for NuttxConsole {
     }
 }
 
-fn blocks(piece: &Piece) -> Vec<Block> {
-    let mut done: Vec<Block> = Vec::new();
-    let mut open: Option<Block> = None;
+fn blocks(piece: &Piece) -> Vec<Block<'_>> {
+    let mut done: Vec<Block<'_>> = Vec::new();
+    let mut open: Option<Block<'_>> = None;
     for line in lines(&piece.bytes) {
         if line.text.contains(START) {
             done.extend(open.take());
@@ -68,8 +76,8 @@ fn blocks(piece: &Piece) -> Vec<Block> {
     done
 }
 
-fn unwrap(piece: &Piece, block: &Block) -> Option<Piece> {
-    let split = |line: &Line| -> (String, String) {
+fn unwrap(piece: &Piece, block: &Block<'_>) -> Option<Piece> {
+    let split = |line: &Line<'_>| -> (String, String) {
         let (before, last) = line.text.rsplit_once(' ').unwrap_or(("", &line.text));
         (before.to_string(), last.to_string())
     };

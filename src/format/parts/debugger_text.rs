@@ -1,7 +1,8 @@
 //! What a debugger's console holds: registers, lines of memory, or both.
 //!
 //! A register set is believed if it has a program counter and some others; a second program
-//! counter starts a second set (another core, another halt). Lines of memory are believed from
+//! counter starts a second set (another core, another halt). In a text with nothing else a program
+//! counter and a stack pointer will do. Lines of memory are believed from
 //! two on.
 //!
 //! A fault handler often prints its own `lr` as well as the one that the hardware stacked. The
@@ -28,6 +29,7 @@ const LINES_NEAR: usize = 24;
 /// What a whole set begins with.
 const FIRST_REGISTERS: [&str; 2] = ["r0", "x0"];
 const PROGRAM_COUNTERS: [&str; 5] = ["pc", "mepc", "epc", "rip", "eip"];
+const STACK_POINTERS: [&str; 6] = ["sp", "msp", "psp", "rsp", "esp", "a1"];
 
 /// A debugger's console.
 pub(super) struct DebuggerText;
@@ -45,17 +47,16 @@ impl Part for DebuggerText {
         looks_like_text(&piece.bytes) && {
             let text = Collected::of(piece);
             let memory = text.memory >= FEWEST_MEMORY_LINES && text.runs.byte_len() > 0;
-            memory || text.sets.iter().any(|set| set.is_believed())
+            memory || text.believed().next().is_some()
         }
     }
 
     fn read(&self, piece: &Piece) -> Result<PartContents, Fault> {
         let text = Collected::of(piece);
         let radix = text.radix();
-        let believed = text.sets.iter().filter(|set| set.is_believed());
         let mut notes = Vec::new();
         let registers: Vec<NamedRegisters> =
-            believed.map(|set| set.named(radix, &mut notes)).collect();
+            text.believed().map(|set| set.named(radix, &mut notes)).collect();
         let memory = text.memory;
         if registers.is_empty() && memory == 0 {
             let expected = "registers with a program counter, or lines of memory";
@@ -91,7 +92,7 @@ impl Collected {
             }
             let registers = register_lines::parse(&line.text);
             if registers.is_empty() {
-                text.say(line.text);
+                text.say(line.text.into_owned());
                 continue;
             }
             for (name, value) in registers {
@@ -121,6 +122,13 @@ impl Collected {
         }
     }
 
+    fn believed(&self) -> impl Iterator<Item = &PrintedSet> {
+        // Somebody wrote down what is needed to walk a stack, and nothing else.
+        let mut said = self.said.iter().flatten();
+        let is_bare = self.sets.len() == 1 && said.all(|line| line.trim().is_empty());
+        self.sets.iter().filter(move |set| set.is_believed() || is_bare && set.is_least())
+    }
+
     fn radix(&self) -> Radix {
         let all = self.sets.iter().flat_map(|set| &set.registers);
         let digits = all.filter_map(|(_, value)| match value {
@@ -145,6 +153,11 @@ impl PrintedSet {
 
     fn is_believed(&self) -> bool {
         self.names.len() >= FEWEST_REGISTERS && self.has_pc()
+    }
+
+    /// Whether it has what a walk up the stack begins with.
+    fn is_least(&self) -> bool {
+        self.has_pc() && STACK_POINTERS.iter().any(|sp| self.names.contains(*sp))
     }
 
     /// Whether this register is the first of another set.
@@ -269,6 +282,16 @@ mod tests {
         let text = read("r0: 0\nr3: 10\nlr: 4711\npc: 4700\n");
         assert_eq!(text.registers[0].len(), 1, "r0");
         assert!(text.notes[0].words.contains("r3, pc, lr unknown"), "{:?}", text.notes);
+    }
+
+    #[test]
+    fn a_text_of_nothing_else_needs_no_more_than_pc_and_sp() {
+        let is_one = |text: &str| {
+            DebuggerText.recognises(&Piece::outermost(text.as_bytes().to_vec().into()))
+        };
+        assert!(is_one("pc = 0x72\nsp = 0x20001fa0\n\n") && is_one("SP: 0x10 LR: 0xab PC: 0x72"));
+        assert!(!is_one("pc = 0x72\n") && !is_one("sp = 0x10\nlr = 0x72\n"));
+        assert!(!is_one("here it stopped:\npc = 0x72\nsp = 0x20001fa0\n"));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub(in crate::format) fn parse(line: &str) -> Vec<(String, Printed)> {
 
 /// GDB's floating-point registers.
 fn gdb_raw(line: &str) -> Option<(String, Printed)> {
-    let name = register_name(line.split_once(' ')?.0)?;
     let (_, raw) = line.split_once("(raw 0x")?;
+    let name = register_name(line.split_once(' ')?.0)?;
     Some((name, number(&format!("0x{}", raw.split(')').next()?))?))
 }
 
@@ -50,6 +50,9 @@ fn openocd(line: &str) -> Option<(String, Printed)> {
 }
 
 fn trace32(line: &str) -> Option<(String, Printed)> {
+    if !line.starts_with(['r', 'R']) {
+        return None;
+    }
     let lower = line.to_ascii_lowercase();
     let rest = lower.strip_prefix("r.s ").or_else(|| lower.strip_prefix("register.set "))?;
     let (name, value) = rest.trim().split_once(' ')?;

@@ -9,7 +9,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::{Part, PartContents, Runs};
-use crate::carrier::text::{decode_hex, lines, looks_like_text};
+use crate::carrier::text::{decode_hex, lines, looks_like_text, may_begin};
 use crate::carrier::{Piece, size_words};
 use crate::dump::Note;
 use crate::error::Fault;
@@ -36,6 +36,7 @@ impl Part for SRecord {
 
     fn recognises(&self, piece: &Piece) -> bool {
         looks_like_text(&piece.bytes)
+            && may_begin(&piece.bytes, b'S', 7)
             && lines(&piece.bytes).filter_map(|line| parse(&line.text)?.ok()).take(2).count() == 2
     }
 

@@ -6,7 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::{Part, PartContents, Runs};
-use crate::carrier::text::{Line, decode_hex, lines, looks_like_text};
+use crate::carrier::text::{Line, decode_hex, lines, looks_like_text, may_begin};
 use crate::carrier::{Piece, size_words};
 use crate::dump::Note;
 use crate::error::Fault;
@@ -26,7 +26,7 @@ impl Part for TiTxt {
     }
 
     fn recognises(&self, piece: &Piece) -> bool {
-        looks_like_text(&piece.bytes) && start(piece).is_some()
+        looks_like_text(&piece.bytes) && may_begin(&piece.bytes, b'@', 1) && start(piece).is_some()
     }
 
     fn may_hold_a_dump(&self) -> bool {
@@ -73,7 +73,7 @@ impl Part for TiTxt {
 
 /// The number of the first address line that is followed by data.
 fn start(piece: &Piece) -> Option<usize> {
-    let mut before: Option<Line> = None;
+    let mut before: Option<Line<'_>> = None;
     for line in lines(&piece.bytes) {
         if data(&line).is_some()
             && let Some(number) = before.filter(|line| address(line).is_some()).map(|l| l.number)
@@ -85,11 +85,11 @@ fn start(piece: &Piece) -> Option<usize> {
     None
 }
 
-fn address(line: &Line) -> Option<u64> {
+fn address(line: &Line<'_>) -> Option<u64> {
     u64::from_str_radix(line.text.strip_prefix('@')?, 16).ok()
 }
 
-fn data(line: &Line) -> Option<Vec<u8>> {
+fn data(line: &Line<'_>) -> Option<Vec<u8>> {
     let pairs = line.text.split(' ').map(|pair| decode_hex(pair).filter(|byte| byte.len() == 1));
     let bytes = pairs.collect::<Option<Vec<_>>>()?.concat();
     (1..=16).contains(&bytes.len()).then_some(bytes)

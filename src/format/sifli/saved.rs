@@ -90,7 +90,7 @@ impl Saved {
         let exc_return = flag.map(ExcReturn).filter(|value| value.is_valid());
         if let Some(sp) = self.sp.and_then(word) {
             let padded = registers.by_name("xpsr")? & PADDED != 0 && sp.is_multiple_of(8);
-            registers.set_by_name("sp", sp.saturating_add(if padded { 4 } else { 0 }));
+            registers.set_sp(sp.saturating_add(if padded { 4 } else { 0 }));
             if let Some(exc_return) = exc_return {
                 registers.set_by_name("exc_return", exc_return.0);
                 set_floats(&mut registers, &dump.memory, sp, exc_return);

@@ -1,6 +1,6 @@
 //! Makes a [`Dump`] of a stream: memory, threads, reason, identity.
 
-use super::registers::{self, Decoded, Family};
+use super::registers::{self, Decoded};
 use super::stream::{MemoryBlock, Stream};
 use super::{NAME, reason, xtensa};
 use crate::carrier::Piece;
@@ -10,7 +10,7 @@ use crate::firmware::bindesc;
 use crate::format::{Context, insert_region};
 use crate::memory::{AddrRange, Memory, Region};
 use crate::registers::Registers;
-use crate::targets::{Arch, Chip};
+use crate::targets::{Arch, Chip, Family};
 use memchr::memmem;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub(super) fn dump(stream: Stream, piece: &Piece, context: &Context<'_>) -> Resu
 fn machine(stream: &Stream, context: &Context<'_>) -> Result<Machine> {
     let targets = context.targets;
     let (header, block) = (&stream.header, stream.registers.as_ref());
-    let family = Family::of(header, block);
+    let family = registers::family(header, block);
     let by_user = context.target.and_then(|name| targets.chip(name).ok());
     let own = || match family {
         Some(Family::Xtensa) => xtensa::chip_name(block),
@@ -97,7 +97,7 @@ fn machine(stream: &Stream, context: &Context<'_>) -> Result<Machine> {
     let name = match (&chip, context.target, family) {
         (Some(chip), Some(_), _) => chip.arch.clone(),
         (None, Some(name), _) => name.to_string(),
-        (_, None, Some(family)) => family.arch_name(header, block).to_string(),
+        (_, None, Some(family)) => registers::arch_name(family, header, block).to_string(),
         (_, None, None) => {
             let found = match block {
                 Some(block) => {

@@ -18,7 +18,7 @@ use super::log_mend::{Mended, mend};
 use super::log_pretty::{self, Is, Pretty};
 use super::{INCOMPLETE, NAME};
 use crate::carrier::text::{Line, decode_base64, decode_hex, lines};
-use crate::carrier::{Carrier, CarrierOptions, Piece};
+use crate::carrier::{Carrier, CarrierOptions, Marks, Piece};
 use crate::dump::Note;
 use crate::error::Fault;
 use memchr::memmem;
@@ -66,6 +66,14 @@ pub(super) struct Part {
 impl Carrier for ZephyrLog {
     fn name(&self) -> &'static str {
         CARRIER
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks { begin: &["#CD:BEGIN#"], end: &["#CD:END#"] })
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 
     fn peel(&self, piece: &Piece, _: &CarrierOptions) -> Option<Result<Vec<Piece>, Fault>> {
@@ -208,7 +216,7 @@ fn begins_dump(digits: &str) -> bool {
 }
 
 impl Section {
-    fn at(line: &Line) -> Section {
+    fn at(line: &Line<'_>) -> Section {
         Section { first: line.number, last: line.number, ..Section::default() }
     }
 
@@ -219,7 +227,7 @@ impl Section {
         Section { first, last, parts, ended, notes, ..Section::default() }
     }
 
-    fn push(&mut self, line: &Line, rest: &str, gap_before: bool) {
+    fn push(&mut self, line: &Line<'_>, rest: &str, gap_before: bool) {
         self.last = line.number;
         if self.parts.is_empty() {
             self.base64 = rest.starts_with(MAGIC_BASE64) && !begins_dump(rest);

@@ -79,8 +79,8 @@ pub(super) enum Is {
 }
 
 impl Pretty {
-    pub(super) fn line(&mut self, line: &Line) -> Is {
-        let text = line.text.as_str();
+    pub(super) fn line(&mut self, line: &Line<'_>) -> Is {
+        let text = &*line.text;
         if text.contains(PRINTED) {
             self.ended = true;
             self.check_size();

@@ -31,6 +31,7 @@ use crate::carrier::Piece;
 use crate::dump::Dump;
 use crate::error::{Fault, Result};
 use crate::input::Input;
+use crate::targets::Family;
 use stream::Strictness;
 
 const NAME: &str = "zephyr";
@@ -100,5 +101,5 @@ pub(in crate::format) fn fatal_code(
     code: u16,
     arm: bool,
 ) -> (String, Option<crate::reason::Signal>) {
-    reason::explain(code, arm.then_some(registers::Family::CortexM))
+    reason::explain(code, arm.then_some(Family::CortexM))
 }

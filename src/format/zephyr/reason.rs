@@ -3,8 +3,8 @@
 //! Sources: Zephyr 3.5, `include/zephyr/fatal_types.h`, `include/zephyr/arch/arm/arch.h` (the list
 //! of `K_ERR_ARM_*`); code 36 seen in a real dump.
 
-use super::registers::Family;
 use crate::reason::{FaultWord, Reason, Signal};
+use crate::targets::Family;
 
 /// The first code that means something else on each architecture.
 const ARCH_START: u16 = 16;
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(words(45, Family::Arm), "undefined instruction");
         assert_eq!(words(55, Family::Arm), "unsupported exclusive access");
         assert_eq!(words(56, Family::Arm), "reason 56, which is not known");
-        assert_eq!(words(36, Family::RiscV), "reason 36, which is not known");
+        assert_eq!(words(36, Family::RiscV32), "reason 36, which is not known");
         assert_eq!(words(5, Family::CortexM), "reason 5, which is not known");
     }
 

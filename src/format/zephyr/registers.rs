@@ -26,55 +26,37 @@ use crate::arch::x86;
 use crate::dump::Note;
 use crate::reason::{FaultWord, Signal};
 use crate::registers::Registers;
-use crate::targets::{Arch, Endian};
+use crate::targets::{Arch, Endian, Family};
 use std::sync::Arc;
 
-/// The architectures that register blocks are written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    X86,
-    X86_64,
-    CortexM,
-    RiscV,
-    Xtensa,
-    Aarch64,
-    Arm,
-    Hexagon,
-    Sparc,
+/// The architecture that a register block is written for, by the target code and, where that has been given out
+/// more than once, the length of the block. `None` if neither tells. RISC-V may have 64 bits as well.
+pub(super) fn family(header: &Header, block: Option<&RegisterBlock>) -> Option<Family> {
+    let len = block.map(|block| block.bytes.len());
+    match (header.target, len) {
+        (1, _) => Some(Family::X86),
+        (2, _) => Some(Family::X86_64),
+        (3, _) => Some(Family::CortexM),
+        (4, _) => Some(Family::RiscV32),
+        (5, _) => Some(Family::Xtensa),
+        (6, None | Some(0 | 176 | 192 | 272)) => Some(Family::Aarch64),
+        (7.., Some(68)) => Some(Family::Arm),
+        (7.., Some(152)) => Some(Family::Hexagon),
+        (7.., Some(88)) => Some(Family::Sparc),
+        _ => None,
+    }
 }
 
-impl Family {
-    /// By the target code and, where that has been given out more than once, the length of the
-    /// register block. `None` if neither tells.
-    pub(super) fn of(header: &Header, block: Option<&RegisterBlock>) -> Option<Family> {
-        let len = block.map(|block| block.bytes.len());
-        match (header.target, len) {
-            (1, _) => Some(Family::X86),
-            (2, _) => Some(Family::X86_64),
-            (3, _) => Some(Family::CortexM),
-            (4, _) => Some(Family::RiscV),
-            (5, _) => Some(Family::Xtensa),
-            (6, None | Some(0 | 176 | 192 | 272)) => Some(Family::Aarch64),
-            (7.., Some(68)) => Some(Family::Arm),
-            (7.., Some(152)) => Some(Family::Hexagon),
-            (7.., Some(88)) => Some(Family::Sparc),
-            _ => None,
-        }
-    }
-
-    /// The register set.
-    pub(super) fn arch_name(self, header: &Header, block: Option<&RegisterBlock>) -> &'static str {
-        match self {
-            Family::X86 => "i386",
-            Family::X86_64 => "x86-64",
-            Family::CortexM => "cortex-m",
-            Family::RiscV => riscv::arch_name(header, block),
-            Family::Xtensa => xtensa::arch_name(block),
-            Family::Aarch64 => "aarch64",
-            Family::Arm => "arm",
-            Family::Hexagon => "hexagon",
-            Family::Sparc => "sparc",
-        }
+/// The register set of a block.
+pub(super) fn arch_name(
+    family: Family,
+    header: &Header,
+    block: Option<&RegisterBlock>,
+) -> &'static str {
+    match family {
+        Family::RiscV32 => riscv::arch_name(header, block),
+        Family::Xtensa => xtensa::arch_name(block),
+        other => other.usual_arch(),
     }
 }
 
@@ -195,7 +177,7 @@ pub(super) fn decode(
         Family::Arm => &[17],
         Family::Hexagon => &[38],
         Family::Sparc => &[22],
-        Family::RiscV | Family::Xtensa => &[],
+        _ => &[],
     };
     if !lengths.is_empty() && !lengths.contains(&words.len()) {
         let n = block.bytes.len();
@@ -221,7 +203,7 @@ pub(super) fn decode(
                 decoded.registers.forget("x29");
             }
         }
-        Family::RiscV => riscv::decode(&mut decoded, header, block),
+        Family::RiscV32 | Family::RiscV64 => riscv::decode(&mut decoded, header, block),
         Family::Xtensa => xtensa::decode(&mut decoded, block),
         Family::Hexagon => {
             let names: Vec<String> = (0..32).map(|n| format!("r{n}")).collect();
@@ -230,6 +212,8 @@ pub(super) fn decode(
             decoded.set_all(&names, &words);
         }
         Family::Sparc => decoded.set_all(&SPARC, &words),
+        // No target code of Zephyr's stands for them.
+        Family::Arc | Family::Other => {}
     }
     decoded
 }
@@ -261,7 +245,7 @@ fn cortex_m(decoded: &mut Decoded, block: &RegisterBlock, words: &[u64]) {
     }
     if decoded.registers.sp() == Some(0) {
         // A panic through SVC leaves none; os/zephyr looks for the exception frame.
-        decoded.registers.forget("sp");
+        decoded.registers.forget_sp();
     }
 }
 

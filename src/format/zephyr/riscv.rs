@@ -103,7 +103,7 @@ pub(super) fn decode(decoded: &mut Decoded, header: &Header, block: &RegisterBlo
     let saved = draft.and_then(|draft| draft.get(1)).is_some_and(|flags| flags & 1 != 0);
     let behind = words.get(18..).unwrap_or_default();
     if saved && behind.len() == 12 {
-        decoded.registers.forget("sp");
+        decoded.registers.forget_sp();
         let names: Vec<String> = (0..12).map(|n| format!("s{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         decoded.set_all(&names, behind);

@@ -78,7 +78,7 @@ fn in_control_block(view: &View<'_>, top: u64, registers: &mut Registers) -> Opt
         registers.set_by_name(name, *value);
     }
     let len = if how.is_extended() { 104 } else { 32 } + if padded { 4 } else { 0 };
-    registers.set_by_name("sp", psp.wrapping_add(len));
+    registers.set_sp(psp.wrapping_add(len));
     registers.set_by_name("psplim", psplim);
     registers.set_by_name("control", control);
     registers.set_by_name("exc_return", exc_return);
@@ -93,7 +93,7 @@ fn esp_idf(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
     registers.pc()?;
     if dump.arch.family.is_riscv() && registers.sp() == Some(0) {
         // A task that never ran: its first frame was made by hand.
-        registers.set_by_name("sp", frame.checked_add(RISCV_FRAME_LEN)?);
+        registers.set_sp(frame.checked_add(RISCV_FRAME_LEN)?);
     }
     Some(())
 }
@@ -122,7 +122,7 @@ fn riscv(view: &View<'_>, top: u64, registers: &mut Registers) -> Option<()> {
     set(1, "ra");
     (5..=last).for_each(|n| set(n - 3, &format!("x{n}")));
     set(mstatus, "mstatus");
-    registers.set_by_name("pc", pc);
-    registers.set_by_name("sp", addr(own + mstatus + 1)?);
+    registers.set_pc(pc);
+    registers.set_sp(addr(own + mstatus + 1)?);
     Some(())
 }

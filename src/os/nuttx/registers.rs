@@ -163,7 +163,7 @@ impl Saved<'_> {
         let stacked = layout.stacked;
         // What was kept leaves out the word that the core may have padded with.
         let padding = if self.word(stacked.checked_add(7)?)? & 1 << 9 != 0 { 4 } else { 0 };
-        registers.set_by_name("sp", sp.checked_add(padding)?);
+        registers.set_sp(sp.checked_add(padding)?);
         for n in 4..12 {
             self.set(registers, n - 2, &format!("r{n}"))?;
         }
@@ -189,7 +189,7 @@ impl Saved<'_> {
 
     fn riscv(&self, registers: &mut Registers) -> Option<()> {
         let pc = self.word(0).filter(|pc| self.view.firmware.holds_code(*pc))?;
-        registers.set_by_name("pc", pc);
+        registers.set_pc(pc);
         let last = if registers.arch().register("x16").is_some() { 31 } else { 15 };
         for n in 1..=last {
             self.set(registers, n, &format!("x{n}"))?;
@@ -199,7 +199,7 @@ impl Saved<'_> {
 
     fn xtensa(&self, registers: &mut Registers) -> Option<()> {
         let pc = self.word(0).filter(|pc| self.view.firmware.holds_code(*pc))?;
-        registers.set_by_name("pc", pc);
+        registers.set_pc(pc);
         self.set(registers, 1, "ps")?;
         for n in 0..16 {
             self.set(registers, n + 2, &format!("ar{n}"))?;

@@ -43,13 +43,13 @@ pub(super) fn restore(
     let addr = |index: u64| sp.checked_add(index.checked_mul(word_len(&arch))?);
     let word = |index: u64| read_word(memory, addr(index)?, &arch);
     if let Some(pc) = word(0).filter(|pc| is_code(*pc)) {
-        registers.set_by_name("pc", pc);
+        registers.set_pc(pc);
         registers.set_by_name("ra", word(1)?);
         registers.set_by_name("mstatus", word(2)?);
         for n in 4..32 {
             registers.set_by_name(&format!("x{n}"), word(n)?);
         }
-        registers.set_by_name("sp", addr(32)?.checked_add(float_len.checked_mul(32)?)?);
+        registers.set_sp(addr(32)?.checked_add(float_len.checked_mul(32)?)?);
         return Some(());
     }
     let status = word(0)?;
@@ -71,7 +71,7 @@ pub(super) fn restore(
     for (at, number) in (1..).zip(order) {
         registers.set_by_name(&format!("x{number}"), word(at)?);
     }
-    registers.set_by_name("pc", word(ra_at(order)?)?);
-    registers.set_by_name("sp", addr(SWITCH_WORDS)?);
+    registers.set_pc(word(ra_at(order)?)?);
+    registers.set_sp(addr(SWITCH_WORDS)?);
     Some(())
 }

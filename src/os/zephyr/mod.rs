@@ -13,6 +13,7 @@ use crate::debug_info::{Module, Modules};
 use crate::dump::{Dump, Note, Thread, ZephyrKernel};
 use crate::firmware::Firmware;
 use crate::registers::Registers;
+use crate::targets::Family;
 use crate::unwind::Unwinder;
 use layout::Layout;
 use list::{Cpu, State};
@@ -56,7 +57,7 @@ pub(super) fn complete(dump: &mut Dump, kernel: &ZephyrKernel, firmware: Option<
         add(dump, at, &layout, kernel, &cpus, &modules);
     }
     if let Some(firmware) = firmware {
-        if firmware.machine == goblin::elf::header::EM_RISCV && firmware.flags & EF_RISCV_RVE != 0 {
+        if firmware.family().is_some_and(Family::is_riscv) && firmware.flags & EF_RISCV_RVE != 0 {
             forget_upper_half(dump);
         }
         check(dump, firmware, &layout, &mut notes);

@@ -77,7 +77,7 @@ impl Undecided {
             |extended| Frame::at(&dump.memory, self.frame, extended).map(|frame| frame.sp_before());
         let weight = |sp: u64| {
             let mut registers = thread.registers.clone();
-            registers.set_by_name("sp", sp);
+            registers.set_sp(sp);
             let trace = unwinder.walk(registers, stack);
             let sure = trace.frames.iter().filter(|frame| !frame.found.is_guess()).count();
             (sure, trace.end == End::Outermost)
@@ -111,7 +111,7 @@ impl Undecided {
         }
         let sp = if is_extended { extended } else { basic };
         if let Some(thread) = dump.threads.iter_mut().find(|thread| thread.crashed) {
-            thread.registers.set_by_name("sp", sp);
+            thread.registers.set_sp(sp);
         }
     }
 }
@@ -202,7 +202,7 @@ fn cortex_m(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) -> 
                         .by("zephyr")
                         .code("reconstructed"),
                 );
-                thread.registers.set_by_name("sp", sp + 4);
+                thread.registers.set_sp(sp + 4);
             }
             return None;
         }
@@ -264,7 +264,7 @@ fn mend(
     let last = last.and_then(|(at, offset)| memory.array::<1>(at.checked_add(offset)?));
     let by_last_switch = last.is_some_and(|[byte]| byte & 1 << 4 == 0);
     let frame = Frame::at(memory, addr, known.unwrap_or(by_last_switch))?;
-    thread.registers.set_by_name("sp", frame.sp_before());
+    thread.registers.set_sp(frame.sp_before());
     if let Some(handler) = handler {
         thread.registers.set_by_name("exc_return", handler.0);
     }
@@ -396,7 +396,7 @@ fn riscv(
     let sp = base.wrapping_add(len.unwrap_or(default).next_multiple_of(16));
     let told = frame.sp();
     if told.is_none() {
-        frame.set_by_name("sp", sp);
+        frame.set_sp(sp);
     }
     thread.registers = frame;
     let what = match (told, halves) {
@@ -473,7 +473,7 @@ fn aarch64(search: &Search<'_>, thread: &mut Thread, notes: &mut Vec<Note>) {
     let usual = pattern.len() as u64;
     let len = search.layout.frame_len.filter(|len| *len >= usual);
     let sp = base.saturating_add(len.unwrap_or(usual).next_multiple_of(16));
-    thread.registers.set_by_name("sp", sp);
+    thread.registers.set_sp(sp);
     notes.push(
         Note::info(format!(
             "the dump has no sp: the exception frame is at {base:#x}, sp before the crash was \

@@ -120,7 +120,7 @@ impl Saved<'_> {
         let count = if self.arch.register("s2").is_some() { all.len() } else { 4 };
         self.set_all(registers, self.stack_ptr()?, all.get(..count)?);
         let ra = registers.by_name("ra")?;
-        registers.set_by_name("pc", ra);
+        registers.set_pc(ra);
         Some(())
     }
 
@@ -131,7 +131,7 @@ impl Saved<'_> {
         ];
         self.set_all(registers, self.stack_ptr()?.checked_sub(96)?, &names);
         let lr = registers.by_name("x30")?;
-        registers.set_by_name("pc", lr);
+        registers.set_pc(lr);
         Some(())
     }
 
@@ -157,7 +157,7 @@ impl Saved<'_> {
         ];
         self.set_all(registers, self.stack_ptr()?.checked_sub(72)?, &names);
         let o7 = registers.by_name("o7")?;
-        registers.set_by_name("pc", o7);
+        registers.set_pc(o7);
         Some(())
     }
 

@@ -87,7 +87,7 @@ fn pattern(client: &Client, argument: &str) -> Option<Vec<u8>> {
 }
 
 /// A number as people write it: hexadecimal behind `0x`, else decimal.
-fn number(text: &str) -> Option<u64> {
+pub(super) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

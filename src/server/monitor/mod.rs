@@ -5,6 +5,7 @@
 
 mod crash;
 mod frame;
+mod heap;
 mod memory;
 mod threads;
 
@@ -38,6 +39,7 @@ static COMMANDS: &[Command] = &[
     command("threads", "", "all threads with state and stack use", threads::threads),
     command("regions", "[ADDR]", "the memory that is known, and what is missing", memory::regions),
     command("find", "\"TEXT\"|0xWORD", "where that is in memory", memory::find),
+    command("heap", "[ADDR]", "heaps, their damage; what an address points into", heap::heap),
     command("notes", "", "everything odd about this dump", crash::notes),
     command("elf", "", "which firmware belongs to the dump", crash::elf),
     command("revert", "", "drop what this session wrote", memory::revert),
@@ -95,6 +97,11 @@ static PROBE_WORDS: &[&str] = &[
     "heapinfo",
     "si",
 ];
+
+/// The names of all commands.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|command| command.name)
+}
 
 /// Runs a command line and returns what it has to say.
 pub(crate) fn run(client: &mut Client, line: &str) -> Lines {

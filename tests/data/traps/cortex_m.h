@@ -1,4 +1,5 @@
-/* Cortex-M: HardFault, and SVCall as the interrupt. -DUSE_PSP=1: on the process stack.
+/* Cortex-M: HardFault, and SVCall as the interrupt, which may let PendSV follow it or interrupt 0 come
+ * upon it. -DUSE_PSP=1: on the process stack.
  * -DUSE_FPU=1: with floats in use. */
 typedef unsigned word;
 
@@ -18,7 +19,7 @@ __attribute__((used)) void handled(word *frame)
 
 __attribute__((used)) void interrupted(void)
 {
-#if CASE == NESTED
+#if CASE == NESTED || CASE == CHAINED_FAULT || CASE == DEEP_FAULT
     poke((volatile int *)NOWHERE_ADDR);
 #else
     handle();
@@ -29,6 +30,10 @@ FAR void raise(void) { __asm__ volatile("svc 0"); }
 
 void prepare(void)
 {
+    /* SVCall is the least urgent, with PendSV; interrupt 0 the most. */
+    *(volatile word *)0xe000ed1c = 0xc0u << 24;
+    *(volatile word *)0xe000ed20 = 0xc0u << 16;
+    *(volatile word *)0xe000e100 = 1;
 #if USE_FPU
     *(volatile word *)0xe000ed88 |= 0xf << 20;
     __asm__ volatile("dsb; isb; vmov.f32 s0, #1.0; vmov.f32 s17, #2.0" ::: "memory");
@@ -41,10 +46,25 @@ __asm__(".text\n.thumb\n.syntax unified\n.globl HardFault\n.thumb_func\n.type Ha
         "push {r4, r5, r6, lr}\nbl handled\npop {r4, r5, r6, pc}\n.size HardFault, . - HardFault\n");
 /* QEMU's GDB does not show it. */
 static void keep(void) { unsigned psp; __asm__ volatile("mrs %0, psp" : "=r"(psp)); psp_now = psp; }
-FAR void Svc(void) { keep(); interrupted(); }
+FAR void Svc(void)
+{
+    keep();
+#if CASE == CHAINED || CASE == CHAINED_FAULT
+    *(volatile word *)0xe000ed04 = 1 << 28;
+#elif CASE == DEEP || CASE == DEEP_FAULT
+    *(volatile word *)0xe000e200 = 1;
+    __asm__ volatile("dsb; isb");
+    sink++;
+#else
+    interrupted();
+#endif
+}
+FAR void PendSv(void) { interrupted(); sink++; }
+FAR void Irq0(void) { interrupted(); sink++; }
 extern char HardFault[];
 
 __asm__(".section .start, \"a\"\n.word stack_top\n.word _start\n.word 0\n.word HardFault\n.space 28\n.word Svc + 1 - 1\n"
+        ".space 8\n.word PendSv + 1 - 1\n.word 0\n.word Irq0 + 1 - 1\n"
         ".text\n.thumb\n.globl _start\n.thumb_func\n.type _start, %function\n_start:\n.cfi_startproc\n"
         ".cfi_undefined lr\n"
 #if USE_PSP

@@ -9,6 +9,12 @@
 #define INTERRUPT 4 /* no fault: an interrupt, while CFSR, mcause or ESR tell of an earlier one */
 #define NESTED 5    /* a fault in the handler of an interrupt */
 #define NOWHERE 6   /* a call of address 0 */
+/* Cortex-M: */
+#define CHAINED 7       /* an interrupt whose handler begins where another's ended, without unstacking */
+#define CHAINED_FAULT 8 /* a fault in the handler of such a one */
+#define DEEP 9          /* an interrupt in the handler of an interrupt */
+#define DEEP_FAULT 10   /* a fault in the handler of that */
+#define INTERRUPTS (CASE == INTERRUPT || CASE == NESTED || CASE >= CHAINED)
 
 #ifndef CASE
 #define CASE FAULT
@@ -48,7 +54,7 @@ FAR int middle(int n)
     room[1] = n;
 #if CASE == NOWHERE
     return call((function)0) + room[1];
-#elif CASE == INTERRUPT || CASE == NESTED
+#elif INTERRUPTS
     return waited(n) + room[1];
 #else
     return poke((volatile int *)NOWHERE_ADDR) + room[1];
@@ -57,7 +63,7 @@ FAR int middle(int n)
 
 FAR int outer(int n) { return middle(n + 1) + 1; }
 
-#if CASE == INTERRUPT || CASE == NESTED
+#if INTERRUPTS
 FAR int waited(int n)
 {
     raise();
@@ -87,4 +93,6 @@ void run(void)
 #include "cortex_m.h"
 #elif defined(__i386__)
 #include "x86.h"
+#elif defined(__x86_64__)
+#include "x86_64.h"
 #endif

@@ -256,12 +256,12 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     if let Some(thread) = dump.threads.first_mut() {
         let registers = &mut thread.registers;
         if let (None, Some(pc)) = (registers.pc(), crash.word(TOLD_PC)) {
-            registers.set_by_name("pc", pc);
+            registers.set_pc(pc);
         }
         let stack = UserStack::of(crash);
         thread.stack = stack.bounds();
         if let (None, None, Some(sp)) = (registers.sp(), registers.pc(), stack.sp) {
-            registers.set_by_name("sp", sp);
+            registers.set_sp(sp);
         }
     }
     let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
