@@ -3,8 +3,8 @@
 use super::app_rules::AppRules;
 use super::blame::{blamed, innermost, kind_of, signature_of};
 use super::{
-    Frame, Gap, Hex, Identity, Log, Note, Reason, Region, Report, SCHEMA, Stack, Thread, Value,
-    source,
+    Frame, Gap, Hex, Identity, Log, Note, Object, Reason, Region, Report, SCHEMA, Stack, Thread,
+    Value, Wait, source,
 };
 use crate::debug_info::{Missing, Modules, Place};
 use crate::dump;
@@ -27,6 +27,8 @@ const STACK_FILLS: [u8; 3] = [0xa5, 0xaa, 0xef];
 pub enum Section {
     /// The blocks of every heap
     Heap,
+    /// The kernel's objects: queues, mutexes, timers
+    Objects,
 }
 
 /// What the user wants to see.
@@ -115,12 +117,25 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
             false => Vec::new(),
         },
         threads,
+        waits: dump.waits().into_iter().map(wait).collect(),
+        objects: dump.objects.iter().map(Object::of).collect(),
+        object_lines: dump
+            .objects
+            .iter()
+            .map(|object| Object::of(object).words(|block| dump.name_of(block.low())))
+            .collect(),
+        list_objects: options.sections.contains(&Section::Objects),
         heaps,
         values,
         memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
         missing: Gap::all_of(&dump.memory),
         notes: dump.notes.iter().chain(&modules.notes()).map(Note::of).collect(),
     })
+}
+
+fn wait(wait: dump::Wait) -> Wait {
+    let deadlock = wait.circle.into_iter().map(Hex::from).collect();
+    Wait { thread: wait.thread.into(), words: wait.words, deadlock }
 }
 
 fn headline(dump: &dump::Dump, blamed: Option<&Frame>, within: Option<&Frame>) -> String {

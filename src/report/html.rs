@@ -51,6 +51,7 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     for thread in &report.threads {
         write_thread(thread, report.blamed.as_deref().filter(|_| thread.first), page)?;
     }
+    objects(report, page)?;
     heaps(report, page)?;
     if !report.values.is_empty() {
         page.push_str("<h2>Values</h2>\n<div class=\"card frames\">");
@@ -61,6 +62,22 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     }
     memory(report, page)?;
     page.push_str("</body></html>\n");
+    Ok(())
+}
+
+fn objects(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.objects.is_empty() && report.waits.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Waiting</h2>\n<div class=\"card\">");
+    for wait in &report.waits {
+        write!(page, "<div>{}</div>", escape(&wait.words))?;
+    }
+    page.push_str("<details><summary>kernel objects</summary>");
+    for words in &report.object_lines {
+        write!(page, "<div>{}</div>", escape(words))?;
+    }
+    page.push_str("</details></div>\n");
     Ok(())
 }
 

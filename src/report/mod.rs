@@ -24,7 +24,7 @@ pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
-pub use crate::record::{Evidence, Gap, Hex, Note, Reason, Region, Stack};
+pub use crate::record::{Evidence, Gap, Hex, Note, Object, Reason, Region, Stack};
 use serde::Serialize;
 
 /// The version of the JSON form.
@@ -60,6 +60,18 @@ pub struct Report {
     pub logs: Vec<Log>,
     /// The crashed thread first, or the one that was running.
     pub threads: Vec<Thread>,
+    /// What threads wait for, and who holds that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// The kernel's objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+    /// They are listed in the text as well.
+    #[serde(skip)]
+    pub list_objects: bool,
+    /// They in words, one line each.
+    #[serde(skip)]
+    pub object_lines: Vec<String>,
     /// The heaps whose memory is there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heaps: Vec<Heap>,
@@ -147,6 +159,19 @@ pub struct Log {
     pub remark: Option<String>,
     /// It only looks like a log.
     pub guess: bool,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Wait {
+    /// Its control block.
+    pub thread: Hex,
+    /// `sensor waits for mutex i2c_lock, held by radio, which waits for ...`
+    pub words: String,
+    /// The control blocks of those that wait for one another in a circle, if it is one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deadlock: Vec<Hex>,
 }
 
 /// A thread.

@@ -22,6 +22,7 @@ pub fn to_text(report: &Report, style: &Style) -> String {
     for thread in &report.threads {
         page.thread(thread);
     }
+    page.objects(report);
     page.heaps(report);
     page.values(report);
     page.memory(report);
@@ -255,6 +256,25 @@ impl Page {
         }
         if let Some(why) = &thread.registers_missing_because {
             self.line(&Line::new("  ").tone(Tone::Quiet, format!("others: {why}")), 4);
+        }
+    }
+
+    fn objects(&mut self, report: &Report) {
+        if !report.waits.is_empty() {
+            self.title("Waiting");
+        }
+        for wait in &report.waits {
+            let line = match wait.deadlock.is_empty() {
+                true => Line::new("  ").and(&wait.words),
+                false => Line::new("  ").tone(Tone::Bad, &wait.words),
+            };
+            self.line(&line, 4);
+        }
+        if report.list_objects && !report.objects.is_empty() {
+            self.title("Kernel objects");
+            for words in &report.object_lines {
+                self.line(&Line::new(format!("  {words}")), 4);
+            }
         }
     }
 

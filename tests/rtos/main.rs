@@ -6,4 +6,5 @@ mod support;
 mod gdb;
 mod heaps;
 mod kernels;
+mod objects;
 mod rt_thread;

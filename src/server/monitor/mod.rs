@@ -7,6 +7,7 @@ mod crash;
 mod frame;
 mod heap;
 mod memory;
+mod objects;
 mod threads;
 
 use super::client::Client;
@@ -37,6 +38,7 @@ static COMMANDS: &[Command] = &[
     command("fault", "", "the fault registers, in words", crash::fault),
     command("frame", "[THREAD]", "what an exception interrupted", frame::frame),
     command("threads", "", "all threads with state and stack use", threads::threads),
+    command("objects", "", "what threads wait for; queues, locks, timers", objects::objects),
     command("regions", "[ADDR]", "the memory that is known, and what is missing", memory::regions),
     command("find", "\"TEXT\"|0xWORD", "where that is in memory", memory::find),
     command("heap", "[ADDR]", "heaps, their damage; what an address points into", heap::heap),
