@@ -5,5 +5,6 @@ mod support;
 
 mod gdb;
 mod heaps;
+mod interrupted;
 mod kernels;
 mod rt_thread;
