@@ -87,6 +87,14 @@ The heaps in the dump: used, free, damaged; with an address what it points into.
 Usage: heap [ADDRESS]
 end
 
+define objects
+  monitor objects
+end
+document objects
+What threads wait for and who holds it; the kernel's queues, locks and timers.
+Usage: objects
+end
+
 define notes
   monitor notes
 end

@@ -3,6 +3,10 @@
 //! Readers make a [`Dump`] out of bytes and know nothing of debuggers; server, report and
 //! conversion take a [`Dump`] and know nothing of formats.
 
+mod objects;
+
+pub use objects::{Object, ObjectKind, Wait, Waiter};
+
 use crate::memory::{AddrRange, Memory};
 use crate::reason::Reason;
 use crate::registers::Registers;
@@ -29,6 +33,8 @@ pub struct Dump {
     pub memory: Memory,
     /// The crashed thread first. Empty if the dump holds no registers at all.
     pub threads: Vec<Thread>,
+    /// What threads wait for and share, as far as the kernel's memory tells.
+    pub objects: Vec<Object>,
     /// Why the device stopped.
     pub reason: Reason,
     /// The texts that the device printed or kept about the crash, all of them, in its order.
@@ -90,6 +96,7 @@ impl Dump {
             features: Vec::new(),
             memory: Memory::new(),
             threads: Vec::new(),
+            objects: Vec::new(),
             reason: Reason::default(),
             texts: Vec::new(),
             identity: Identity::default(),

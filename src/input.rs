@@ -10,6 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod spool;
 pub(crate) mod watch;
 pub(crate) use watch::give_back_memory;
 
@@ -34,7 +35,15 @@ impl Input {
     pub fn open(path: &Path, map: bool) -> Result<Input> {
         if path == Path::new("-") {
             let name = "standard input";
-            let bytes = read_stream(name, &mut std::io::stdin().lock())?;
+            if let Some(file) = spool::own_file() {
+                let meta = file.metadata().map_err(|e| Error::io(name, e))?;
+                return Ok(Input {
+                    name: name.into(),
+                    bytes: of_file(name, file, &meta, map)?,
+                    addr: None,
+                });
+            }
+            let bytes = spool::read_stream(name, &mut std::io::stdin().lock(), map)?;
             return Ok(Input { name: name.into(), bytes, addr: None });
         }
         let name = path.display().to_string();
@@ -48,7 +57,7 @@ impl Input {
             let bytes = match is_device(&meta) {
                 // The one device that is a stream of bytes that somebody sends.
                 true if is_standard_input(path) => {
-                    read_stream(&name, &mut File::open(path).map_err(io)?)?
+                    spool::read_stream(&name, &mut File::open(path).map_err(io)?, map)?
                 }
                 true => {
                     return Err(Error::Input {
@@ -56,65 +65,50 @@ impl Input {
                         fault: Box::new(Fault::new("input", "kind", 0, "a file", "a device")),
                     });
                 }
-                false => read_pipe(path, &name)?,
+                false => read_pipe(path, &name, map)?,
             };
             let addr = address_in_name(path, bytes.len() as u64);
             return Ok(Input { name, bytes, addr });
         }
-        let mut file = File::open(path).map_err(io)?;
+        let file = File::open(path).map_err(io)?;
         let meta = file.metadata().map_err(io)?;
         let addr = address_in_name(path, meta.len());
-        if meta.len() > LARGEST {
-            let found = format!("{} GiB", meta.len() >> 30);
-            let fault = Fault::new("input", "length", 0, "at most 64 GiB", found);
-            return Err(Error::Input { file: name, fault: Box::new(fault) });
-        }
-        if map && meta.len() > READ_UP_TO {
-            let map = map_file(&file).map_err(io)?;
-            let bytes = Bytes::from_owner(watch::watched(&name, map, file, &meta));
-            return Ok(Input { name, bytes, addr });
-        }
-        let mut bytes = Vec::new();
-        // The files below /proc and /sys have a length of 0 and may be as long as they like.
-        let most = meta.len().max(MOST_STREAMED);
-        bytes
-            .try_reserve_exact(usize::try_from(meta.len()).unwrap_or(usize::MAX))
-            .map_err(|_| Error::Resource(format!("{name}: no memory for {} bytes", meta.len())))?;
-        (&mut file).take(most).read_to_end(&mut bytes).map_err(io)?;
-        Ok(Input { name, bytes: bytes.into(), addr })
+        Ok(Input { bytes: of_file(&name, file, &meta, map)?, name, addr })
     }
+}
+
+/// The bytes of a plain file.
+fn of_file(name: &str, mut file: File, meta: &Metadata, map: bool) -> Result<Bytes> {
+    let io = |e| Error::io(name, e);
+    if meta.len() > LARGEST {
+        let found = format!("{} GiB", meta.len() >> 30);
+        let fault = Fault::new("input", "length", 0, "at most 64 GiB", found);
+        return Err(Error::Input { file: name.into(), fault: Box::new(fault) });
+    }
+    if map && meta.len() > READ_UP_TO {
+        let map = map_file(&file).map_err(io)?;
+        return Ok(Bytes::from_owner(watch::watched(name, map, file, meta)));
+    }
+    let mut bytes = Vec::new();
+    // The files below /proc and /sys have a length of 0 and may be as long as they like.
+    let most = meta.len().max(spool::MOST_IN_MEMORY);
+    bytes
+        .try_reserve_exact(usize::try_from(meta.len()).unwrap_or(usize::MAX))
+        .map_err(|_| Error::Resource(format!("{name}: no memory for {} bytes", meta.len())))?;
+    (&mut file).take(most).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes.into())
 }
 
 /// Files up to here are read: what becomes of them later is of no matter then.
 const READ_UP_TO: u64 = 32 << 20;
 /// More than any device has memory; what is longer is a sparse file or a mistake.
 const LARGEST: u64 = 64 << 30;
-/// What has no length is read up to here: it is all in memory.
-const MOST_STREAMED: u64 = 128 << 20;
 /// So long a FIFO may be without a writer.
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(5);
 
-fn read_stream(name: &str, from: &mut dyn Read) -> Result<Bytes> {
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        match from.read(&mut chunk) {
-            Ok(0) => return Ok(bytes.into()),
-            Ok(n) => bytes.extend_from_slice(chunk.get(..n).unwrap_or_default()),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::io(name, e)),
-        }
-        if bytes.len() as u64 > MOST_STREAMED {
-            let expected = format!("an end within {} MiB (save it to a file)", MOST_STREAMED >> 20);
-            let fault = Fault::new("input", "length", MOST_STREAMED, expected, "more");
-            return Err(Error::Input { file: name.into(), fault: Box::new(fault) });
-        }
-    }
-}
-
 /// Reads a FIFO or a pipe. Opening one waits for a writer, and nothing can end that: it is done by a
 /// thread that is left behind if nobody comes.
-fn read_pipe(path: &Path, name: &str) -> Result<Bytes> {
+fn read_pipe(path: &Path, name: &str, map: bool) -> Result<Bytes> {
     let (send, opened) = std::sync::mpsc::channel();
     let own = path.to_path_buf();
     std::thread::Builder::new()
@@ -125,7 +119,7 @@ fn read_pipe(path: &Path, name: &str) -> Result<Bytes> {
         })
         .map_err(|e| Error::Resource(format!("can't start a thread: {e}")))?;
     match opened.recv_timeout(WAIT_FOR_WRITER) {
-        Ok(file) => read_stream(name, &mut file.map_err(|e| Error::io(path, e))?),
+        Ok(file) => spool::read_stream(name, &mut file.map_err(|e| Error::io(path, e))?, map),
         Err(_) => Err(Error::io(
             path,
             std::io::Error::other("is a pipe, and nobody has opened it for writing"),
@@ -202,9 +196,14 @@ fn map_file(file: &File) -> std::io::Result<Mmap> {
     // it takes at the moment it takes it, so this leads to an error or a wrong dump, not to a wrong
     // access. (`Bytes` hands out `&[u8]`, of which the language demands that nothing changes it: we
     // rely on the compiler not to read such bytes twice and believe them once.) Where it shortens
-    // the file, a touch of a page that is gone ends us with SIGBUS. Both are made rare, not
-    // impossible: files up to READ_UP_TO are read instead, the server asks `watch` before it touches
-    // memory for a client, and with `--no-mmap` no file is mapped.
+    // the file, a touch of a page that is gone ends us with SIGBUS. What is done about it:
+    // - files up to READ_UP_TO are read, and with `--no-mmap` no file is mapped;
+    // - memory that a debugger asks for, and all words that kernels, backtraces and values are made
+    //   of, come from `pread` (`watch::copy`), which ends short where a file was cut;
+    // - the server looks at size and time of the files before and after each request.
+    // What is left: a file that is cut while it is being opened, and one of more than READ_UP_TO whose
+    // debug information, or text in memory, is looked for while it is cut, between that look and the
+    // touch. Triage opens files in other processes: there it costs one row.
     unsafe { Mmap::map(file) }
 }
 

@@ -10,6 +10,7 @@
 //! Addresses are of the device. A range keeps its *last* address, not its end, so that one can
 //! reach up to `u64::MAX` (or `0xffff_ffff` on a 32-bit device) without overflow.
 
+use crate::input::watch;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -398,21 +399,24 @@ impl Memory {
             if n == 0 {
                 break;
             }
-            buf[done..done + n].copy_from_slice(&here[..n]);
+            if !watch::copy(&here[..n], &mut buf[done..done + n]) {
+                break;
+            }
             done += n;
             at = from.checked_add(n as u64);
         }
         done
     }
 
-    /// Exactly `len` bytes from `addr` on, or `None`. Not copied if one region holds them all.
+    /// Exactly `len` bytes from `addr` on, or `None`. Not copied if one region holds them all, and no file
+    /// that is mapped.
     pub fn bytes(&self, addr: u64, len: usize) -> Option<Bytes> {
         let region = self.region_at(addr)?;
         let from = (addr - region.start) as usize;
         if let Some(end) = from.checked_add(len)
             && end <= region.bytes.len()
         {
-            return Some(region.bytes.slice(from..end));
+            return watch::copied(region.bytes.slice(from..end));
         }
         // Not in one piece. Find out whether it is all there before taking memory for it.
         let range = AddrRange::of_len(addr, len as u64)?;

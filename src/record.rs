@@ -7,6 +7,10 @@
 //! Addresses, ids and register values are strings such as `0x3ffb4ec0`, as JSON's numbers lose bits
 //! above 2^53. What is not known is `null` or left out, never 0.
 
+mod objects;
+
+pub use objects::{Object, Waiter};
+
 use crate::dump::{self, Dump, FirmwareId, Severity};
 use crate::memory::{self, Access, AddrRange, Memory, Origin};
 use crate::reason::{self, Signal};
@@ -84,6 +88,9 @@ pub struct Record {
     pub texts: Vec<String>,
     /// The crashed one first.
     pub threads: Vec<Thread>,
+    /// What they wait for and share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
     /// All memory that somebody holds, by address.
     pub memory: Vec<Region>,
     /// Memory that is known to be missing.
@@ -254,6 +261,7 @@ impl Record {
             reason: Reason::of(&dump.reason),
             texts: dump.texts.clone(),
             threads: dump.threads.iter().map(|thread| Thread::of(thread, has_reason)).collect(),
+            objects: dump.objects.iter().map(Object::of).collect(),
             memory: Region::all_of(&dump.memory, dump.chip.as_deref()),
             missing: Gap::all_of(&dump.memory),
             notes: dump.notes.iter().map(Note::of).collect(),
@@ -275,6 +283,7 @@ impl Record {
             let thread = |own: Thread| own.restore(Registers::unknown(arch.clone()));
             dump.threads = self.threads.into_iter().map(thread).collect();
         }
+        dump.objects = self.objects.into_iter().filter_map(Object::restore).collect();
         dump.format = self.format;
         dump.features = self.features;
         dump.texts = self.texts;
@@ -550,6 +559,14 @@ mod tests {
         thread.stack = Some(dump::Stack { low: 0x2000_0000, high: 0x2000_0400 });
         thread.printed.push(dump::PrintedFrame { pc: 2, returns: true, ..Default::default() });
         dump.threads.push(thread);
+        dump.objects.push(dump::Object {
+            kind: dump::ObjectKind::EventGroup,
+            at: 0x2000_0004,
+            name: Some("doors".into()),
+            state: Some("bits 0x1".into()),
+            owner: Some(7),
+            waiters: vec![dump::Waiter { thread: 8, wants: None, limited: Some(true) }],
+        });
         let region = memory::Region::dumped(0x2000_0000, Bytes::from_static(&[1; 8]));
         dump.memory.insert(region.named("stack of main"));
         dump.notes.push(dump::Note::doubt("odd").by("made-up").at("line 3").code("guess"));
@@ -563,6 +580,7 @@ mod tests {
         again.memory.insert(bytes);
         read.restore(&mut again);
         assert_eq!(again.notes, dump.notes);
+        assert_eq!(again.objects, dump.objects);
         assert_eq!(again.reason, dump.reason);
         assert_eq!(again.identity.firmware, dump.identity.firmware);
         assert_eq!(again.identity.facts, dump.identity.facts);

@@ -4,16 +4,16 @@ use super::launch::Opener;
 use super::session::{Session, listen};
 use crate::error::{Error, Result};
 use crate::server::Address;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// As many sessions at a time.
 const MOST_SESSIONS: usize = 32;
-/// A client that has not said anything after this is hung up on.
+/// A client whose first request is not whole after this is hung up on.
 const FIRST_WORD: Duration = Duration::from_secs(10);
 /// A client that takes no answers for this long is gone.
 const WRITING: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const WRITING: Duration = Duration::from_secs(30);
 pub fn serve_stdio(opener: &dyn Opener) -> Result<()> {
     let (mut session, (to, cancelled)) = Session::new(io::stdout(), opener);
     // The thread is left to the end of the process: a read from standard input can't be interrupted.
-    let read = move || listen(BufReader::new(io::stdin()), &to, &cancelled);
+    let read = move || listen(BufReader::new(io::stdin()), &to, &cancelled, |_| ());
     thread::Builder::new().name("requests".into()).spawn(read).map_err(no_thread)?;
     session.run().map_err(|error| Error::io("standard output", error))
 }
@@ -92,6 +92,25 @@ impl Doors {
     }
 }
 
+/// What a client sends. Some send nothing, or half a request, or a byte now and then, and would keep a
+/// place from others.
+struct Patient {
+    stream: TcpStream,
+    /// When the first request has to be there; `None` once it was.
+    until: Option<Instant>,
+}
+
+impl Read for Patient {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(left)?;
+        self.stream.read(buf)
+    }
+}
+
 /// A place that is taken, until this is dropped.
 struct Present(Arc<AtomicUsize>);
 
@@ -104,12 +123,11 @@ impl Drop for Present {
 fn over_tcp(stream: &TcpStream, opener: &dyn Opener) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(WRITING))?;
-    stream.set_read_timeout(Some(FIRST_WORD))?;
-    stream.peek(&mut [0])?;
-    stream.set_read_timeout(None)?;
     let (mut session, (to, cancelled)) = Session::new(stream, opener);
-    let from = BufReader::new(stream.try_clone()?);
-    thread::Builder::new().name("requests".into()).spawn(move || listen(from, &to, &cancelled))?;
+    let until = Instant::now().checked_add(FIRST_WORD);
+    let from = BufReader::new(Patient { stream: stream.try_clone()?, until });
+    let read = move || listen(from, &to, &cancelled, |from| from.get_mut().until = None);
+    thread::Builder::new().name("requests".into()).spawn(read)?;
     let ended = session.run();
     // Wakes the thread that reads.
     let _ = stream.shutdown(std::net::Shutdown::Both);

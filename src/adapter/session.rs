@@ -32,8 +32,15 @@ pub(super) struct Client {
 /// Requests that the client wants no more answer to.
 type Cancelled = Arc<Mutex<HashSet<i64>>>;
 
-/// Reads requests until the connection ends, and remembers at once which are cancelled.
-pub(super) fn listen(mut from: impl BufRead, to: &SyncSender<Request>, cancelled: &Cancelled) {
+/// Reads requests until the connection ends, and remembers at once which are cancelled. `greeted` is called
+/// when the first one was read.
+pub(super) fn listen<R: BufRead>(
+    mut from: R,
+    to: &SyncSender<Request>,
+    cancelled: &Cancelled,
+    greeted: impl FnOnce(&mut R),
+) {
+    let mut greeted = Some(greeted);
     loop {
         let value = match wire::read(&mut from) {
             Ok(Some(Message::Json(value))) => value,
@@ -48,6 +55,9 @@ pub(super) fn listen(mut from: impl BufRead, to: &SyncSender<Request>, cancelled
             }
         };
         let Some(request) = request(value) else { continue };
+        if let Some(greeted) = greeted.take() {
+            greeted(&mut from);
+        }
         if request.command == "cancel"
             && let Some(id) = request.arguments.get("requestId").and_then(Value::as_i64)
         {

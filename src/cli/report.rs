@@ -14,7 +14,7 @@ Examples:
   coroner report monitor.log --elf-dir build --json | jq .headline
   coroner report crash.bin --elf app.elf --html crash.html  one page for a bug report
   coroner report crash.bin --elf app.elf --print 'g_state.queue[2]'
-  coroner report crash.bin --elf app.elf --sections heap    with every block of the heap
+  coroner report crash.bin --elf app.elf --sections heap,objects   blocks, queues, locks
   coroner report crash.bin --elf app.elf --print '*(struct node *)0x20001000'";
 
 /// Arguments of `coroner report`.

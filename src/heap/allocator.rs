@@ -78,12 +78,14 @@ pub(super) struct Said {
     pub kind: Kind,
     /// What is wrong with the header, though the block is known.
     pub odd: Option<String>,
+    /// What is wrong behind its user's bytes.
+    pub overrun: Option<String>,
 }
 
 impl Head {
     /// A block with nothing wrong about it.
     pub(super) fn block(len: u64, header: u64, kind: Kind) -> Head {
-        Head::Block(Said { len, header, kind, odd: None })
+        Head::Block(Said { len, header, kind, odd: None, overrun: None })
     }
 }
 

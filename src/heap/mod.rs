@@ -11,6 +11,7 @@
 
 mod allocator;
 mod freertos;
+mod multi_heap;
 mod newlib;
 mod place;
 mod walk;
@@ -26,7 +27,8 @@ use allocator::{Allocator, Pool};
 use serde::Serialize;
 
 /// The allocators that are known.
-static ALLOCATORS: [&dyn Allocator; 7] = [
+static ALLOCATORS: [&dyn Allocator; 8] = [
+    &multi_heap::MultiHeap,
     &freertos::LinkedBlocks,
     &freertos::BySize,
     &freertos::Growing,

@@ -71,7 +71,7 @@ impl Allocator for Full {
         let odd = (kind == Kind::Free && behind != Some(len)).then(|| {
             format!("it has {len} bytes, and what follows it says {}", behind.unwrap_or_default())
         });
-        Head::Block(Said { len, header: pool.header, kind, odd })
+        Head::Block(Said { len, header: pool.header, kind, odd, overrun: None })
     }
 }
 

@@ -45,6 +45,10 @@ pub(super) fn walk(allocator: &dyn Allocator, view: &View<'_>, pool: &Pool, room
                     if let Some(why) = &said.odd {
                         walked.damaged(view.memory(), pool, at, why, before.as_ref());
                     }
+                    if let Some(words) = said.overrun {
+                        walked.damage.push(Damage { at: at.into(), words });
+                        walked.damage.truncate(MAX_DAMAGE);
+                    }
                     let Said { len, header, kind, .. } = said;
                     let block = Block { at, len, header, kind };
                     walked.blocks.push(block);

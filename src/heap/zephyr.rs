@@ -72,7 +72,7 @@ impl Allocator for SysHeap {
         let odd = before.filter(|before| before.len != left).map(|before| {
             format!("it says that the block before it has {left} bytes, which says {}", before.len)
         });
-        Head::Block(Said { len, header: pool.header, kind, odd })
+        Head::Block(Said { len, header: pool.header, kind, odd, overrun: None })
     }
 }
 

@@ -10,7 +10,7 @@ use super::read::{Variables, read_sized, read_word, word_len};
 use super::task::{self, Task};
 use crate::arch::cortex_m;
 use crate::debug_info::{Module, Structs, Type};
-use crate::dump::{Dump, Note, Stack};
+use crate::dump::{Dump, Note, Object, Stack};
 use crate::firmware::Firmware;
 use crate::memory::Memory;
 use crate::registers::Registers;
@@ -99,6 +99,10 @@ pub(super) trait Kernel {
     fn running(&self, view: &View<'_>) -> Vec<u64>;
     /// All tasks that its lists hold.
     fn tasks(&self, view: &View<'_>, running: &[u64], notes: &mut Vec<Note>) -> Vec<Found>;
+    /// What tasks wait for and share.
+    fn objects(&self, _: &View<'_>, _: &[Found], _: &mut Vec<Note>) -> Vec<Object> {
+        Vec::new()
+    }
     /// What a task says of itself.
     fn describe(&self, view: &View<'_>, found: &Found) -> Told;
     /// The registers that were saved at `sp`; `None` if those are no registers.
@@ -263,7 +267,9 @@ pub(super) fn complete(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Firm
         }
     }
     let tasks: Vec<Task> = found.iter().map(|found| task(kernel, &view, found, &running)).collect();
+    let objects = kernel.objects(&view, &found, &mut notes);
     dump.notes.extend(notes);
+    dump.objects.extend(objects);
     task::merge(dump, tasks, running.len());
 }
 
@@ -274,6 +280,13 @@ pub(super) fn supplement(kernel: &dyn Kernel, dump: &mut Dump, firmware: &Arc<Fi
     let told: Vec<Option<i64>> = blocks
         .map(|at| kernel.describe(&view, &Found::from(at.filter(|at| *at != 0)?)).base_priority)
         .collect();
+    let mut objects = Vec::new();
+    if kernel.is_there(&view) {
+        // What is odd about the lists tells nothing of the threads, which the format brought.
+        let found = kernel.tasks(&view, &kernel.running(&view), &mut Vec::new());
+        objects = kernel.objects(&view, &found, &mut Vec::new());
+    }
+    dump.objects.extend(objects);
     for (thread, base) in dump.threads.iter_mut().zip(told) {
         thread.base_priority = thread.base_priority.or(base);
     }

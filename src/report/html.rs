@@ -44,13 +44,16 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
         escape(&report.headline)
     )?;
     facts(report, page)?;
+    diagnosis(report, page)?;
     source(report, page)?;
+    code(report, page)?;
     reason(report, page)?;
     logs(report, page)?;
     page.push_str("<h2>Threads</h2>\n");
     for thread in &report.threads {
         write_thread(thread, report.blamed.as_deref().filter(|_| thread.first), page)?;
     }
+    objects(report, page)?;
     heaps(report, page)?;
     if !report.values.is_empty() {
         page.push_str("<h2>Values</h2>\n<div class=\"card frames\">");
@@ -61,6 +64,22 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
     }
     memory(report, page)?;
     page.push_str("</body></html>\n");
+    Ok(())
+}
+
+fn objects(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.objects.is_empty() && report.waits.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Waiting</h2>\n<div class=\"card\">");
+    for wait in &report.waits {
+        write!(page, "<div>{}</div>", escape(&wait.words))?;
+    }
+    page.push_str("<details><summary>kernel objects</summary>");
+    for words in &report.object_lines {
+        write!(page, "<div>{}</div>", escape(words))?;
+    }
+    page.push_str("</details></div>\n");
     Ok(())
 }
 
@@ -129,6 +148,38 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
         )?;
     }
     page.push_str("</dl>\n");
+    Ok(())
+}
+
+fn diagnosis(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.diagnosis.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Why</h2>\n<div class=\"card\">");
+    for sentence in &report.diagnosis {
+        write!(page, "<details><summary>{}</summary>", escape(&sentence.words))?;
+        for evidence in &sentence.evidence {
+            write!(page, "<div class=\"mono\">{}</div>", escape(evidence))?;
+        }
+        page.push_str("</details>");
+    }
+    page.push_str("</div>\n");
+    Ok(())
+}
+
+fn code(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.code.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Instructions</h2>\n<pre>");
+    for one in &report.code {
+        let line = escape(&one.line());
+        match one.here {
+            true => writeln!(page, "<span class=\"here\">{line}</span>")?,
+            false => writeln!(page, "{line}")?,
+        }
+    }
+    page.push_str("</pre>\n");
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub use source::source_excerpt;
 pub use style::Style;
 pub use text::to_text;
 
-pub use crate::record::{Evidence, Gap, Hex, Note, Reason, Region, Stack};
+pub use crate::record::{Evidence, Gap, Hex, Note, Object, Reason, Region, Stack};
 use serde::Serialize;
 
 /// The version of the JSON form.
@@ -50,6 +50,10 @@ pub struct Report {
     pub layers: Vec<String>,
     /// What it was, and of which build.
     pub identity: Identity,
+    /// Why it happened, as far as that is certain; the most important first.
+    pub diagnosis: Vec<Sentence>,
+    /// The instructions around the program counter of the crash.
+    pub code: Vec<Instruction>,
     /// Why the device stopped.
     pub reason: Reason,
     /// The lines around the one that is to blame, if its source file is on this machine.
@@ -60,6 +64,18 @@ pub struct Report {
     pub logs: Vec<Log>,
     /// The crashed thread first, or the one that was running.
     pub threads: Vec<Thread>,
+    /// What threads wait for, and who holds that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// The kernel's objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+    /// They are listed in the text as well.
+    #[serde(skip)]
+    pub list_objects: bool,
+    /// They in words, one line each.
+    #[serde(skip)]
+    pub object_lines: Vec<String>,
     /// The heaps whose memory is there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heaps: Vec<Heap>,
@@ -81,6 +97,34 @@ pub struct Signature {
     pub id: String,
     /// What they were made of: the kind of reason, then the functions, innermost first.
     pub parts: Vec<String>,
+}
+
+/// Something that is known of the crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Sentence {
+    /// Which kind it is: `operand`, `pointer`, `origin`, `jump`, `changed-code`...
+    pub code: &'static str,
+    /// The sentence, without a full stop.
+    pub words: String,
+    /// What it rests on.
+    pub evidence: Vec<String>,
+}
+
+/// A line of disassembly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Instruction {
+    /// Where it is.
+    pub address: Hex,
+    /// Its bytes in hexadecimal, in the order of memory.
+    pub bytes: String,
+    /// Mnemonic and operands; `None` where there is no instruction that is known.
+    pub text: Option<String>,
+    /// The function that it jumps to.
+    pub target: Option<String>,
+    /// The program counter of the crash is here.
+    pub here: bool,
 }
 
 /// Chip and firmware.
@@ -147,6 +191,19 @@ pub struct Log {
     pub remark: Option<String>,
     /// It only looks like a log.
     pub guess: bool,
+}
+
+/// What a thread waits for.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Wait {
+    /// Its control block.
+    pub thread: Hex,
+    /// `sensor waits for mutex i2c_lock, held by radio, which waits for ...`
+    pub words: String,
+    /// The control blocks of those that wait for one another in a circle, if it is one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deadlock: Vec<Hex>,
 }
 
 /// A thread.
@@ -248,6 +305,16 @@ impl Report {
     /// The thread that crashed; of a dump without a reason, the one that was running.
     pub fn crashed(&self) -> Option<&Thread> {
         self.threads.iter().find(|thread| thread.first)
+    }
+}
+
+impl Instruction {
+    /// `> 0x00000072  1b68      ldr r3, [r3, #0]`
+    fn line(&self) -> String {
+        let mark = if self.here { '>' } else { ' ' };
+        let text = self.text.as_deref().unwrap_or("?");
+        let target = self.target.as_ref().map_or(String::new(), |name| format!(" <{name}>"));
+        format!("{mark} {:#010x}  {:<12}  {text}{target}", self.address.0, self.bytes)
     }
 }
 

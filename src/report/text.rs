@@ -16,12 +16,15 @@ const LABEL_WIDTH: usize = 10;
 pub fn to_text(report: &Report, style: &Style) -> String {
     let mut page = Page { style: *style, out: String::new() };
     page.head(report);
+    page.diagnosis(report);
     page.source(report);
+    page.code(report);
     page.reason(report);
     page.logs(report);
     for thread in &report.threads {
         page.thread(thread);
     }
+    page.objects(report);
     page.heaps(report);
     page.values(report);
     page.memory(report);
@@ -104,6 +107,30 @@ impl Page {
                 Severity::Info => self.fact("note", &note.words),
                 severity => self.doubt(severity.code(), &note.words),
             }
+        }
+    }
+
+    fn diagnosis(&mut self, report: &Report) {
+        if report.diagnosis.is_empty() {
+            return;
+        }
+        self.title("Why");
+        for sentence in &report.diagnosis {
+            self.line(&Line::new(format!("  {}", sentence.words)), 4);
+            for evidence in &sentence.evidence {
+                self.line(&Line::new("    ").tone(Tone::Quiet, evidence), 6);
+            }
+        }
+    }
+
+    fn code(&mut self, report: &Report) {
+        if report.code.is_empty() {
+            return;
+        }
+        self.title("Instructions");
+        for one in &report.code {
+            let tone = if one.here { Tone::Bad } else { Tone::Quiet };
+            self.long_line(&Line::default().tone(tone, one.line()));
         }
     }
 
@@ -255,6 +282,25 @@ impl Page {
         }
         if let Some(why) = &thread.registers_missing_because {
             self.line(&Line::new("  ").tone(Tone::Quiet, format!("others: {why}")), 4);
+        }
+    }
+
+    fn objects(&mut self, report: &Report) {
+        if !report.waits.is_empty() {
+            self.title("Waiting");
+        }
+        for wait in &report.waits {
+            let line = match wait.deadlock.is_empty() {
+                true => Line::new("  ").and(&wait.words),
+                false => Line::new("  ").tone(Tone::Bad, &wait.words),
+            };
+            self.line(&line, 4);
+        }
+        if report.list_objects && !report.objects.is_empty() {
+            self.title("Kernel objects");
+            for words in &report.object_lines {
+                self.line(&Line::new(format!("  {words}")), 4);
+            }
         }
     }
 

@@ -16,13 +16,30 @@ fn is_hello(request: &[u8]) -> bool {
     request.starts_with(b"qSupported") || request.starts_with(b"vMustReplyEmpty")
 }
 
+/// Whether the answer to a request is made of the files.
+fn reads(request: &[u8]) -> bool {
+    matches!(request.first(), Some(b'm' | b'x' | b'q' | b'v')) && !is_hello(request)
+}
+
+/// Whether the files are as they were.
+fn unchanged() -> Result<(), Fault> {
+    match watch::changed() {
+        None => Ok(()),
+        Some(file) => {
+            Err(Fault::Dead(format!("{file} has changed since it was opened: start again")))
+        }
+    }
+}
+
 const DEAD: &str = "the device is dead: there is nothing to start or program";
 
 impl Client {
     /// What the front makes of a request.
     pub(crate) fn front(&mut self, request: &[u8]) -> Answer {
-        self.dispatch(request)
-            .unwrap_or_else(|fault| Answer::Reply(fault.body(self.takes_words(request))))
+        let answer = self.dispatch(request);
+        // What was read while it changed is no answer either.
+        let answer = if reads(request) { unchanged().and(answer) } else { answer };
+        answer.unwrap_or_else(|fault| Answer::Reply(fault.body(self.takes_words(request))))
     }
 
     /// Whether the client shows the words of an error reply to `request`.
@@ -36,13 +53,8 @@ impl Client {
 
     fn dispatch(&mut self, request: &[u8]) -> Result<Answer, Fault> {
         let Some((first, args)) = request.split_first() else { return Ok(Answer::Pass) };
-        if matches!(first, b'm' | b'x' | b'q' | b'v')
-            && !is_hello(request)
-            && let Some(file) = watch::changed()
-        {
-            return Err(Fault::Dead(format!(
-                "{file} has changed since it was opened: start again"
-            )));
+        if reads(request) {
+            unchanged()?;
         }
         Ok(match first {
             b'm' => Answer::Reply(self.attached(|client| client.read_hex(args))?),

@@ -11,6 +11,7 @@
 //! For registers it is the other way about: a client that sets an unknown one (a program counter
 //! to unwind from, say) knows that it did, and the register exists on the device.
 
+use crate::input::watch;
 use crate::memory::{AddrRange, Memory};
 use crate::registers::Registers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,9 +74,11 @@ impl Scratch {
         }
     }
 
-    /// The bytes at `addr` without a copy, if the client has written nothing at all.
+    /// The bytes at `addr` without a copy, if the client has written nothing at all, and they are in no
+    /// file that somebody may cut.
     pub(crate) fn untouched<'m>(&self, memory: &'m Memory, addr: u64) -> Option<&'m [u8]> {
-        self.pages.is_empty().then(|| memory.slice_at(addr))
+        let bytes = self.pages.is_empty().then(|| memory.slice_at(addr))?;
+        (!watch::is_mapped(bytes)).then_some(bytes)
     }
 
     /// Writes all of `bytes`, or nothing if one of them has no place.

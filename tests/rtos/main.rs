@@ -7,4 +7,5 @@ mod gdb;
 mod heaps;
 mod interrupted;
 mod kernels;
+mod objects;
 mod rt_thread;

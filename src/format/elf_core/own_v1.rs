@@ -79,6 +79,7 @@ pub(super) fn read(desc: &[u8]) -> Option<Record> {
         },
         texts: own.texts,
         threads: own.threads.into_iter().map(thread).collect(),
+        objects: Vec::new(),
         memory: own.regions.into_iter().filter_map(region).collect(),
         missing: own
             .missing

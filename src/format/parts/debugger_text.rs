@@ -23,6 +23,10 @@ use std::collections::BTreeSet;
 const NAME: &str = "debugger-text";
 const FEWEST_REGISTERS: usize = 4;
 const FEWEST_MEMORY_LINES: usize = 2;
+/// Of more sets the last ones are meant.
+const MOST_SETS: usize = 512;
+/// No machine has so many registers, each of them once or twice.
+const MOST_REGISTERS: usize = 512;
 const LINK: &str = "lr";
 /// So many lines before and after registers may say what they are of.
 const LINES_NEAR: usize = 24;
@@ -97,9 +101,12 @@ impl Collected {
             }
             for (name, value) in registers {
                 if text.sets.last().is_some_and(|set| set.ends_before(&name)) {
+                    if text.sets.len() >= MOST_SETS {
+                        text.sets.drain(..MOST_SETS / 2);
+                    }
                     text.sets.push(PrintedSet::default());
                 }
-                if let Some(set) = text.sets.last_mut() {
+                if let Some(set) = text.sets.last_mut().filter(|set| !set.is_full()) {
                     set.names.insert(name.clone());
                     set.registers.push((name, value));
                 }
@@ -153,6 +160,10 @@ impl PrintedSet {
 
     fn is_believed(&self) -> bool {
         self.names.len() >= FEWEST_REGISTERS && self.has_pc()
+    }
+
+    fn is_full(&self) -> bool {
+        self.registers.len() >= MOST_REGISTERS
     }
 
     /// Whether it has what a walk up the stack begins with.

@@ -5,19 +5,20 @@
 //! `xPendingReadyList`, `xSuspendedTaskList` (also of those that wait without a limit),
 //! `xTasksWaitingTermination`. They are rings of items, each owned by a task, closed by an item of
 //! the list's own. `pxCurrentTCB` is who runs; with several cores it is an array, also called
-//! `pxCurrentTCBs`. `port.rs` reads the registers that a port saved.
+//! `pxCurrentTCBs`. `port.rs` reads the registers that a port saved, `objects.rs` queues and locks.
 //!
 //! Folklore: the structure is called `tskTaskControlBlock` and its type `tskTCB` "to prevent
 //! breaking kernel aware debuggers", as the source says; we are one of those.
 //!
 //! Source: FreeRTOS V9.0.0 to V11.2.0 and ESP-IDF v4.1 to v6.0, `tasks.c` and `include/list.h`.
 
+mod objects;
 mod port;
 
 use super::kernel::{Found, Kernel, Structure, Told, View};
 use super::list::List;
 use super::task::{self, stack_of};
-use crate::dump::{Note, Stack};
+use crate::dump::{Note, Object, Stack};
 use crate::registers::Registers;
 use std::collections::HashSet;
 
@@ -85,7 +86,7 @@ impl Kernel for FreeRtos {
     }
 
     fn variables(&self) -> &'static [&'static str] {
-        const ALL: [&str; 13] = [
+        const ALL: [&str; 18] = [
             LISTS[0].0,
             LISTS[1].0,
             LISTS[2].0,
@@ -99,6 +100,11 @@ impl Kernel for FreeRtos {
             port::NESTING,
             port::ORIGINAL,
             port::ESP_IDF,
+            objects::VARIABLES[0],
+            objects::VARIABLES[1],
+            objects::VARIABLES[2],
+            objects::VARIABLES[3],
+            objects::VARIABLES[4],
         ];
         &ALL
     }
@@ -164,6 +170,10 @@ impl Kernel for FreeRtos {
             sp: top,
             ..Told::default()
         }
+    }
+
+    fn objects(&self, view: &View<'_>, tasks: &[Found], notes: &mut Vec<Note>) -> Vec<Object> {
+        objects::objects(view, tasks, notes)
     }
 
     fn restore(&self, view: &View<'_>, sp: u64, registers: &mut Registers) -> Option<()> {

@@ -7,7 +7,9 @@ mod crash;
 mod frame;
 mod heap;
 mod memory;
+mod objects;
 mod threads;
+mod why;
 
 use super::client::Client;
 use crate::display::Lines;
@@ -34,9 +36,17 @@ const fn command(
 static COMMANDS: &[Command] = &[
     command("help", "", "this list", help),
     command("crash", "", "why the device stopped, and what it was", crash::crash),
+    command("why", "", "what happened and why, as far as that is certain", why::why),
+    command(
+        "disassemble",
+        "[ADDR] [N]",
+        "instructions around an address or the crash",
+        why::disassemble,
+    ),
     command("fault", "", "the fault registers, in words", crash::fault),
     command("frame", "[THREAD]", "what an exception interrupted", frame::frame),
     command("threads", "", "all threads with state and stack use", threads::threads),
+    command("objects", "", "what threads wait for; queues, locks, timers", objects::objects),
     command("regions", "[ADDR]", "the memory that is known, and what is missing", memory::regions),
     command("find", "\"TEXT\"|0xWORD", "where that is in memory", memory::find),
     command("heap", "[ADDR]", "heaps, their damage; what an address points into", heap::heap),

@@ -21,7 +21,16 @@
 #define configUSE_TICK_HOOK 0
 #endif
 #define configUSE_PORT_OPTIMISED_TASK_SELECTION 0
+#ifdef KERNEL_FREERTOS_OBJECTS
+#define configUSE_TIMERS 1
+#define configTIMER_TASK_PRIORITY 5
+#define configTIMER_QUEUE_LENGTH 4
+#define configTIMER_TASK_STACK_DEPTH 160
+#define configQUEUE_REGISTRY_SIZE 4
+#define configUSE_COUNTING_SEMAPHORES 1
+#else
 #define configUSE_TIMERS 0
+#endif
 #define configCHECK_FOR_STACK_OVERFLOW 0
 #define configPRIO_BITS 3
 #define configKERNEL_INTERRUPT_PRIORITY (7 << 5)
@@ -44,6 +53,8 @@
 #define configUSE_APPLICATION_TASK_TAG 1
 #define configRECORD_STACK_HIGH_ADDRESS 1
 #define configUSE_MINI_LIST_ITEM 0
+#elif defined KERNEL_FREERTOS_OBJECTS
+#define configUSE_MUTEXES 1
 #else
 #define configUSE_MUTEXES 0
 #endif
