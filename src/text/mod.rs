@@ -250,23 +250,6 @@ mod tests {
         };
         assert_eq!(joined(&text, &said).unwrap().len(), 1);
         assert_eq!(joined(&text, &|_| Told::default()), None);
-        let whole = text.replace("lr=", "lr=5");
-        assert_eq!(joined(&whole.replace("0x1234", "task"), &said), None, "two lines");
-    }
-
-    #[test]
-    fn a_time_before_one_line_is_no_part_of_it() {
-        for before in [
-            "[2026-03-14 09:41:07] ",
-            "09:41:07.311 -> ",
-            "Mar 14 09:41:07 bench7 serlog[391]: ",
-            "[09:41:07.311]",
-        ] {
-            let line = "Backtrace: 0x400d1c2e:0x3ffb2010";
-            assert_eq!(undo(format!("{before}{line}\n").as_bytes()), [line], "{before}");
-        }
-        let own = "12:34: 0x400d1c2e\n";
-        assert_eq!(plain(own.as_bytes(), None), None);
     }
 
     #[test]
