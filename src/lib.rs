@@ -51,6 +51,7 @@ pub mod convert;
 pub mod cursor;
 pub mod debug_info;
 mod description;
+pub mod diagnosis;
 pub mod disasm;
 pub mod display;
 pub mod dump;

@@ -3,10 +3,11 @@
 use super::app_rules::AppRules;
 use super::blame::{blamed, innermost, kind_of, signature_of};
 use super::{
-    Frame, Gap, Hex, Identity, Log, Note, Object, Reason, Region, Report, SCHEMA, Stack, Thread,
-    Value, Wait, source,
+    Frame, Gap, Hex, Identity, Instruction, Log, Note, Object, Reason, Region, Report, SCHEMA,
+    Sentence, Stack, Thread, Value, Wait, source,
 };
 use crate::debug_info::{Missing, Modules, Place};
+use crate::diagnosis::{self, Diagnosis, diagnose};
 use crate::dump;
 use crate::error::Result;
 use crate::heap;
@@ -78,8 +79,21 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
 
     let unwinder = Unwinder::new(dump, &modules);
     let wanted = |thread: &&dump::Thread| options.all_threads || thread.crashed;
-    let threads: Vec<Thread> =
-        dump.threads.iter().filter(wanted).map(|t| builder.thread(&unwinder, t)).collect();
+    let mut known = Diagnosis::default();
+    let threads: Vec<Thread> = dump
+        .threads
+        .iter()
+        .filter(wanted)
+        .map(|thread| {
+            let trace = Trace::of(thread, &unwinder, &modules);
+            if thread.crashed
+                && let Some(line) = trace.lines.get(trace.culprit)
+            {
+                known = diagnose(dump, &modules, thread, &trace.frames, line.frame);
+            }
+            builder.thread(&trace, thread)
+        })
+        .collect();
     let crashed = threads.iter().find(|thread| thread.first);
     let frames = crashed.map(Thread::from_culprit).unwrap_or_default();
     let blamed = blamed(frames, &options.rules);
@@ -109,6 +123,8 @@ pub fn build(opened: &Opened, options: &ReportOptions) -> Result<Report> {
         file: opened.file.clone(),
         layers: opened.layers.clone(),
         identity: identity(opened),
+        diagnosis: known.sentences.into_iter().map(sentence).collect(),
+        code: known.code.into_iter().map(instruction).collect(),
         reason: Reason::of(&dump.reason),
         source,
         texts: dump.texts.clone(),
@@ -175,6 +191,16 @@ fn fit(fit: &crate::dump::Fit) -> super::Fit {
     super::Fit { verdict: fit.verdict.to_string(), evidence: fit.evidence.clone() }
 }
 
+fn sentence(sentence: diagnosis::Sentence) -> Sentence {
+    let diagnosis::Sentence { code, words, evidence } = sentence;
+    Sentence { code, words, evidence }
+}
+
+fn instruction(line: diagnosis::Line) -> Instruction {
+    let diagnosis::Line { addr, bytes, text, target, is_asked } = line;
+    Instruction { address: addr.into(), bytes, text, target, here: is_asked }
+}
+
 fn log(log: logs::Log) -> Log {
     let logs::Log { what, addr, len, text, remark, guess } = log;
     Log { what, address: addr.into(), len, text, remark, guess }
@@ -192,10 +218,9 @@ struct Builder<'b, 'a> {
 }
 
 impl<'a> Builder<'_, 'a> {
-    fn thread(&self, unwinder: &Unwinder<'_, 'a>, thread: &dump::Thread) -> Thread {
-        let trace = Trace::of(thread, unwinder, self.modules);
+    fn thread(&self, trace: &Trace, thread: &dump::Thread) -> Thread {
         let lines = trace.lines.iter().enumerate();
-        let frames = lines.map(|(index, line)| self.frame(&trace, line, index)).collect();
+        let frames = lines.map(|(index, line)| self.frame(trace, line, index)).collect();
         let arch = &self.dump.arch;
         let named = |(index, value): (usize, u128)| {
             Some((arch.registers.get(index)?.name.clone(), Hex(value)))

@@ -44,7 +44,9 @@ fn write_page(report: &Report, page: &mut String) -> std::fmt::Result {
         escape(&report.headline)
     )?;
     facts(report, page)?;
+    diagnosis(report, page)?;
     source(report, page)?;
+    code(report, page)?;
     reason(report, page)?;
     logs(report, page)?;
     page.push_str("<h2>Threads</h2>\n");
@@ -146,6 +148,38 @@ fn facts(report: &Report, page: &mut String) -> std::fmt::Result {
         )?;
     }
     page.push_str("</dl>\n");
+    Ok(())
+}
+
+fn diagnosis(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.diagnosis.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Why</h2>\n<div class=\"card\">");
+    for sentence in &report.diagnosis {
+        write!(page, "<details><summary>{}</summary>", escape(&sentence.words))?;
+        for evidence in &sentence.evidence {
+            write!(page, "<div class=\"mono\">{}</div>", escape(evidence))?;
+        }
+        page.push_str("</details>");
+    }
+    page.push_str("</div>\n");
+    Ok(())
+}
+
+fn code(report: &Report, page: &mut String) -> std::fmt::Result {
+    if report.code.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Instructions</h2>\n<pre>");
+    for one in &report.code {
+        let line = escape(&one.line());
+        match one.here {
+            true => writeln!(page, "<span class=\"here\">{line}</span>")?,
+            false => writeln!(page, "{line}")?,
+        }
+    }
+    page.push_str("</pre>\n");
     Ok(())
 }
 

@@ -50,6 +50,10 @@ pub struct Report {
     pub layers: Vec<String>,
     /// What it was, and of which build.
     pub identity: Identity,
+    /// Why it happened, as far as that is certain; the most important first.
+    pub diagnosis: Vec<Sentence>,
+    /// The instructions around the program counter of the crash.
+    pub code: Vec<Instruction>,
     /// Why the device stopped.
     pub reason: Reason,
     /// The lines around the one that is to blame, if its source file is on this machine.
@@ -93,6 +97,34 @@ pub struct Signature {
     pub id: String,
     /// What they were made of: the kind of reason, then the functions, innermost first.
     pub parts: Vec<String>,
+}
+
+/// Something that is known of the crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Sentence {
+    /// Which kind it is: `operand`, `pointer`, `origin`, `jump`, `changed-code`...
+    pub code: &'static str,
+    /// The sentence, without a full stop.
+    pub words: String,
+    /// What it rests on.
+    pub evidence: Vec<String>,
+}
+
+/// A line of disassembly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Instruction {
+    /// Where it is.
+    pub address: Hex,
+    /// Its bytes in hexadecimal, in the order of memory.
+    pub bytes: String,
+    /// Mnemonic and operands; `None` where there is no instruction that is known.
+    pub text: Option<String>,
+    /// The function that it jumps to.
+    pub target: Option<String>,
+    /// The program counter of the crash is here.
+    pub here: bool,
 }
 
 /// Chip and firmware.
@@ -273,6 +305,16 @@ impl Report {
     /// The thread that crashed; of a dump without a reason, the one that was running.
     pub fn crashed(&self) -> Option<&Thread> {
         self.threads.iter().find(|thread| thread.first)
+    }
+}
+
+impl Instruction {
+    /// `> 0x00000072  1b68      ldr r3, [r3, #0]`
+    fn line(&self) -> String {
+        let mark = if self.here { '>' } else { ' ' };
+        let text = self.text.as_deref().unwrap_or("?");
+        let target = self.target.as_ref().map_or(String::new(), |name| format!(" <{name}>"));
+        format!("{mark} {:#010x}  {:<12}  {text}{target}", self.address.0, self.bytes)
     }
 }
 

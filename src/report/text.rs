@@ -16,7 +16,9 @@ const LABEL_WIDTH: usize = 10;
 pub fn to_text(report: &Report, style: &Style) -> String {
     let mut page = Page { style: *style, out: String::new() };
     page.head(report);
+    page.diagnosis(report);
     page.source(report);
+    page.code(report);
     page.reason(report);
     page.logs(report);
     for thread in &report.threads {
@@ -105,6 +107,30 @@ impl Page {
                 Severity::Info => self.fact("note", &note.words),
                 severity => self.doubt(severity.code(), &note.words),
             }
+        }
+    }
+
+    fn diagnosis(&mut self, report: &Report) {
+        if report.diagnosis.is_empty() {
+            return;
+        }
+        self.title("Why");
+        for sentence in &report.diagnosis {
+            self.line(&Line::new(format!("  {}", sentence.words)), 4);
+            for evidence in &sentence.evidence {
+                self.line(&Line::new("    ").tone(Tone::Quiet, evidence), 6);
+            }
+        }
+    }
+
+    fn code(&mut self, report: &Report) {
+        if report.code.is_empty() {
+            return;
+        }
+        self.title("Instructions");
+        for one in &report.code {
+            let tone = if one.here { Tone::Bad } else { Tone::Quiet };
+            self.long_line(&Line::default().tone(tone, one.line()));
         }
     }
 

@@ -49,6 +49,8 @@ pub struct InScope<'a> {
     pub value: Result<Value<'a>, Missing>,
     /// As in [`Variable`].
     pub at_entry: bool,
+    /// The register that it is in, by its number in DWARF, where it is in one.
+    pub register: Option<u64>,
 }
 
 /// Reads the variables of frames.
@@ -71,7 +73,7 @@ impl<'a> Scopes<'_, 'a> {
     ) -> Vec<Variable> {
         let printer = super::Printer::new(self.dump, self.modules);
         let written = |variable: InScope<'_>| {
-            let InScope { name, role, value, at_entry } = variable;
+            let InScope { name, role, value, at_entry, .. } = variable;
             Variable { name, role, value: value.and_then(|value| printer.show(&value)), at_entry }
         };
         self.values(frames, at, places, index).into_iter().map(written).collect()
@@ -127,7 +129,7 @@ impl<'a> Scopes<'_, 'a> {
             };
             let Some(kind) = Type::of(unit, entry) else {
                 let value = Err(Missing::Unsupported("a type that is not in the ELF file"));
-                return Some(InScope { name, role, value, at_entry: false });
+                return Some(InScope { name, role, value, at_entry: false, register: None });
             };
             let size = kind.size().unwrap_or_default();
             let now = object::locate(unit, entry, &env, pc, size);
@@ -138,7 +140,10 @@ impl<'a> Scopes<'_, 'a> {
                 None => (now, false),
             };
             let value = store.map(|store| Value::of(kind, store));
-            Some(InScope { name, role, value, at_entry })
+            let location = entry.attr_value(dw::DW_AT_location);
+            let location = location.and_then(|at| object::expression_at(unit, at, pc).ok()?);
+            let register = location.and_then(|at| super::entry::register(at.0.bytes()));
+            Some(InScope { name, role, value, at_entry, register })
         };
         let mut variables: Vec<InScope<'a>> = found.iter().filter_map(variable).collect();
         variables.sort_by_key(|variable| variable.role == Role::Local);

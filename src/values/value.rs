@@ -87,6 +87,14 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// Its type, where the program has one for it.
+    pub(crate) fn plain_type(&self) -> Option<&Type<'t>> {
+        match &self.kind {
+            Kind::Of(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Its type in the words of its language, without the names that typedefs give to it.
     pub fn type_name(&self) -> Option<String> {
         Some(match &self.kind {

@@ -9,6 +9,7 @@ mod heap;
 mod memory;
 mod objects;
 mod threads;
+mod why;
 
 use super::client::Client;
 use crate::display::Lines;
@@ -35,6 +36,13 @@ const fn command(
 static COMMANDS: &[Command] = &[
     command("help", "", "this list", help),
     command("crash", "", "why the device stopped, and what it was", crash::crash),
+    command("why", "", "what happened and why, as far as that is certain", why::why),
+    command(
+        "disassemble",
+        "[ADDR] [N]",
+        "instructions around an address or the crash",
+        why::disassemble,
+    ),
     command("fault", "", "the fault registers, in words", crash::fault),
     command("frame", "[THREAD]", "what an exception interrupted", frame::frame),
     command("threads", "", "all threads with state and stack use", threads::threads),
