@@ -188,7 +188,7 @@ fn a_file_that_is_cut_in_the_middle_of_a_read_is_an_error_and_no_death() {
         });
         let mut buf = vec![0; 1 << 20];
         for round in 0..400u64 {
-            let addr = 0x2000_0000 + (round % 39 << 20);
+            let addr = 0x2000_0000 + ((round % 39) << 20);
             assert!(matches!(memory.read(addr, &mut buf), 0 | 0x10_0000));
             let _ = memory.bytes(addr, 1 << 16);
             let _ = memory.u32_le(addr);
