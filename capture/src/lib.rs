@@ -15,6 +15,7 @@
 )]
 
 pub mod arch;
+pub mod boots;
 pub mod config;
 pub mod crash;
 pub mod crc;

@@ -4,122 +4,12 @@
 
 mod support;
 
+use support::nor::{Mock, PAGE};
+
 use coroner_capture::arch::Arm;
 use coroner_capture::sink::flash::{Keep, Partition};
 use coroner_capture::stored::{self, Content, Eraser, Medium};
 use coroner_capture::{Area, Config, Kind, Outcome, Region};
-use embedded_storage::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
-
-/// NOR flash: programming clears bits, a write unit is programmed once between two erasures, and
-/// power may go in the middle of a unit or of an erasure.
-#[derive(Clone)]
-struct Mock<const UNIT: usize> {
-    bytes: Vec<u8>,
-    programmed: Vec<bool>,
-    /// Units and erasures until power goes; `None`: never.
-    left: Option<usize>,
-    /// Units and erasures so far.
-    done: usize,
-}
-
-const PAGE: usize = 1024;
-
-#[derive(Debug)]
-struct Fault;
-
-impl NorFlashError for Fault {
-    fn kind(&self) -> NorFlashErrorKind {
-        NorFlashErrorKind::Other
-    }
-}
-
-impl<const UNIT: usize> ErrorType for Mock<UNIT> {
-    type Error = Fault;
-}
-
-impl<const UNIT: usize> Mock<UNIT> {
-    fn new(len: usize) -> Self {
-        Mock { bytes: vec![0xff; len], programmed: vec![false; len / UNIT], left: None, done: 0 }
-    }
-
-    /// Answers `true` when power goes during this step.
-    fn step(&mut self) -> Result<bool, Fault> {
-        self.done += 1;
-        match &mut self.left {
-            None => Ok(false),
-            Some(0) => Err(Fault),
-            Some(left) => {
-                *left -= 1;
-                Ok(*left == 0)
-            }
-        }
-    }
-
-    fn power_returns(&mut self) {
-        self.left = None;
-        // What was programmed in part may be programmed again only after an erasure; that the
-        // crate never tries is checked in `write`.
-    }
-}
-
-impl<const UNIT: usize> ReadNorFlash for Mock<UNIT> {
-    const READ_SIZE: usize = 1;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        let at = offset as usize;
-        bytes.copy_from_slice(self.bytes.get(at..at + bytes.len()).ok_or(Fault)?);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-impl<const UNIT: usize> NorFlash for Mock<UNIT> {
-    const WRITE_SIZE: usize = UNIT;
-    const ERASE_SIZE: usize = PAGE;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
-        let aligned = [from, to].iter().all(|&at| (at as usize).is_multiple_of(PAGE));
-        assert!(aligned, "whole pages are erased");
-        for page in (from as usize..to as usize).step_by(PAGE) {
-            let torn = self.step()?;
-            // An erasure that is cut short leaves a part of the page as it was.
-            let end = if torn { page + PAGE / 3 } else { page + PAGE };
-            self.bytes[page..end].fill(0xff);
-            self.programmed[page / UNIT..end / UNIT].fill(false);
-            if torn {
-                return Err(Fault);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Fault> {
-        let at = offset as usize;
-        assert!(
-            at.is_multiple_of(UNIT) && bytes.len().is_multiple_of(UNIT),
-            "whole units are written"
-        );
-        for (index, unit) in bytes.chunks(UNIT).enumerate() {
-            let torn = self.step()?;
-            let at = at + index * UNIT;
-            assert!(!self.programmed[at / UNIT], "unit {at:#x} is written a second time");
-            self.programmed[at / UNIT] = true;
-            for (byte, &value) in self.bytes[at..at + UNIT].iter_mut().zip(unit) {
-                // Half of the bits that were to be cleared are.
-                *byte &= if torn { value | 0x55 } else { value };
-            }
-            if torn {
-                return Err(Fault);
-            }
-        }
-        Ok(())
-    }
-}
 
 const SLOTS: u32 = 3;
 const LEN: u32 = 3 * 3 * PAGE as u32;
@@ -302,4 +192,18 @@ fn what_lies_in_the_way_is_not_written_over() {
         other => panic!("{other:?}"),
     }
     assert_eq!(flash.bytes[700], 0);
+}
+
+#[test]
+fn making_room_reads_each_slot_once_and_the_one_that_is_erased_once_more() {
+    const SLOT: usize = 64 * PAGE;
+    let mut flash = Mock::<8>::new(2 * SLOT);
+    flash.bytes.fill(0);
+    let mut partition = Partition::new(&mut flash, 0, 2 * SLOT as u32, 2).expect("a partition");
+    let mut steps = 0;
+    while partition.prepare(Keep::Last, || {}).expect("prepared") {
+        steps += 1;
+    }
+    assert_eq!(steps, SLOT / PAGE);
+    assert!(flash.read <= 4 * SLOT, "{} bytes were read", flash.read);
 }

@@ -16,7 +16,10 @@ impl View<'_> {
             return Err("the dump does not say why it was taken".into());
         }
         let signal = dump.reason.signal.map_or("crash".to_string(), |signal| signal.to_string());
-        let mut more: Vec<String> = dump.texts.clone();
+        // Why first, then what it rests on.
+        let known = self.parts.report.iter().flat_map(|report| &report.diagnosis);
+        let mut more: Vec<String> = known.map(|one| format!("{}.", one.words)).collect();
+        more.extend(dump.texts.iter().cloned());
         more.extend(
             dump.reason
                 .evidence

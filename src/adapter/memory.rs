@@ -20,7 +20,7 @@ struct Wanted {
 }
 
 /// An address as [`super`] writes them, and as people do.
-fn address(text: &str) -> Result<u64, String> {
+pub(super) fn address(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),

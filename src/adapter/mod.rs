@@ -4,7 +4,7 @@
 //!   bytes -> wire (framing) -> session (life of a session) -> view (an opened dump) -> reply
 //!                                                              |- threads, stack, source
 //!                                                              |- scopes, variables, evaluate
-//!                                                              '- memory, modules, exception
+//!                                                              '- memory, disassemble, modules, exception
 //! ```
 //!
 //! Frames, values and words are those of the report and of GDB's server: `query`, `values` and the
@@ -14,6 +14,7 @@
 //! Source: Debug Adapter Protocol 1.71 (microsoft.github.io/debug-adapter-protocol). Of the crates with
 //! its types none was kept up with it in 2026; what is needed of them are a few structures.
 
+mod disassemble;
 mod evaluate;
 mod exception;
 mod handles;

@@ -119,6 +119,7 @@ impl<'v> View<'v> {
             "evaluate" => self.evaluate(request),
             "exceptionInfo" => self.exception_info(request),
             "readMemory" => self.read_memory(request),
+            "disassemble" => self.disassemble(request),
             "source" => self.source(request),
             "loadedSources" => Ok(self.loaded_sources()),
             "modules" => self.modules(request),

@@ -5,7 +5,6 @@
 //! one producer (its log lines, say) live beside that producer's reader in `format/`.
 
 pub mod compressed;
-pub mod console;
 pub mod esp_flash;
 pub mod log_blocks;
 pub mod plain_text;

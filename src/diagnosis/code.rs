@@ -9,7 +9,7 @@ use crate::targets::Family;
 /// No instruction of any architecture is longer.
 const LONGEST: usize = 16;
 /// Longer functions are not read as a whole.
-const LONGEST_FUNCTION: u64 = 16 << 10;
+const LONGEST_FUNCTION: u64 = 4 << 10;
 
 /// A line of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -145,6 +145,7 @@ impl Dump {
             }
             let wants = waiter.wants.as_ref().map_or(String::new(), |wants| format!(" ({wants})"));
             words.push_str(&format!(" waits for {}{wants}", object.label()));
+            // Who may give up some time is not stuck for ever; nor is it known of whom nobody knows.
             limited |= waiter.limited != Some(false);
             let Some(owner) = object.owner else {
                 if let Some(state) = &object.state {
@@ -162,7 +163,7 @@ impl Dump {
                 let inner = way.get(start..).unwrap_or_default();
                 circle = if start == 0 { inner.to_vec() } else { Vec::new() };
                 words.push_str(if limited {
-                    ": a deadlock until one gives up"
+                    ": a deadlock unless one gives up"
                 } else {
                     ": a deadlock"
                 });

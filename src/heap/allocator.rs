@@ -1,12 +1,17 @@
 //! What an allocator says of itself.
 
 use super::{Block, Damage, Kind};
+use crate::firmware::Firmware;
 use crate::os::{Structure, View};
 
 /// An allocator as it is read.
 pub(super) trait Allocator: Sync {
-    /// A firmware with this allocator has a variable of each group.
+    /// A firmware with this allocator has a variable of each group. Without any: see `is_in`.
     fn marks(&self) -> &'static [&'static [&'static str]];
+    /// Whether a firmware without such variables has it.
+    fn is_in(&self, _: &Firmware) -> bool {
+        true
+    }
     /// The other variables that are read.
     fn variables(&self) -> &'static [&'static str] {
         &[]

@@ -11,6 +11,7 @@
 
 mod allocator;
 mod freertos;
+mod linked_list;
 mod multi_heap;
 mod newlib;
 mod place;
@@ -27,7 +28,8 @@ use allocator::{Allocator, Pool};
 use serde::Serialize;
 
 /// The allocators that are known.
-static ALLOCATORS: [&dyn Allocator; 8] = [
+static ALLOCATORS: [&dyn Allocator; 9] = [
+    &linked_list::LinkedList,
     &multi_heap::MultiHeap,
     &freertos::LinkedBlocks,
     &freertos::BySize,
@@ -197,7 +199,9 @@ pub fn find(dump: &Dump, firmware: &Firmware) -> Vec<Heap> {
         let held = |name: &&str| {
             variables.addr(name).is_some_and(|addr| dump.memory.region_at(addr).is_some())
         };
-        if !allocator.marks().iter().all(|group| group.iter().any(held)) {
+        if !allocator.marks().iter().all(|group| group.iter().any(held))
+            || !allocator.is_in(firmware)
+        {
             continue;
         }
         let view = View::with(dump, firmware, variables.clone(), allocator.structures());

@@ -104,10 +104,12 @@ fn sys_heap(view: &View<'_>, at: u64) -> Option<Pool> {
         listed.extend(chain(first, start, &inside, &next).0);
     }
     listed.sort_unstable();
+    // What manages the heap is no block of anybody's.
+    let first = unit(field(view, key, start, 1)? >> 1).filter(|first| *first < end)?;
     Some(Pool {
         allocator: "Zephyr sys_heap",
         name: name(view, at),
-        start,
+        start: first,
         end,
         header: key.checked_mul(2)?,
         align: UNIT,

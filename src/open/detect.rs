@@ -27,7 +27,7 @@ static WRAPPINGS: &[&dyn Carrier] = &[
     &carrier::compressed::Compressed,
     // Before the console: the order of its messages is not that of the lines.
     &format::zephyr::Spotflow,
-    &carrier::console::Console,
+    &crash_text::console::Console,
     &format::capture::packed::CapturePacked,
     &format::zephyr::ZephyrLog,
     &format::zephyr::ZephyrUdp,

@@ -2,9 +2,11 @@
 
 use super::look::Look;
 use super::tree::{Branch, Entry};
+use crate::diagnosis::{Diagnosis, Sentence, diagnose};
 
 /// The parts of the branch, each with what it holds.
-const PARTS: [&str; 4] = ["fault registers", "what the device said", "facts", "what was odd"];
+const PARTS: [&str; 5] =
+    ["why", "fault registers", "what the device said", "facts", "what was odd"];
 
 impl Look<'_, '_> {
     /// What happened, and the parts that hold something.
@@ -22,9 +24,27 @@ impl Look<'_, '_> {
         shown
     }
 
+    /// What is known of the crash.
+    fn diagnosis(&self) -> Diagnosis {
+        let index = self.dump.threads.iter().position(|thread| thread.crashed);
+        let known = index.and_then(|index| {
+            let (thread, trace) = (self.thread(index)?, self.trace(index)?);
+            let at = trace.lines.get(trace.culprit)?.frame;
+            Some(diagnose(self.dump, self.modules, thread, &trace.frames, at))
+        });
+        known.unwrap_or_default()
+    }
+
     pub(super) fn crash_part(&self, part: &str) -> Vec<Entry> {
         let dump = self.dump;
         match part {
+            "why" => {
+                let known = self.diagnosis();
+                let sentence = |(n, sentence): (usize, Sentence)| {
+                    Entry::plain((n + 1).to_string(), sentence.words)
+                };
+                known.sentences.into_iter().enumerate().map(sentence).collect()
+            }
             "fault registers" => {
                 let words = dump.reason.evidence.iter();
                 let text = |value, words: &str| format!("{value:#x} {words}");

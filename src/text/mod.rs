@@ -14,6 +14,7 @@
 mod decode;
 mod envelope;
 mod fence;
+mod judged;
 mod prefix;
 mod windows;
 mod wrap;
@@ -75,8 +76,23 @@ pub fn is_wide(bytes: &[u8]) -> bool {
     decode::utf16(bytes).is_some()
 }
 
-/// `bytes` without decoration; `None` if there is none, or if it is no text.
-pub fn plain(bytes: &[u8]) -> Option<Plain> {
+/// What somebody who knows crashes reads in a text.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Values, each with its name.
+    pub numbers: Vec<String>,
+    /// Titles, names and their like.
+    pub words: Vec<String>,
+    /// The lines that say nothing.
+    pub silent: Vec<String>,
+}
+
+/// Reads a text without decoration.
+pub type Reader<'a> = &'a dyn Fn(&str) -> Told;
+
+/// `bytes` without decoration; `None` if there is none, or if it is no text. Which lines a terminal cut
+/// is a question to `reader` where digits do not prove it.
+pub fn plain(bytes: &[u8], reader: Option<Reader<'_>>) -> Option<Plain> {
     if bytes.is_empty() || bytes.len() > MAX_TEXT {
         return None;
     }
@@ -90,33 +106,43 @@ pub fn plain(bytes: &[u8]) -> Option<Plain> {
         text = inner.text.into();
     }
     text = decode::escapes(text, &mut undone);
-    if let Some((width, joined)) = wrap::join(&text) {
-        undone.push(format!("lines wrapped at {width} columns"));
-        text = joined.into();
-    }
-    let text = match fence::parts(&text) {
-        None => lines_alone(text, &mut undone),
-        Some(parts) => {
-            undone.push("markdown fence".into());
-            let (mut inside, mut all) = (false, String::new());
-            for part in parts {
-                all.push_str(&match inside {
-                    true => lines_alone(part.into(), &mut undone),
-                    false => part.into(),
-                });
-                inside = !inside;
-            }
-            all.into()
-        }
+    let alone = |text: &str| {
+        // What was spelled may have been cut as well.
+        let mut undone = Vec::new();
+        let text = decode::escapes(text.into(), &mut undone);
+        parts_alone(text, &mut undone).into_owned()
     };
+    let tell = reader.map(|reader| move |text: &str| reader(&alone(text)));
+    if let Some((width, joined)) = wrap::join(&text, tell.as_ref().map(|tell| tell as Reader<'_>)) {
+        undone.push(format!("lines wrapped at {width} columns"));
+        text = decode::escapes(joined.into(), &mut undone);
+    }
+    let text = parts_alone(text, &mut undone);
     (!undone.is_empty()).then(|| Plain { text: text.into_owned().into_bytes(), undone })
+}
+
+/// `text` without fences, and what is between them without what stands before and behind each line.
+fn parts_alone<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
+    let Some(parts) = fence::parts(&text) else { return lines_alone(text, undone) };
+    undone.push("markdown fence".into());
+    let (mut inside, mut all) = (false, String::new());
+    for part in parts {
+        all.push_str(&match inside {
+            true => lines_alone(part.into(), undone),
+            false => part.into(),
+        });
+        inside = !inside;
+    }
+    all.into()
 }
 
 /// `text` without what stands before and behind each of its lines.
 fn lines_alone<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
     let mut text = text;
     for _ in 0..MAX_PREFIXES {
-        let Some(stripped) = prefix::strip(&text) else { break };
+        let Some(stripped) = prefix::strip(&text).or_else(|| prefix::strip_stamps(&text)) else {
+            break;
+        };
         undone.push(format!("prefix like \"{}\"", stripped.example));
         text = stripped.text.into();
     }
@@ -150,7 +176,7 @@ mod tests {
     }
 
     fn undo(text: &[u8]) -> Vec<String> {
-        words(&plain(text).map_or_else(|| text.to_vec(), |plain| plain.text))
+        words(&plain(text, None).map_or_else(|| text.to_vec(), |plain| plain.text))
     }
 
     fn each(before: impl Fn(usize) -> String, after: &str) -> String {
@@ -159,8 +185,8 @@ mod tests {
 
     #[test]
     fn a_text_without_decoration_is_left_alone() {
-        assert_eq!(plain(PANIC.as_bytes()), None);
-        assert_eq!(plain(b"\x7fELF\x01\x01\0\0\0\0"), None);
+        assert_eq!(plain(PANIC.as_bytes(), None), None);
+        assert_eq!(plain(b"\x7fELF\x01\x01\0\0\0\0", None), None);
     }
 
     #[test]
@@ -209,11 +235,11 @@ mod tests {
     #[test]
     fn chinese_of_vendors_tools_is_read_and_single_odd_bytes_are_not_taken_for_it() {
         let text = b"\xd4\xda\xcf\xdf\xb3\xcc(motor)\xd6\xd0\n";
-        let plain = plain(text).unwrap();
+        let plain = plain(text, None).unwrap();
         assert_eq!(plain.text, "在线程(motor)中\n".as_bytes());
         assert_eq!(plain.undone, ["GB18030"]);
         for odd in [&b"25 \xb0C\n"[..], b"\xe4\xb8\xad \xe4\n", "线程\n".as_bytes()] {
-            assert_eq!(super::plain(odd), None);
+            assert_eq!(super::plain(odd, None), None);
         }
     }
 

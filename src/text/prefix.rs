@@ -30,6 +30,8 @@ pub(super) struct Stripped {
 pub(super) enum Prefix {
     /// In this shape; the last run of digits has so many, where the line is glued to it.
     Shape(String, Option<usize>),
+    /// The number of the line, in this shape.
+    Number(String),
     /// To the letter.
     Letters(String),
 }
@@ -50,7 +52,7 @@ impl Prefix {
         if let Some(number) = line_number(common)
             && is_rising(sample(), &number)
         {
-            return Some(Prefix::Shape(number, None));
+            return Some(Prefix::Number(number));
         }
         let end = common.iter().rposition(|c| ENDS.contains(c));
         let end = end.map_or(0, |at| at.saturating_add(1));
@@ -71,12 +73,28 @@ impl Prefix {
     pub(super) fn after<'a>(&self, line: &'a str) -> Option<&'a str> {
         match self {
             Prefix::Shape(shape, width) => after(line, shape, *width),
+            Prefix::Number(shape) => after(line, shape, None),
             // Of an empty line the blanks at its end may be lost.
             Prefix::Letters(letters) => match line.trim_end() == letters.trim_end() {
                 true => Some(""),
                 false => line.strip_prefix(letters.as_str()),
             },
         }
+    }
+
+    /// Which of `lines` begin with it. Numbers of lines rise: `1:0000` is the end of `A1:0000`.
+    pub(super) fn begun(&self, lines: &[&str]) -> Vec<bool> {
+        let mut last = 0;
+        let begins = |line: &&str| match self {
+            _ if self.after(line).is_none() => false,
+            Prefix::Number(_) => {
+                let number = leading_number(line).filter(|number| *number > last);
+                last = number.unwrap_or(last);
+                number.is_some()
+            }
+            _ => true,
+        };
+        lines.iter().map(begins).collect()
     }
 }
 
@@ -170,14 +188,15 @@ fn line_number(common: &[char]) -> Option<String> {
 
 /// Whether the numbers that lines begin with rise from line to line.
 fn is_rising<'a>(lines: impl Iterator<Item = &'a str>, shape: &str) -> bool {
-    let number = |line: &str| -> Option<u64> {
-        after(line, shape, None)?;
-        let digits = line.trim_start();
-        digits.get(..digits.find(|c: char| !c.is_ascii_digit())?)?.parse().ok()
-    };
+    let number = |line: &str| after(line, shape, None).and_then(|_| leading_number(line));
     let numbers: Vec<u64> = lines.filter_map(number).collect();
     let rising = numbers.iter().zip(numbers.iter().skip(1)).filter(|(a, b)| a < b).count();
     numbers.len() >= FEWEST_CONSTANT && rising.saturating_add(1) == numbers.len()
+}
+
+fn leading_number(line: &str) -> Option<u64> {
+    let digits = line.trim_start();
+    digits.get(..digits.find(|c: char| !c.is_ascii_digit())?)?.parse().ok()
 }
 
 /// Fewer lines may begin alike by chance.
@@ -216,6 +235,66 @@ fn constant<'a>(lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let is_name = prefix.trim_end().ends_with(':') && prefix.contains('_');
     let is_value = prefix.contains("0x") || prefix.contains('=');
     (!prefix.trim().is_empty() && !is_name && !is_value).then_some(prefix)
+}
+
+/// A text of few lines without the time that each of them begins with. Fewer lines than prove a prefix
+/// have a time, if it has hours, minutes and seconds.
+pub(super) fn strip_stamps(text: &str) -> Option<Stripped> {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    if lines().nth(FEWEST_CONSTANT).is_some() {
+        return None;
+    }
+    let ends: Option<Vec<usize>> = lines().map(stamp).collect();
+    let first = lines().next()?.get(..*ends?.first()?)?;
+    let bare = |line: &str| stamp(line).and_then(|end| line.get(end..)).unwrap_or(line).to_string();
+    let stripped: Vec<String> = text.lines().map(bare).collect();
+    Some(Stripped { text: stripped.join("\n") + "\n", example: first.to_string() })
+}
+
+/// Where the time ends that a line begins with, with what syslog says behind it or the mark of a terminal.
+fn stamp(line: &str) -> Option<usize> {
+    let is_time = |word: &str| {
+        let clock = word.split(':').filter(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+        clock.count() >= 3 && !word.contains("0x")
+    };
+    let is_part = |c: char| c.is_ascii_digit() || "[]()-/:.,+TZ".contains(c);
+    let is_month = |word: &str| {
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+            .contains(&word)
+    };
+    let len = |rest: &str| line.len().saturating_sub(rest.len());
+    let (mut rest, mut end) = (line, None);
+    // A date, the time, its zone.
+    for _ in 0..4 {
+        let trimmed = rest.trim_start();
+        let (word, behind) = trimmed.split_once(' ').unwrap_or((trimmed, ""));
+        // A terminal sets nothing between the time and the line.
+        let glued =
+            word.rfind(']').filter(|at| word.starts_with('[') && !word.ends_with(']') && *at > 0);
+        let (word, behind) =
+            match glued.and_then(|at| trimmed.split_at_checked(at.saturating_add(1))) {
+                Some(parts) => parts,
+                None => (word, behind),
+            };
+        if !word.chars().all(is_part) && !is_month(word) {
+            break;
+        }
+        if is_time(word) {
+            end = Some(len(behind));
+        }
+        rest = behind;
+    }
+    let end = end?;
+    let rest = line.get(end..)?;
+    let mark = ["-> ", "> ", "| "].iter().find_map(|mark| rest.strip_prefix(mark));
+    let program = || {
+        let (head, behind) = rest.split_once("]: ")?;
+        let (host, program) = head.split_once(' ')?;
+        let (_, number) = program.split_once('[')?;
+        let is_word = !host.is_empty() && !program.contains(' ');
+        (is_word && number.bytes().all(|b| b.is_ascii_digit())).then_some(behind)
+    };
+    Some(mark.or_else(program).map_or(end, len))
 }
 
 /// The text without what all of its lines end with, blanks and marks, and that end.

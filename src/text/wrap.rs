@@ -3,9 +3,11 @@
 //! A width is believed if no line is longer, and if at a cut a number is whole only when both parts
 //! are put together (producers print addresses with a fixed number of digits), or a line begins with
 //! the colon behind a name, or only the lines behind full ones lack what a logger put before all others.
+//! Of short texts a [`Reader`] is asked, which knows what producers print.
 
+use super::judged::judged;
 use super::prefix::{Prefix, sample};
-use super::rows;
+use super::{Reader, rows};
 use std::cell::LazyCell;
 use std::ops::Deref;
 
@@ -13,11 +15,13 @@ use std::ops::Deref;
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=240;
 /// What producers print with leading zeros: 32 and 64 bits.
 const DIGITS: [usize; 2] = [8, 16];
+/// A reader is asked of texts up to here.
+const MOST_JUDGED: usize = 64 << 10;
 /// Fewer beginnings of lines tell no prefix.
 const FEWEST_BEGINNINGS: usize = 5;
 
 /// The text with its lines whole again, and the width that they were cut at.
-pub(super) fn join(text: &str) -> Option<(usize, String)> {
+pub(super) fn join(text: &str, reader: Option<Reader<'_>>) -> Option<(usize, String)> {
     let Cut { width, columns, pairs } = Cut::of(text)?;
     // Most texts have one line of the width, and nothing behind it that could be its end.
     if pairs.iter().all(|(_, next)| next.trim().is_empty()) {
@@ -31,29 +35,64 @@ pub(super) fn join(text: &str) -> Option<(usize, String)> {
         line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
     };
     let is_wide = LazyCell::new(|| rows(text).any(has_wide_number));
-    let mut cuts = pairs.iter().copied().filter(|(_, next)| !begins(next)).peekable();
-    cuts.peek()?;
     let by_number = |(line, next): (&str, &str)| {
         is_cut(line, next, &is_wide) || begins_with_value(next) || row_goes_on(line, next)
     };
-    // A number that is whole at the end of a full line belongs to no cut that was seen.
-    if !cuts.any(by_number) {
+    let by_prefix = LazyCell::new(|| {
         let behind = rows(text).zip(rows(text).skip(1)).filter(|(line, _)| !is_full(line));
         let mut all = rows(text).take(1).chain(behind.map(|(_, next)| next));
-        if prefix.is_none() || !all.all(begins) {
-            return None;
-        }
+        prefix.is_some() && all.all(begins)
+    });
+    // A number that is whole at the end of a full line belongs to no cut that was seen.
+    let mut cuts = pairs.iter().copied().filter(|(_, next)| !begins(next)).peekable();
+    let is_proven = cuts.peek().is_some() && (cuts.any(by_number) || *by_prefix);
+    let reader = reader.filter(|_| text.len() <= MOST_JUDGED);
+    if !is_proven && reader.is_none() {
+        return None;
     }
-    let goes_on = |line: &str, next: &str| {
-        is_full(line) && !begins(next) && (is_cut(line, next, &is_wide) || !ends_whole(line, next))
+    let lines: Vec<&str> = rows(text).collect();
+    let begun = prefix.as_ref().map(|prefix| prefix.begun(&lines)).unwrap_or_default();
+    let place = |((line, next), begins): ((&str, &str), &bool)| match is_full(line) {
+        _ if *begins || next.trim().is_empty() => Place::Beginning,
+        true if is_proven && (*by_prefix || by_number((line, next))) => Place::Cut,
+        true if is_proven && !ends_whole(line, next) => Place::LikelyCut,
+        _ => Place::End,
     };
-    Some((width, joined(text, goes_on)))
+    let begun = begun.iter().skip(1).chain(std::iter::repeat(&false));
+    let pairs = lines.iter().copied().zip(lines.iter().copied().skip(1));
+    let places: Vec<Place> = pairs.zip(begun).map(place).chain([Place::End]).collect();
+    let joins = match reader {
+        Some(reader) => judged(&lines, &is_full, &places, reader),
+        None => places.iter().map(|place| place.is_joined()).collect(),
+    };
+    joins.contains(&true).then(|| (width, joined(&lines, &joins)))
+}
+
+/// What is behind a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its end, as it seems.
+    End,
+    /// Its end: the next one begins as all do.
+    Beginning,
+    /// It goes on in the next one, as what is cut there shows.
+    Cut,
+    /// The same, as others do.
+    LikelyCut,
+}
+
+impl Place {
+    pub(super) fn is_joined(self) -> bool {
+        matches!(self, Place::Cut | Place::LikelyCut)
+    }
 }
 
 /// The text with all lines joined that are as wide as the widest.
 pub(super) fn all_full(text: &str) -> Option<(usize, String)> {
     let Cut { width, columns, .. } = Cut::of(text)?;
-    Some((width, joined(text, |line, _| columns(line) == width)))
+    let lines: Vec<&str> = rows(text).collect();
+    let joins: Vec<bool> = lines.iter().map(|line| columns(line) == width).collect();
+    Some((width, joined(&lines, &joins)))
 }
 
 /// The width that lines may have been cut at.
@@ -87,12 +126,12 @@ impl<'a> Cut<'a> {
     }
 }
 
-fn joined(text: &str, goes_on: impl Fn(&str, &str) -> bool) -> String {
+/// The lines, each put together with the next one where `joins` says so.
+pub(super) fn joined(lines: &[&str], joins: &[bool]) -> String {
     let mut joined = String::new();
-    let mut lines = rows(text).peekable();
-    while let Some(line) = lines.next() {
+    for (line, goes_on) in lines.iter().zip(joins) {
         joined.push_str(line);
-        if !lines.peek().is_some_and(|next| goes_on(line, next)) {
+        if !goes_on {
             joined.push('\n');
         }
     }
@@ -109,7 +148,7 @@ fn begins_with_value(line: &str) -> bool {
 }
 
 /// Whether `line` ends in a whole number, and `next` begins with a word: nothing was cut there.
-fn ends_whole(line: &str, next: &str) -> bool {
+pub(super) fn ends_whole(line: &str, next: &str) -> bool {
     let word = line.rsplit([' ', '=', ':']).next().unwrap_or_default();
     let digits = word.strip_prefix("0x").unwrap_or(word);
     DIGITS.contains(&digits.len())

@@ -2,12 +2,16 @@
 
 use super::layout::safe;
 use super::site::Site;
+use crate::diagnosis::{Line, listing};
 use crate::query::{At, Scope};
 use crate::report::{Source, source_excerpt};
 use maud::{Markup, html};
 
 /// As many words of a stack are shown.
 const STACK_WORDS: u64 = 64;
+/// As many instructions before the next one, and behind it.
+const BEFORE: usize = 8;
+const BEHIND: usize = 6;
 
 impl Site<'_> {
     pub(super) fn frame(&self, at: At) -> Option<String> {
@@ -25,6 +29,7 @@ impl Site<'_> {
         let excerpted =
             source.and_then(|(file, line)| source_excerpt(file, line, self.source_dirs));
         let registers = &frame.registers;
+        let code = listing(self.look.dump, self.look.modules, frame.pc, BEFORE, BEHIND);
         let main = html! {
             h1 { (self.name_of(line, &trace)) }
             p.quiet {
@@ -41,6 +46,10 @@ impl Site<'_> {
                     (self.entries(&branch, 0))
                 }
             }
+            @if !code.is_empty() {
+                h2 { "Instructions" }
+                (self.instructions(&code))
+            }
             @if let Some(sp) = registers.sp() {
                 h2 { "Stack" }
                 (self.words(sp, STACK_WORDS))
@@ -48,6 +57,25 @@ impl Site<'_> {
         };
         let title = line.function.clone().unwrap_or_else(|| format!("{:#x}", frame.pc));
         Some(self.page(&title, Some(at), &main))
+    }
+}
+
+impl Site<'_> {
+    fn instructions(&self, lines: &[Line]) -> Markup {
+        html! {
+            pre.source {
+                @for line in lines {
+                    span .here[line.is_asked] {
+                        i { (format!("{:#010x}", line.addr)) } " "
+                        @match &line.text {
+                            Some(text) => (self.linked(&safe(text))),
+                            None => span.missing { "no instruction that is known: " (line.bytes) },
+                        }
+                        @if let Some(target) = &line.target { " " span.fn { "<" (safe(target)) ">" } }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -16,6 +16,10 @@ impl Site<'_> {
                     p { "To blame: " b.fn { (safe(blamed)) }
                         @if let Some(within) = &report.within { ", within " span.fn { (safe(within)) } } }
                 }
+                @for sentence in &report.diagnosis {
+                    p.why { (safe(&sentence.words)) "."
+                        @for evidence in &sentence.evidence { br; span.quiet { (safe(evidence)) } } }
+                }
                 @if let Some(source) = &report.source { (super::frame::excerpt(source)) }
             }
             @if !texts.is_empty() {

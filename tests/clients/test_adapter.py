@@ -144,6 +144,12 @@ def the_demo_is_walked_through():
         expect(len(base64.b64decode(memory["data"])) == 8, "memory is read", str(memory))
         none = adapter.ask("readMemory", memoryReference="0xdeadbee0", count=64)
         expect("data" not in none and none["unreadableBytes"] == 64, "what is missing is told", str(none))
+        code = adapter.ask("disassemble", memoryReference=frame["instructionPointerReference"], instructionOffset=-3, instructionCount=8)
+        code = code["instructions"]
+        expect(len(code) == 8 and code[3]["address"] == frame["instructionPointerReference"], "instructions around the pc", str(code))
+        has(code[3]["instruction"], "ldr")
+        nowhere = adapter.ask("disassemble", memoryReference="0xdeadbee0", instructionCount=2)["instructions"]
+        expect([one["presentationHint"] for one in nowhere] == ["invalid"] * 2, "where nothing is, nothing is shown", str(nowhere))
         modules = adapter.ask("modules")["modules"]
         has(modules[0]["symbolStatus"], "matches")
         has(str(adapter.ask("loadedSources")), "demo.rs")
@@ -222,12 +228,12 @@ def nothing_that_a_client_asks_ends_the_session():
     commands = [
         "initialize", "threads", "stackTrace", "scopes", "variables", "evaluate", "exceptionInfo", "readMemory",
         "source", "loadedSources", "modules", "completions", "continue", "next", "pause", "setBreakpoints", "cancel",
-        "setVariable", "disassemble", "goto", "noSuchThing", "configurationDone", "setExceptionBreakpoints",
+        "setVariable", "disassemble", "goto", "stepBack", "noSuchThing", "configurationDone", "setExceptionBreakpoints",
     ]
     keys = [
         "threadId", "frameId", "variablesReference", "expression", "memoryReference", "count", "offset", "start",
         "levels", "startFrame", "source", "sourceReference", "text", "column", "format", "filter", "requestId",
-        "breakpoints", "context", "moduleCount",
+        "breakpoints", "context", "moduleCount", "instructionCount", "instructionOffset",
     ]
     values = [
         None, 0, 1, 2, -1, 1 << 62, 1.5, "", "x", "0x20000000", "*" * 5000, "a[" * 500, [], {}, [1], {"hex": True}, True,

@@ -4,8 +4,6 @@ use crate::compare::{Tolerance, all_right, differences, outcome};
 use crate::loggers::{LINES, Logger, WHOLE};
 use crate::samples;
 
-/// Fewer lines than this prove no prefix.
-const FEW_LINES: usize = 5;
 /// Of other samples than ours every so many decorations.
 const PART: usize = 4;
 
@@ -13,8 +11,7 @@ fn try_all(test: &str, loggers: &[Logger]) {
     let (mut tried, mut wrong) = (0, Vec::new());
     let only = std::env::var("LOGGER").unwrap_or_default();
     for sample in samples::all() {
-        let few = sample.text.lines().filter(|line| !line.trim().is_empty()).count() < FEW_LINES;
-        let tolerance = if few { Tolerance::Any } else { Tolerance::None };
+        let tolerance = if sample.has_few_lines() { Tolerance::Any } else { Tolerance::None };
         let step = if sample.is_ours { 1 } else { PART };
         let part = loggers
             .iter()

@@ -41,7 +41,15 @@ pub(crate) fn all() -> Vec<Sample> {
     samples
 }
 
+/// Fewer lines than this prove no prefix.
+const FEW_LINES: usize = 5;
+
 impl Sample {
+    /// Whether it has too few lines to tell what a logger put before them.
+    pub(crate) fn has_few_lines(&self) -> bool {
+        self.text.lines().filter(|line| !line.trim().is_empty()).count() < FEW_LINES
+    }
+
     /// A number that tells which part is tried with it, and stays the same as other samples come.
     pub(crate) fn turn(&self) -> usize {
         turn(&self.name)

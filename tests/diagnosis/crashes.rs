@@ -239,7 +239,7 @@ fn jumps_of_cortex_m() {
         9,
         "-O2",
         &[
-            "the code jumped to 0x28 (double_it) without the Thumb bit: the address must be odd, called through a pointer in call+6",
+            "the code jumped to 0x5c (double_it) without the Thumb bit: the address must be odd, called through a pointer in call+6",
         ],
     );
     check(
@@ -266,6 +266,20 @@ fn instructions_of_cortex_m() {
             "load of 4 bytes from *numbers at 0xa0000000 failed",
             &format!("numbers = 0xa0000000 {NOTHING_THERE}"),
             "nested called itself: 41 calls of it are not finished",
+        ],
+    );
+}
+
+#[test]
+fn a_handler_of_an_interrupt_is_named() {
+    check(
+        &cortex_m4f(),
+        18,
+        "-Og",
+        &[
+            "store of 4 bytes to m->state (offset 4 of struct motor) at 0xa0000004 failed",
+            &format!("m = 0xa0000000 {NOTHING_THERE}"),
+            "it happened in radio, the handler of interrupt 3",
         ],
     );
 }

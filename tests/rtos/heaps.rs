@@ -114,6 +114,30 @@ fn the_heaps_of_c_libraries_are_as_mallinfo_says() {
     }
 }
 
+/// Laid out by a program of our own.
+#[test]
+fn zephyrs_heaps_and_slabs_are_as_they_were_laid_out() {
+    // On a Cortex-M0 GCC wants memcpy, and there is none.
+    let machines = MACHINES.iter().filter(|m| m.word_len() == 4 && m.name != "cortex-m0");
+    for machine in machines {
+        let Some(crash) = rtos::crash("zephyr-heap", machine) else { return };
+        let heaps = heaps(&open(&crash, machine, ram(&crash)));
+        let [heap, slab] = heaps.as_slice() else { panic!("{heaps:?}") };
+        let what = (heap.allocator, heap.name.as_str(), heap.damage.len());
+        assert_eq!(what, ("Zephyr sys_heap", "_system_heap", 0), "{heap:?}");
+        assert_eq!((heap.used, heap.used_blocks), (Some(8 * (4 + 8 + 10)), Some(3)));
+        assert_eq!((heap.free, heap.free_blocks, heap.largest_free), (8 * 23, 2, 8 * 20 - 4));
+        assert_eq!(heap.fragmentation, Some(13));
+        assert_eq!((slab.name.as_str(), slab.used, slab.free), ("packets", Some(64), 128));
+        let words = |name| {
+            let addr = variable(&crash, machine, name, 0);
+            heap::place(&heaps, addr + 8).expect("it is in the heap").words()
+        };
+        assert_eq!(words("kept"), "8 bytes into a block of 60 bytes in use");
+        assert_eq!(words("given_back"), "8 bytes into a free block of 20 bytes");
+    }
+}
+
 #[test]
 fn a_header_that_a_text_ran_over_is_told_with_the_block_that_the_text_begins_in() {
     let machine = &MACHINES[1];
@@ -142,9 +166,9 @@ fn a_header_that_a_text_ran_over_is_told_with_the_block_that_the_text_begins_in(
 fn every_header_of_every_heap_may_be_damaged() {
     let libraries = ["libc-heap-newlib", "libc-heap-nano", "libc-heap-picolibc"];
     let kernels = ["freertos-heap-1", "freertos-heap-2", "freertos-heap-4", "freertos-heap-5"];
-    for kernel in kernels.into_iter().chain(libraries) {
+    for kernel in kernels.into_iter().chain(libraries).chain(["zephyr-heap"]) {
         for machine in [&MACHINES[1], &MACHINES[5]] {
-            if kernel.starts_with("libc") && !machine.is_arm() {
+            if !kernel.starts_with("freertos") && !machine.is_arm() {
                 continue;
             }
             let Some(crash) = rtos::crash(kernel, machine) else { return };

@@ -68,6 +68,28 @@ fn freertos_tasks_say_what_they_wait_for_and_who_holds_it() {
     }
 }
 
+/// On a kernel of our own with RT-Thread's structures.
+#[test]
+fn rt_thread_says_what_its_threads_wait_for() {
+    // What stands in for the kernel switches with instructions that a Cortex-M0 lacks.
+    for machine in MACHINES.iter().filter(|machine| machine.name != "cortex-m0") {
+        let Some(crash) = rtos::crash("rt-thread", machine) else { return };
+        let opened = open(&crash, machine, std::fs::read(&crash.ram).expect("just written"));
+        let waits = opened.dump.waits();
+        let mut words = words(&waits);
+        words.sort_unstable();
+        let expected = [
+            "filter waits for mutex gate, held by sensor, which waits for mutex bus, held by filter: a \
+             deadlock unless one gives up",
+            "logger waits for queue orders (to send), 2 of 2 messages",
+            "parked waits for semaphore button, count 0",
+            "sensor waits for mutex bus, held by filter, which waits for mutex gate, held by sensor: a \
+             deadlock unless one gives up",
+        ];
+        assert_eq!(words, expected, "{}", machine.name);
+    }
+}
+
 /// Whatever is written over the objects: an end, no panic, and nobody waits who did not.
 #[test]
 fn damaged_objects_are_not_believed() {

@@ -89,6 +89,8 @@ pub struct Partition<'a, F> {
     base: u32,
     slot_len: u32,
     slots: u32,
+    /// The slot that is being erased, and how far that is.
+    erasing: Option<(u32, Eraser)>,
 }
 
 impl<'a, F: NorFlash> Partition<'a, F> {
@@ -99,7 +101,7 @@ impl<'a, F: NorFlash> Partition<'a, F> {
         let units = len.checked_div(unit)?.checked_div(slots)?;
         let slot_len = units.checked_mul(unit)?;
         let aligned = base.checked_rem(unit)? == 0;
-        (units > 0 && aligned).then_some(Partition { flash, base, slot_len, slots })
+        (units > 0 && aligned).then_some(Partition { flash, base, slot_len, slots, erasing: None })
     }
 
     /// How many slots there are.
@@ -151,11 +153,17 @@ impl<'a, F: NorFlash> Partition<'a, F> {
     /// For the start of the program: one step towards a blank slot for the next crash. Call it
     /// until it answers `false`; each call erases at most one unit.
     ///
-    /// Torn slots are erased first, then uploaded dumps, then, with [`Keep::Last`], the oldest one.
+    /// Torn slots are erased first, then uploaded dumps, then, with [`Keep::Last`], the oldest one. Which slot it
+    /// is to be is found out once, in the first step: every slot is read once, and the chosen one once more.
     ///
     /// # Errors
     /// When the flash could not be read or erased.
     pub fn prepare(&mut self, keep: Keep, mut feed: impl FnMut()) -> Result<bool, SinkError> {
+        if let Some((index, mut eraser)) = self.erasing.take() {
+            let more = eraser.step(&mut self.slot(index))?;
+            self.erasing = more.then_some((index, eraser));
+            return Ok(more);
+        }
         let mut candidate: Option<(u32, u8, u16)> = None;
         for index in 0..self.slots {
             let (rank, sequence) = match stored::find(&mut self.slot(index), &mut feed)? {
@@ -173,7 +181,12 @@ impl<'a, F: NorFlash> Partition<'a, F> {
             }
         }
         match candidate {
-            Some((index, _, _)) => Eraser::default().step(&mut self.slot(index)),
+            Some((index, _, _)) => {
+                let mut eraser = Eraser::default();
+                let more = eraser.step(&mut self.slot(index))?;
+                self.erasing = more.then_some((index, eraser));
+                Ok(more)
+            }
             None => Ok(false),
         }
     }

@@ -88,7 +88,11 @@ impl<A: Sink, B: Sink> Tee<A, B> {
 
 impl<A: Sink, B: Sink> Sink for Tee<A, B> {
     fn capacity(&self) -> u32 {
-        self.first.capacity().min(self.second.capacity())
+        // One that takes nothing leaves all room to the other.
+        match (self.first.capacity(), self.second.capacity()) {
+            (0, other) | (other, 0) => other,
+            (first, second) => first.min(second),
+        }
     }
 
     fn sequence(&self) -> u16 {

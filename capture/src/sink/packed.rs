@@ -8,7 +8,7 @@ use crate::arch::kept::Kept;
 use crate::layout::{Class, MARK_LEN};
 use crate::packed::{FRAME_BYTES, FRAME_LEN, Frame, HEAD_LEN, Head, UPLOADED, frame};
 use crate::sink::{Sink, SinkError};
-use crate::stored::Medium;
+use crate::stored::{self, Content, Medium};
 
 const UNIT: u32 = 32;
 
@@ -28,6 +28,8 @@ pub struct Packed<'a> {
     block0: usize,
     /// The frame that was read last: its place in the memory and in the dump.
     last: (usize, u32, Frame),
+    /// A dump that is there stays: nothing is written.
+    keeps: bool,
 }
 
 impl<'a> Packed<'a> {
@@ -35,12 +37,26 @@ impl<'a> Packed<'a> {
 
     fn new(memory: &'a Kept, head: Head, claim: u32) -> Self {
         let last = (0, 0, Frame::EMPTY);
-        Packed { memory, head, fill: HEAD_LEN, end: 0, claim, block0: 0, last }
+        Packed { memory, head, fill: HEAD_LEN, end: 0, claim, block0: 0, last, keeps: false }
     }
 
-    /// To write a dump of at most `claim` bytes: forgets what was there. Stacks and statics shrink to
-    /// a half; twice the size of the memory is a good claim.
+    /// To write a dump of at most `claim` bytes. Stacks and statics shrink to a half; twice the size of the
+    /// memory is a good claim. A whole dump that nobody has taken yet stays, as with
+    /// [`Retained::blank`](crate::sink::retained::Retained::blank).
     pub fn blank(memory: &'a Kept, claim: u32) -> Self {
+        let mut found = Self::open(memory);
+        if found.head.whole.is_some() && !found.head.uploaded {
+            let content = stored::find(&mut found, || {});
+            if matches!(content, Ok(Content::Dump(_))) {
+                found.keeps = true;
+                return found;
+            }
+        }
+        Self::replace(memory, claim)
+    }
+
+    /// The same, whatever lies there: of a series of crashes the last one is kept.
+    pub fn replace(memory: &'a Kept, claim: u32) -> Self {
         memory.fill(0xff);
         Self::new(memory, Self::NOTHING, claim)
     }
@@ -133,10 +149,13 @@ fn piece(frame: Option<&Frame>, offset: u32) -> [u8; UNIT as usize] {
 
 impl Sink for Packed<'_> {
     fn capacity(&self) -> u32 {
-        self.claim
+        if self.keeps { 0 } else { self.claim }
     }
 
     fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        if self.keeps {
+            return Err(SinkError);
+        }
         if at == 0 {
             self.store(bytes, true)?;
             let frames = self.fill.saturating_sub(HEAD_LEN) as u32;

@@ -3,24 +3,38 @@
 
 use crate::arch::kept::Kept;
 use crate::sink::{Sink, SinkError};
-use crate::stored::Medium;
+use crate::stored::{self, Content, Medium};
 
 /// Reserved memory, see [`crate::retained!`].
 #[derive(Debug)]
 pub struct Retained<'a> {
     memory: &'a Kept,
+    /// A dump that is there stays: nothing is written.
+    keeps: bool,
 }
 
 impl<'a> Retained<'a> {
-    /// To write a dump: forgets what was there. The handler decides before whether it may.
+    /// To write a dump of a crash. A whole one that nobody has taken yet ([`stored::mark_uploaded`], or erased)
+    /// stays, and writing fails: of a series of crashes the first one tells most. Everything else is
+    /// forgotten.
     pub fn blank(memory: &'a Kept) -> Self {
+        let mut found = Retained { memory, keeps: true };
+        let content = stored::find(&mut found, || {});
+        if matches!(content, Ok(Content::Dump(dump)) if !dump.uploaded) {
+            return found;
+        }
+        Retained::replace(memory)
+    }
+
+    /// To write a dump of a crash, whatever lies there: of a series the last one is kept.
+    pub fn replace(memory: &'a Kept) -> Self {
         memory.fill(0xff);
-        Retained { memory }
+        Retained { memory, keeps: false }
     }
 
     /// To look at what is there.
     pub fn open(memory: &'a Kept) -> Self {
-        Retained { memory }
+        Retained { memory, keeps: false }
     }
 }
 
@@ -49,11 +63,11 @@ impl Medium for Retained<'_> {
 
 impl Sink for Retained<'_> {
     fn capacity(&self) -> u32 {
-        Medium::capacity(self)
+        if self.keeps { 0 } else { Medium::capacity(self) }
     }
 
     fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        self.write(at, bytes)
+        if self.keeps { Err(SinkError) } else { self.write(at, bytes) }
     }
 
     fn finish(&mut self) {

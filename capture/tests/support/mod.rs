@@ -1,6 +1,9 @@
 //! Made-up memory, crashes and flashes for the tests.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[cfg(feature = "flash")]
+pub(crate) mod nor;
+
 use coroner_capture::arch::{Arch, Memory};
 use coroner_capture::crash::{self, signal};
 use coroner_capture::crc::crc32;

@@ -3,8 +3,9 @@
 
 use super::Dialect;
 use super::crash::Crash;
-use super::pattern::{find, literal};
+use super::pattern::{Captures, find, find_all, fixed, literal};
 use super::places::Places;
+use super::starting;
 use crate::budget::MOST_PIECES;
 use crate::carrier::text::Line;
 use crate::carrier::{Carrier, CarrierOptions, Piece};
@@ -117,6 +118,10 @@ pub(super) fn blocks<'a>(
             block.seen.push((kind, index));
         }
         let end = any(dialect.ends, text);
+        if !end && !begins && starts_another(dialect, text) {
+            open = false;
+            continue;
+        }
         if block.crash.take(dialect, text) || end {
             block.end = index.saturating_add(1);
             block.ended = end;
@@ -163,6 +168,23 @@ impl Block<'_> {
             None => self.crash.has_body(),
         })
     }
+}
+
+/// Whether a line begins another dialect's crash, in words of which this one's patterns know fewer.
+fn starts_another(dialect: &Dialect, text: &str) -> bool {
+    let named = |found: &Captures<'_>| found.text("name").map_or(0, str::len);
+    let known = |pattern: &'static str| {
+        let (all, _) = find_all(pattern, text, &|name| dialect.is_name(name));
+        all.iter().map(|found| fixed(pattern).saturating_add(named(found))).max().unwrap_or(0)
+    };
+    let own = || dialect.rules.iter().map(|rule| rule.most(&known)).max().unwrap_or(0);
+    let mut others = starting(text).into_iter().filter(|other| other.name != dialect.name);
+    let start = |other: &Dialect| {
+        let start = other.start(text).and_then(|start| other.starts.get(start));
+        start.map(|start| fixed(start))
+    };
+    let begins_own = || any(dialect.starts, text) || any(dialect.goes_on, text);
+    others.any(|other| start(other).is_some_and(|start| start > own()) && !begins_own())
 }
 
 fn any(patterns: &'static [&'static str], text: &str) -> bool {
@@ -261,18 +283,7 @@ impl Dialect {
                             .extend(self.found(lines.get(*first..*end).unwrap_or_default(), crash));
                     }
                 };
-                match self.mend {
-                    None => blocks.iter().for_each(|block| take(&all, block)),
-                    Some(mend) => {
-                        let firsts = blocks.iter().map(|block| block.first);
-                        let ends = firsts.clone().skip(1).chain([all.len()]);
-                        for part in firsts.zip(ends).filter_map(|(from, to)| all.get(from..to)) {
-                            let mended = mend(part);
-                            let (blocks, _) = self::blocks(self, &mended, 0);
-                            blocks.iter().for_each(|block| take(&mended, block));
-                        }
-                    }
-                }
+                self.mended(&all, &blocks, &mut take);
                 break;
             }
             if found.len() > MOST_BLOCKS {
@@ -280,6 +291,25 @@ impl Dialect {
             }
         }
         found
+    }
+
+    /// Each of the crashes as it should have been printed, where tools break lines.
+    pub(super) fn mended(
+        &self,
+        all: &[Line<'_>],
+        blocks: &[Block<'_>],
+        take: &mut dyn FnMut(&[Line<'_>], &Block<'_>),
+    ) {
+        let Some(mend) = self.mend else {
+            return blocks.iter().for_each(|block| take(all, block));
+        };
+        let firsts = blocks.iter().map(|block| block.first);
+        let ends = firsts.clone().skip(1).chain([all.len()]);
+        for part in firsts.zip(ends).filter_map(|(from, to)| all.get(from..to)) {
+            let mended = mend(part);
+            let (blocks, _) = self::blocks(self, &mended, 0);
+            blocks.iter().for_each(|block| take(&mended, block));
+        }
     }
 
     fn found(&self, lines: &[Line<'_>], crash: &Crash<'_>) -> Option<Found> {

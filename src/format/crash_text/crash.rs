@@ -116,6 +116,8 @@ pub struct Crash<'a> {
     before: Option<&'a str>,
     /// How many of the texts there were when a line said something.
     texts_said: usize,
+    /// The lines that said something.
+    pub(super) said: Vec<&'a str>,
 }
 
 impl<'a> Crash<'a> {
@@ -174,6 +176,7 @@ impl<'a> Crash<'a> {
         self.before = Some(text);
         if rule.is_some() {
             self.texts_said = self.texts.len();
+            self.said.push(text);
         }
         rule.is_some()
     }
@@ -255,8 +258,7 @@ impl<'a> Crash<'a> {
             }
             Rule::Frame(pattern, address) => {
                 let (all, _) = find_all(pattern, text, &|_| true);
-                self.add_frames(&all, *address);
-                return !all.is_empty();
+                return self.add_frames(&all, *address);
             }
             Rule::FramesBehind(before, pattern, address) => {
                 let Some((_, behind)) = text.split_once(before) else { return false };
@@ -367,7 +369,8 @@ impl<'a> Crash<'a> {
         }
     }
 
-    fn add_frames(&mut self, all: &[Captures<'_>], address: Address) {
+    /// Adds the frames that a pattern found; returns whether one is whole.
+    fn add_frames(&mut self, all: &[Captures<'_>], address: Address) -> bool {
         let frame = |found: &Captures<'_>| {
             Some(PrintedFrame {
                 pc: found.whole("hexpc")?,
@@ -376,7 +379,10 @@ impl<'a> Crash<'a> {
                 function: found.text("function").map(str::to_string),
             })
         };
-        self.current().frames.extend(all.iter().filter_map(frame));
+        let frames: Vec<PrintedFrame> = all.iter().filter_map(frame).collect();
+        let some = !frames.is_empty();
+        self.current().frames.extend(frames);
+        some
     }
 
     /// Adds the number that a pattern found; returns whether there is one.
@@ -437,7 +443,7 @@ impl<'a> Task<'a> {
 
 impl Dialect {
     /// Whether the producer prints a register of that name.
-    fn is_name(&self, name: &str) -> bool {
+    pub(super) fn is_name(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         self.any_name
             || self.names.iter().any(|(printed, _)| *printed == name)

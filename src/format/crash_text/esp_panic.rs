@@ -123,7 +123,7 @@ ELF file SHA256: 0123456789abcdef
         Rule::Memory("^{hexaddr8}: {words8}"),
         Rule::Backtrace("acktrace:", "0x{hexpc8}:0x{hexsp8}", Address::Instruction),
         Rule::Thread("Stack bounds: 0x{hexlow8} - 0x{hexhigh8}"),
-        Rule::Remark("was running in ISR context", "was running in an interrupt"),
+        Rule::Remark("Core {core} was running in ISR context", "was running in an interrupt"),
         Rule::Skip("ELF file SHA256:"),
         Rule::Title("Guru Meditation Error"),
         Rule::Title("Meditation Error:"),

@@ -12,6 +12,7 @@ mod above;
 mod assemble;
 mod claim;
 mod cm_backtrace;
+pub mod console;
 mod crash;
 mod duet;
 mod mbed;
@@ -67,6 +68,7 @@ pub use crash::{Cell, Crash, Task, Word};
 pub use radix::Printer;
 pub(in crate::format) use radix::Radix;
 pub(in crate::format) use reason::signal_of;
+use several::starting;
 pub use several::{in_order, marked};
 pub use zephyr::ZEPHYR_FATAL;
 
@@ -165,6 +167,40 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The most that `known` says of its patterns.
+    fn most(&self, known: &dyn Fn(&'static str) -> usize) -> usize {
+        match self {
+            Rule::Registers(pattern)
+            | Rule::Title(pattern)
+            | Rule::Fallback(pattern)
+            | Rule::Address(pattern)
+            | Rule::Thread(pattern)
+            | Rule::Other(pattern)
+            | Rule::Core(pattern)
+            | Rule::Memory(pattern)
+            | Rule::Field(pattern)
+            | Rule::Skip(pattern)
+            | Rule::Register(pattern, _)
+            | Rule::Remark(pattern, _)
+            | Rule::Frame(pattern, _)
+            | Rule::Chip(pattern, _)
+            | Rule::Fact(pattern, _)
+            | Rule::Says(pattern, _)
+            | Rule::Row(pattern, _)
+            | Rule::Section(pattern, _)
+            | Rule::Cell(pattern, _) => known(pattern),
+            Rule::FramesBehind(before, pattern, _) | Rule::Backtrace(before, pattern, _) => {
+                match known(before) {
+                    0 => 0,
+                    words => words.saturating_add(known(pattern)),
+                }
+            }
+            Rule::After(_, rules) | Rule::In(_, rules) | Rule::All(rules) => {
+                rules.iter().map(|rule| rule.most(known)).max().unwrap_or(0)
+            }
+        }
+    }
+
     /// Whether nothing is in a line that it takes but registers: it is not shown again as text.
     fn is_of_registers(&self) -> bool {
         match self {

@@ -42,7 +42,8 @@ E/TC:0  0x000000000e1153dc
         Rule::Registers("{name} {hex16}"),
         Rule::Fact("TEE load address @ {text}", "TEE load address"),
         Rule::Fact("Status of TA {text}", "TA"),
-        Rule::Frame("0x{hexpc}$", Address::Return),
+        Rule::Frame("0x{hexpc16}$", Address::Return),
+        Rule::Frame("0x{hexpc8}$", Address::Return),
     ],
     names: &[("elr", "pc"), ("sp_el0", "SP_EL0")],
     family: |crash| {

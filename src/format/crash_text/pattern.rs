@@ -35,7 +35,10 @@ impl<'a> Captures<'a> {
     pub(super) fn whole(&self, key: &str) -> Option<u64> {
         let same = |full: &str| full.trim_end_matches(|c: char| c.is_ascii_digit()) == key;
         let (full, text) = self.0.iter().find(|(full, _)| *full == key || same(full))?;
-        number(text).filter(|_| digits(text) >= wanted_digits(full))
+        let wanted = wanted_digits(full);
+        // Of 64 bits there are twice as many.
+        let is_whole = |len: usize| wanted != 8 || matches!(len, 8 | 16);
+        number(text).filter(|_| digits(text) >= wanted && is_whole(digits(text)))
     }
 
     /// How many digits the first hexadecimal number has; 0 where their count says nothing.
@@ -121,6 +124,16 @@ pub(super) fn literal(pattern: &'static str) -> &'static str {
         rest = behind.get(braces..).unwrap_or_default();
     }
     longest
+}
+
+/// How many characters of a pattern stand there as they are.
+pub(super) fn fixed(pattern: &'static str) -> usize {
+    let mut inside = false;
+    let is_fixed = |c: &char| {
+        inside = (inside || *c == '{') && *c != '}';
+        !inside && !"} ^$".contains(*c)
+    };
+    pattern.chars().filter(is_fixed).count()
 }
 
 /// A hexadecimal number with or without `0x`, or `(nil)`.

@@ -55,7 +55,7 @@ pub fn in_order(found: Vec<Piece>) -> Vec<Piece> {
 /// The lines of a crash without what stands before each of them, and not before the others of the log:
 /// a kernel stamps its own lines.
 fn alone(piece: Piece) -> Piece {
-    let Some(plain) = text::plain(&piece.bytes) else { return piece };
+    let Some(plain) = text::plain(&piece.bytes, None) else { return piece };
     let mut piece = piece;
     piece.layers.push(format!("console text ({})", plain.undone.join(", ")));
     Piece { bytes: plain.text.into(), ..piece }
@@ -79,6 +79,11 @@ pub fn marked(bytes: &[u8], texts: &[Range<usize>]) -> Vec<&'static Dialect> {
         }
     }
     ALL.iter().zip(seen).filter(|(_, seen)| *seen).map(|(dialect, _)| *dialect).collect()
+}
+
+/// The dialects of which such a word is in `text`.
+pub(super) fn starting(text: &str) -> Vec<&'static Dialect> {
+    marked(text.as_bytes(), std::slice::from_ref(&(0..text.len())))
 }
 
 /// One automaton for the words of all dialects, and of which dialect each word is.

@@ -117,7 +117,7 @@ E: Halting system
         Rule::Frame("0x{hexpc} (0x{hexargument})", Address::Return),
         // Xtensa
         Rule::Register("EXCCAUSE {dec} ({text})", "exccause"),
-        Rule::Frame("0x{hexpc}:0x{hexsp}", Address::Instruction),
+        Rule::FramesBehind("Backtrace:", "0x{hexpc}:0x{hexsp}", Address::Instruction),
         Rule::Registers("{name} {hex}"),
         // ARC
         Rule::Address("Address 0x{hex}"),
@@ -136,6 +136,8 @@ E: Halting system
         Rule::Fact("Fault during interrupt handling", "context"),
         Rule::Thread("Current thread: {hex} ({thread})"),
         Rule::Thread("Current thread ID = {hex}"),
+        // The words of the assertion.
+        Rule::After("ASSERTION FAIL", &[Rule::Title("{text}")]),
     ],
     names: &[
         ("elr_eln", "pc"),

@@ -17,7 +17,7 @@
 const MOST_BYTES: usize = 64;
 
 /// Address and bytes of a line; `None` if it is no line of memory.
-pub(super) fn parse(line: &str) -> Option<(u64, Vec<u8>)> {
+pub(in crate::format) fn parse(line: &str) -> Option<(u64, Vec<u8>)> {
     let (prefixed, body) = match line.strip_prefix("0x").or_else(|| line.strip_prefix("0X")) {
         Some(body) => (true, body),
         None => (false, line),

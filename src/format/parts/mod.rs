@@ -9,7 +9,7 @@ pub mod assemble;
 
 mod debugger_text;
 mod intel_hex;
-mod memory_lines;
+pub(in crate::format) mod memory_lines;
 mod raw_image;
 pub(in crate::format) mod register_lines;
 mod s_record;

@@ -16,7 +16,7 @@
 
 /// A number as it is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Printed {
+pub(in crate::format) enum Printed {
     /// Its base is certain.
     Number(u64),
     /// Digits, maybe hexadecimal ones.
@@ -25,7 +25,7 @@ pub(super) enum Printed {
 
 /// The registers of a line, with their names in lower case. Words that are no registers of any
 /// machine are skipped.
-pub(super) fn parse(line: &str) -> Vec<(String, Printed)> {
+pub(in crate::format) fn parse(line: &str) -> Vec<(String, Printed)> {
     if let Some(one) = gdb_raw(line).or_else(|| openocd(line)).or_else(|| trace32(line)) {
         return vec![one];
     }

@@ -8,20 +8,21 @@
 //! is a member of `_cpu`; with several cores it is the first member of each of `_cpus`
 //! (before v5.0 `rt_cpus`).
 //!
-//! Saved registers: on Cortex-M see [`super::cortex_m_switch`], on RISC-V [`riscv`].
+//! `objects.rs` reads what threads wait for. Saved registers: on Cortex-M see [`super::cortex_m_switch`], on RISC-V [`riscv`].
 //!
 //! Source: RT-Thread v3.1.5, v4.1.1, v5.1.0, `include/rtdef.h`, `include/rtsched.h`,
 //! `src/object.c`; its 992d3af (v4.0, several cores), 0007a6f (v5.0) and 0729881 (v5.1); of v2.1
 //! apinggithub/rt-thread-2.1.0-hal 49025c9; of present
 //! releases lscwzd/rt-thread_codex 9fd8b1f.
 
+mod objects;
 mod riscv;
 
 use super::kernel::{Found, Kernel, Structure, Told, View};
 use super::list::List;
 use super::read::{Variables, read_u32};
 use super::task::stack_of;
-use crate::dump::Note;
+use crate::dump::{Note, Object};
 use crate::registers::Registers;
 
 const CONTAINERS: [&str; 2] = ["_object_container", "rt_object_container"];
@@ -137,6 +138,10 @@ impl Kernel for RtThread {
             sp: value("sp"),
             ..Told::default()
         }
+    }
+
+    fn objects(&self, view: &View<'_>, tasks: &[Found], notes: &mut Vec<Note>) -> Vec<Object> {
+        objects::objects(view, tasks, notes)
     }
 
     fn restore(&self, view: &View<'_>, sp: u64, registers: &mut Registers) -> Option<()> {

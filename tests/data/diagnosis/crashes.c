@@ -48,6 +48,7 @@ FAR int smashed(int count)
 }
 
 void prepare(void);
+void raise_interrupt(void);
 void run(void)
 {
     prepare();
@@ -83,15 +84,25 @@ void run(void)
     set_state(motors[1], 9);
 #elif CASE == 16
     sink = number_at((const int *)((word)&sink ^ 0x40000000));
+#elif CASE == 18
+    raise_interrupt();
 #elif CASE == 17
     sink = (word)((float)sink * 1.5f);
 #endif
 }
 
 #if defined(__arm__)
+/* Of interrupt 3, which software can raise. */
+FAR void radio(void) { set_state(motors[3], 9); }
+void raise_interrupt(void)
+{
+    *(volatile word *)0xe000e100 = 1 << 3;
+    *(volatile word *)0xe000e200 = 1 << 3;
+    __asm__ volatile("dsb; isb");
+}
 void stopped(void);
 __asm__(".section .start, \"a\"\n.word stack_top\n.word _start\n.word stopped\n.word stopped\n.word stopped\n.word stopped\n"
-        ".word stopped\n.text\n.syntax unified\n.thumb\n.globl stopped\n.thumb_func\n.type stopped, %function\nstopped: b stopped\n"
+        ".word stopped\n.space 36\n.word stopped\n.word stopped\n.word stopped\n.word radio\n.text\n.syntax unified\n.thumb\n.globl stopped\n.thumb_func\n.type stopped, %function\nstopped: b stopped\n"
         ".size stopped, . - stopped\n.globl _start\n.thumb_func\n.type _start, %function\n_start:\n.cfi_startproc\n"
         ".cfi_undefined lr\nbl run\n1: b 1b\n.cfi_endproc\n.size _start, . - _start\n");
 void prepare(void)

@@ -7,7 +7,15 @@ typedef struct list {
     struct list *next, *prev;
 } rt_list_t;
 
-enum rt_object_class_type { RT_Object_Class_Null, RT_Object_Class_Thread, RT_Object_Class_Semaphore };
+enum rt_object_class_type {
+    RT_Object_Class_Null,
+    RT_Object_Class_Thread,
+    RT_Object_Class_Semaphore,
+    RT_Object_Class_Mutex,
+    RT_Object_Class_Event,
+    RT_Object_Class_MailBox,
+    RT_Object_Class_MessageQueue
+};
 
 struct rt_object_information {
     enum rt_object_class_type type;
@@ -18,6 +26,12 @@ struct rt_object_information {
 #ifdef CONFIG_VARIANT
 #define CONTAINER rt_object_container
 #define NAME_ROOM 8
+struct rt_object {
+    char name[NAME_ROOM];
+    uint8_t type, flag;
+    rt_list_t list;
+};
+#define WAITS tlist
 struct rt_thread {
     char name[NAME_ROOM];
     uint8_t type, flags;
@@ -59,6 +73,7 @@ struct rt_thread {
     long error;
     struct rt_sched_thread_ctx sched_thread_ctx;
 };
+#define WAITS sched_thread_ctx.thread_list_node
 #define STAT sched_thread_ctx.stat
 #define PRIORITY sched_thread_ctx.sched_thread_priv.current_priority
 #define OBJECT(member) parent.member
@@ -70,11 +85,38 @@ __attribute__((used, noinline)) long rt_thread_suspend_with_flag(struct rt_threa
 }
 #endif
 
+struct rt_ipc_object {
+    struct rt_object parent;
+    rt_list_t suspend_thread;
+};
+struct rt_semaphore {
+    struct rt_ipc_object parent;
+    uint16_t value, reserved;
+};
+struct rt_mutex {
+    struct rt_ipc_object parent;
+    uint16_t value;
+    uint8_t original_priority, hold;
+    struct rt_thread *owner;
+};
+struct rt_messagequeue {
+    struct rt_ipc_object parent;
+    void *msg_pool;
+    uint16_t msg_size, max_msgs, entry;
+    void *msg_queue_head, *msg_queue_tail, *msg_queue_free;
+    rt_list_t suspend_sender_thread;
+};
+static struct rt_semaphore button;
+static struct rt_mutex bus, gate;
+static struct rt_messagequeue orders;
+
 /* The list of threads is not the first one. */
 #define HEAD &CONTAINER[1].object_list
-static struct rt_object_information CONTAINER[3] = {
+static struct rt_object_information CONTAINER[5] = {
     { RT_Object_Class_Semaphore, { &CONTAINER[0].object_list, &CONTAINER[0].object_list }, 40 },
     { RT_Object_Class_Thread, { HEAD, HEAD }, sizeof(struct rt_thread) },
+    { RT_Object_Class_Mutex, { &CONTAINER[2].object_list, &CONTAINER[2].object_list }, sizeof bus },
+    { RT_Object_Class_MessageQueue, { &CONTAINER[3].object_list, &CONTAINER[3].object_list }, sizeof orders },
 };
 struct rt_thread *rt_current_thread;
 static struct rt_thread threads[MOST];
@@ -129,10 +171,44 @@ static void change(void *from, void *to)
 #endif
 }
 
+static void add(rt_list_t *head, rt_list_t *node)
+{
+    node->next = head;
+    node->prev = head->prev;
+    head->prev->next = node;
+    head->prev = node;
+}
+
+static void make_object(unsigned entry, struct rt_ipc_object *object, const char *name)
+{
+    copy_name(object->parent.name, name, NAME_ROOM);
+    add(&CONTAINER[entry].object_list, &object->parent.list);
+    object->suspend_thread.next = object->suspend_thread.prev = &object->suspend_thread;
+}
+
+/* As if "sensor" and "filter" waited for one another, and two others for what nobody gives. */
+static void make_objects(void)
+{
+    struct rt_thread *sensor = &threads[2], *filter = &threads[3], *logger = &threads[4];
+    make_object(0, &button.parent, "button");
+    make_object(2, &bus.parent, "bus");
+    make_object(2, &gate.parent, "gate");
+    make_object(3, &orders.parent, "orders");
+    orders.suspend_sender_thread.next = orders.suspend_sender_thread.prev = &orders.suspend_sender_thread;
+    orders.max_msgs = orders.entry = 2;
+    bus.owner = filter;
+    gate.owner = sensor;
+    add(&bus.parent.suspend_thread, &sensor->WAITS);
+    add(&gate.parent.suspend_thread, &filter->WAITS);
+    add(&orders.suspend_sender_thread, &logger->WAITS);
+    add(&button.parent.suspend_thread, &threads[5].WAITS);
+}
+
 void kernel_main(void)
 {
     kernel_task("tidle0", idle_task, 0);
     app_start();
+    make_objects();
     go_on();
     for (;;) {
     }
