@@ -46,12 +46,13 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
     let by_name = |name: &str| registers.by_name(name);
     let (name, cause, told, signal, address_name, address) = match registers.arch().family {
         Family::RiscV32 | Family::RiscV64 => {
-            let cause = by_name("mcause")?;
-            let address = by_name("mtval").filter(|_| riscv::cause_has_address(cause));
+            let names = riscv::trap_names(registers)?;
+            let cause = by_name(names.cause)?;
+            let address = by_name(names.value).filter(|_| riscv::cause_has_address(cause));
             let told = riscv::cause_words(cause, registers.arch().word_bits);
             let is_interrupt = riscv::is_interrupt(cause, registers.arch().word_bits);
             let signal = (!is_interrupt).then(|| riscv::cause_signal(cause));
-            ("mcause", cause, told, signal, "mtval", address)
+            (names.cause, cause, told, signal, names.value, address)
         }
         Family::Xtensa => {
             let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
@@ -120,10 +121,13 @@ pub fn trap(arch: &Arch, cause: u64) -> Option<Trap> {
     Some(Trap { name, is_fault })
 }
 
-/// The names of the registers with cause and address of a trap.
-pub fn trap_registers(arch: &Arch) -> [&'static str; 2] {
-    match arch.family {
-        Family::RiscV32 | Family::RiscV64 => ["mcause", "mtval"],
+/// The names of the registers with cause and address of a trap that a thread is in.
+pub fn trap_registers(registers: &Registers) -> [&'static str; 2] {
+    match registers.arch().family {
+        Family::RiscV32 | Family::RiscV64 => {
+            let names = riscv::trap_names(registers).unwrap_or(riscv::MACHINE);
+            [names.cause, names.value]
+        }
         Family::Aarch64 => ["ESR_EL1", "FAR_EL1"],
         Family::X86 | Family::X86_64 => ["vector", "cr2"],
         _ => ["", ""],

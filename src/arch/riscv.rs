@@ -13,12 +13,45 @@ pub const ILLEGAL_INSTRUCTION: u64 = 2;
 /// Of `mcause`.
 pub const STORE_ACCESS_FAULT: u64 = 7;
 
+/// The registers of a trap into one mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapNames {
+    /// Where it came from.
+    pub epc: &'static str,
+    /// Why.
+    pub cause: &'static str,
+    /// The address that could not be used.
+    pub value: &'static str,
+}
+
+/// Those of machine mode.
+pub const MACHINE: TrapNames = TrapNames { epc: "mepc", cause: "mcause", value: "mtval" };
+/// Those of supervisor mode, where Linux and its like take their traps.
+pub const SUPERVISOR: TrapNames = TrapNames { epc: "sepc", cause: "scause", value: "stval" };
+
+/// The mode whose trap registers tell of a thread's trap: the one that some are known of; of two the one
+/// that is not all zeros, as never written. `None` where both say something: nobody can tell then.
+pub fn trap_names(registers: &Registers) -> Option<TrapNames> {
+    let told = |names: &TrapNames| {
+        let all = [names.epc, names.cause].map(|name| registers.by_name(name));
+        (all.iter().any(Option::is_some), all.iter().flatten().any(|value| *value != 0))
+    };
+    match (told(&MACHINE), told(&SUPERVISOR)) {
+        (_, (false, _)) | (_, (true, false)) => Some(MACHINE),
+        ((false, _), _) | ((true, false), _) => Some(SUPERVISOR),
+        _ => None,
+    }
+}
+
 /// What `mcause` says, in the manual's words. `word_bits` is the width of the register; its top
 /// bit tells an interrupt from an exception.
 pub fn cause_words(mcause: u64, word_bits: u32) -> String {
     let code = code_of(mcause & (interrupt_bit(word_bits) - 1));
     if is_interrupt(mcause, word_bits) {
         return match code {
+            1 => "supervisor software interrupt".into(),
+            5 => "supervisor timer interrupt".into(),
+            9 => "supervisor external interrupt".into(),
             3 => "machine software interrupt".into(),
             7 => "machine timer interrupt".into(),
             11 => "machine external interrupt".into(),
@@ -94,24 +127,28 @@ pub(super) fn status_words(registers: &Registers) -> Vec<FaultWord> {
             words.push(FaultWord { name: name.into(), value, words: tell(value) });
         }
     };
-    add("mcause", &|value| cause_words(value, bits));
-    add("mtval", &|value| match registers.by_name("mcause") {
-        Some(cause) if cause_has_address(cause) => "the address that could not be used".into(),
-        Some(cause) if code_of(cause) == ILLEGAL_INSTRUCTION && value != 0 => {
-            "the illegal instruction".into()
-        }
-        _ => "no meaning with this cause".into(),
-    });
-    add("mepc", &|_| "where the trap came".into());
-    add("mstatus", &|value| mstatus_words(value, bits));
-    add("mtvec", &|value| {
+    let vector = |value: u64| {
         let mode = match value & 3 {
             0 => "direct",
             1 => "vectored by cause",
             _ => "in a mode that the chip defines",
         };
         format!("traps go to {:#x}, {mode}", value & !3)
-    });
+    };
+    for names in [MACHINE, SUPERVISOR] {
+        add(names.cause, &|value| cause_words(value, bits));
+        add(names.value, &|value| match registers.by_name(names.cause) {
+            Some(cause) if cause_has_address(cause) => "the address that could not be used".into(),
+            Some(cause) if code_of(cause) == ILLEGAL_INSTRUCTION && value != 0 => {
+                "the illegal instruction".into()
+            }
+            _ => "no meaning with this cause".into(),
+        });
+        add(names.epc, &|_| "where the trap came".into());
+    }
+    add("mstatus", &|value| mstatus_words(value, bits));
+    add("mtvec", &vector);
+    add("stvec", &vector);
     add("mhartid", &|value| format!("core {value}"));
     words
 }
@@ -150,6 +187,37 @@ fn mstatus_words(mstatus: u64, bits: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::targets::Targets;
+
+    #[test]
+    fn the_mode_that_was_trapped_into_is_the_one_whose_registers_tell_something() {
+        let names = |known: &[(&str, u64)]| {
+            let arch = Targets::built_in().arch("riscv64").unwrap();
+            let mut registers = Registers::unknown(arch);
+            for (name, value) in known {
+                assert!(registers.set_by_name(name, *value), "{name}");
+            }
+            trap_names(&registers)
+        };
+        assert_eq!(names(&[("mepc", 0x10), ("mcause", 5)]), Some(MACHINE));
+        assert_eq!(names(&[("sepc", 0x10), ("scause", 13)]), Some(SUPERVISOR));
+        assert_eq!(names(&[("sepc", 0), ("mcause", 5)]), Some(MACHINE));
+        assert_eq!(names(&[("scause", 13), ("mcause", 0), ("mepc", 0)]), Some(SUPERVISOR));
+        assert_eq!(names(&[("scause", 13), ("mcause", 9)]), None);
+    }
+
+    #[test]
+    fn a_trap_into_supervisor_mode_is_told_by_its_own_registers() {
+        let mut registers = Registers::unknown(Targets::built_in().arch("riscv64").unwrap());
+        for (name, value) in [("pc", 0x8020_0010u64), ("scause", 13), ("stval", 0x30)] {
+            registers.set_by_name(name, value);
+        }
+        let reason = crate::arch::trap_reason(&registers).unwrap();
+        assert_eq!(reason.words, "load page fault: 0x30 at pc 0x80200010");
+        assert_eq!(reason.evidence[0].name, "scause");
+        registers.set_by_name("mcause", 9u64);
+        assert!(crate::arch::trap_reason(&registers).is_none(), "nobody knows which of the two");
+    }
 
     #[test]
     fn a_cause_of_a_clic_has_the_number_of_the_exception_in_its_low_bits() {

@@ -225,7 +225,7 @@ pub fn set_by_any_name(registers: &mut Registers, name: &str, value: u64) -> boo
     // Fault status words have the manual's names, in upper case.
     let upper = name.to_ascii_uppercase();
     let name = name.to_ascii_lowercase();
-    if name == "mepc" && registers.pc().is_none() {
+    if matches!(name.as_str(), "mepc" | "sepc") && registers.pc().is_none() {
         // Where the trap came from is where the crashed code was.
         registers.set_pc(value);
     }

@@ -55,7 +55,7 @@ impl Unwinder<'_, '_> {
                 Exception { name: "exception".into(), is_fault: true, ..<_>::default() }
             }
             (None, None) => Exception {
-                name: "trap".into(),
+                name: "trap of an unknown kind".into(),
                 is_fault: !self.modules.is_code(pc),
                 ..<_>::default()
             },
@@ -96,12 +96,13 @@ pub struct Fault {
 
 /// The fault in whose handler a dump was taken, if it was.
 pub fn fault(dump: &Dump, modules: &Modules<'_>) -> Option<Fault> {
-    let backtrace = Unwinder::new(dump, modules).backtrace(dump.crashed()?);
+    let crashed = dump.crashed()?;
+    let backtrace = Unwinder::new(dump, modules).backtrace(crashed);
     let culprit = backtrace.frames.get(backtrace.culprit).filter(|_| backtrace.culprit > 0)?;
     let mut registers = culprit.registers.clone();
     if let Some(exception) = &culprit.exception {
         let told = [exception.cause, exception.value];
-        for (name, value) in trap_registers(&dump.arch).into_iter().zip(told) {
+        for (name, value) in trap_registers(&crashed.registers).into_iter().zip(told) {
             value.map(|value| registers.set_by_name(name, value));
         }
     }

@@ -301,7 +301,7 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             if let Some(pushed) = self.interrupted(&next) {
                 return pushed;
             }
-            if next.pc == 0 {
+            if next.pc == 0 || self.is_made_up(next.pc) {
                 return Err(End::Outermost);
             }
             if self.may_be_code(next.lookup_pc()) {
@@ -320,6 +320,20 @@ impl<'u, 'a> Unwinder<'u, 'a> {
             return Err(End::NotSaved);
         }
         self.by_fallback(frame, stack)
+    }
+
+    /// Whether `pc` is what a kernel gave a task to return to: a function's beginning, with no call in
+    /// front of it. Nothing called from there.
+    fn is_made_up(&self, pc: u64) -> bool {
+        if matches!(self.abi.family, Family::Xtensa | Family::Other) {
+            return false;
+        }
+        let bounds = self.modules.at(pc).and_then(|module| module.symbols().function_bounds(pc));
+        let pointer = if self.abi.family == Family::Arm { pc | 1 } else { pc };
+        let has_code = pc.checked_sub(4).is_some_and(|at| self.dump.memory.u32_le(at).is_some());
+        has_code
+            && bounds.is_some_and(|(start, _)| start == pc)
+            && calls::before(self.abi.family, &self.dump.memory, pointer).is_none()
     }
 
     /// Whether code can be at `addr`: an ELF file says so, or the chip has its ROM there, or

@@ -5,6 +5,7 @@ mod support;
 
 mod gdb;
 mod heaps;
+mod interrupted;
 mod kernels;
 mod objects;
 mod rt_thread;

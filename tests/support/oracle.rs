@@ -276,6 +276,8 @@ fn is_exported(theirs: &Line, ours: &Line) -> bool {
     theirs.at.is_some() && has_path(theirs) == Some(true) && has_path(ours) == Some(false)
 }
 
+const MADE_UP: &str =
+    "GDB adds a frame for what a thread was given to return to, the beginning of a function";
 const PAST_THE_END: &str = "GDB adds a frame for the return address 0";
 const ROM_NAME: &str = "ROM function: its name needs the ROM ELF";
 const INTO_TAIL_CALL: &str =
@@ -310,6 +312,12 @@ pub fn compare(ours: &Ours, theirs: &Trace, modules: Option<&Modules<'_>>) -> Ve
         let Some((line, _)) = mine.peek() else {
             if index == last && their.is_past_the_end() {
                 note(PAST_THE_END);
+                break;
+            }
+            let starts =
+                |pc: u64| modules?.symbol(pc).filter(|symbol| symbol.covers && symbol.offset == 0);
+            if index == last && ours.end == End::Outermost && their.pc.and_then(starts).is_some() {
+                note(MADE_UP);
                 break;
             }
             if in_rom && index == last {

@@ -139,17 +139,23 @@ pub(crate) fn crash(kernel: &str, machine: &Machine) -> Option<Crash> {
     static ALL: Mutex<BTreeMap<String, Option<Crash>>> = Mutex::new(BTreeMap::new());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let name = format!("{kernel}-{}", machine.name);
-    all.entry(name).or_insert_with(|| make(kernel, machine)).clone()
+    all.entry(name.clone()).or_insert_with(|| make(kernel, machine, &name, &[])).clone()
 }
 
-fn make(kernel: &str, machine: &Machine) -> Option<Crash> {
+/// The same with a crash in the handler of the tick.
+pub(crate) fn crash_in_interrupt(kernel: &str, machine: &Machine) -> Option<Crash> {
+    let name = format!("{kernel}-{}-interrupt", machine.name);
+    make(kernel, machine, &name, &["-DCRASH_IN_INTERRUPT"])
+}
+
+fn make(kernel: &str, machine: &Machine, name: &str, flags: &[&str]) -> Option<Crash> {
     if ![machine.compiler, machine.emulator[0]].into_iter().all(missing::program) {
         return None;
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kernel}-{}", machine.name));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("room for files");
     let elf = folder.join("firmware.elf");
-    build(kernel, machine, &elf, &[])?;
+    build(kernel, machine, &elf, flags)?;
     let ram = run(machine, &elf, &folder);
     let registers = folder.join("registers.txt");
     let text = register_text(machine, &elf, &std::fs::read(&ram).expect("just written"));
@@ -291,5 +297,6 @@ fn register_text(machine: &Machine, elf: &Path, ram: &[u8]) -> String {
     let extended = if exc_return & 0x10 == 0 { 72 } else { 0 };
     let padding = if word(frame + 28) & 1 << 9 != 0 { 4 } else { 0 };
     lines.push(format!("sp = {:#x}", frame + 32 + extended + padding));
+    lines.push(format!("psp = {:#x}", kept(10)));
     lines.join("\n")
 }

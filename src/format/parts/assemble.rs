@@ -57,7 +57,8 @@ fn add_reason(dump: &mut Dump, parts: &[NamedPart]) {
     let Some(crashed) = dump.crashed().filter(|_| dump.reason.is_unknown()) else { return };
     // Registers that were read in a handler: of which trap the cause is, the walk through the stack says.
     let registers = &crashed.registers;
-    let trapped_at = ["mepc", "ELR_EL1"].iter().find_map(|name| registers.by_name(name));
+    let at = arch::riscv::trap_names(registers).map_or("mepc", |names| names.epc);
+    let trapped_at = [at, "ELR_EL1"].iter().find_map(|name| registers.by_name(name));
     let in_handler = trapped_at.is_some() && trapped_at != registers.pc();
     let trap = arch::trap_reason(registers).filter(|_| !in_handler);
     if trap.is_none() && crashed.registers.by_name("CFSR").is_some() {

@@ -32,7 +32,7 @@ const LINK: &str = "lr";
 const LINES_NEAR: usize = 24;
 /// What a whole set begins with.
 const FIRST_REGISTERS: [&str; 2] = ["r0", "x0"];
-const PROGRAM_COUNTERS: [&str; 5] = ["pc", "mepc", "epc", "rip", "eip"];
+const PROGRAM_COUNTERS: [&str; 6] = ["pc", "mepc", "sepc", "epc", "rip", "eip"];
 const STACK_POINTERS: [&str; 6] = ["sp", "msp", "psp", "rsp", "esp", "a1"];
 
 /// A debugger's console.

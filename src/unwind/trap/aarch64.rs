@@ -9,6 +9,7 @@
 use super::machine::{Compare, Condition, Flow, Machine, load};
 use super::symbolic::{State, Value};
 use crate::memory::Memory;
+use crate::registers::Registers;
 
 /// Its registers are x0 to x30, and sp as number 31.
 pub(super) struct Aarch64;
@@ -43,7 +44,7 @@ impl Machine for Aarch64 {
     fn system(&self) -> [u16; 4] {
         [ELR, ESR, FAR, SPSR]
     }
-    fn live(&self) -> [&'static str; 4] {
+    fn live(&self, _: Option<&Registers>) -> [&'static str; 4] {
         ["ELR_EL1", "ESR_EL1", "FAR_EL1", "SPSR_EL1"]
     }
     fn is_lost_by_calls(&self, register: u8) -> bool {

@@ -4,6 +4,7 @@
 
 use super::symbolic::{State, Value};
 use crate::memory::{Memory, Origin};
+use crate::registers::Registers;
 
 pub(super) use super::riscv::Compare;
 
@@ -40,8 +41,8 @@ pub(super) trait Machine {
     fn name(&self, register: u8) -> String;
     /// The numbers of the system registers with address, cause, value and status of a trap.
     fn system(&self) -> [u16; 4];
-    /// What those are called.
-    fn live(&self) -> [&'static str; 4];
+    /// What those are called that tell of the trap which a thread with these registers is in.
+    fn live(&self, live: Option<&Registers>) -> [&'static str; 4];
     /// Whether a function that is called may leave anything in this one.
     fn is_lost_by_calls(&self, register: u8) -> bool;
     /// Whether an interrupt leaves the cause of the exception before in its register.

@@ -139,8 +139,8 @@ impl Unwinder<'_, '_> {
     fn starts(&self, question: &Question<'_>) -> Vec<(u64, bool)> {
         let pc = question.frame.lookup_pc();
         let mut starts: Vec<(u64, bool)> = Vec::new();
-        let tvec = question.live.and_then(|live| live.by_name("mtvec"));
-        starts.extend(tvec.map(|tvec| (tvec & !3, true)));
+        let tvec = |name| question.live.and_then(|live| live.by_name(name));
+        starts.extend(["mtvec", "stvec"].into_iter().filter_map(tvec).map(|at| (at & !3, true)));
         let Some(module) = self.modules.at(pc) else { return starts };
         starts.extend(module.symbols().starts_below(pc).take(MOST_STARTS));
         starts.sort_by_key(|(_, sure)| !sure);
@@ -292,7 +292,7 @@ impl Unwinder<'_, '_> {
         solution.solve(state, stack, read);
         let register = |n| solution.symbol(Symbol::Register(n));
         let [epc, cause, value, status] = machine.system();
-        let [live_pc, live_cause, live_value, live_status] = machine.live();
+        let [live_pc, live_cause, live_value, live_status] = machine.live(*live);
         let of_now = |name: &str| live.and_then(|live| live.by_name(name));
         let saved_pc = solution.symbol(Symbol::System(epc));
         let pc = saved_pc.or_else(|| of_now(live_pc))?;
@@ -319,7 +319,7 @@ impl Unwinder<'_, '_> {
         };
         if let Some(status) = either(status, live_status) {
             registers.set_by_name(
-                if self.abi.family == Family::Riscv { "mstatus" } else { "cpsr" },
+                if self.abi.family == Family::Riscv { live_status } else { "cpsr" },
                 status,
             );
         }

@@ -8,7 +8,9 @@
 
 use super::machine::{Condition, Flow, Machine};
 use super::symbolic::{State, Symbol, Value};
+use crate::arch::riscv::{MACHINE, trap_names};
 use crate::memory::Memory;
+use crate::registers::Registers;
 
 /// RV32 or RV64.
 pub(super) struct Riscv {
@@ -40,8 +42,10 @@ impl Machine for Riscv {
     fn system(&self) -> [u16; 4] {
         [0x41, CAUSE, 0x43, 0x00]
     }
-    fn live(&self) -> [&'static str; 4] {
-        ["mepc", "mcause", "mtval", "mstatus"]
+    fn live(&self, live: Option<&Registers>) -> [&'static str; 4] {
+        let names = live.and_then(trap_names).unwrap_or(MACHINE);
+        let status = if names == MACHINE { "mstatus" } else { "sstatus" };
+        [names.epc, names.cause, names.value, status]
     }
     fn is_lost_by_calls(&self, register: u8) -> bool {
         matches!(register, 1 | 5..=7 | 10..=17 | 28..=31)

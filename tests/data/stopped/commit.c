@@ -12,12 +12,18 @@ __attribute__((noinline)) static int read_sensor(int n)
     return n;
 }
 
-/* A function that calls another one; AFTER is where that call returns to. */
+/* A function that calls another one; AFTER is where that call returns to, as a pointer of code. */
+#ifdef __riscv
+#define THUMB 0
+#define AROUND(call) "addi sp, sp, -16\n sw ra, 12(sp)\n call " call "lw ra, 12(sp)\n addi sp, sp, 16"
+#else
+#define THUMB 1
+#define AROUND(call) "push {r4, lr}\n bl " call "pop {r4, lr}"
+#endif
 #define CALLS(name, callee, AFTER) \
     __attribute__((noinline, used)) void name(int n) \
     { \
-        __asm__ volatile("push {r4, lr}\n bl " callee "\n .global " AFTER "\n" AFTER ":\n pop {r4, lr}" \
-                         : : "r"(n) : "r0", "r1", "r2", "r3", "memory"); \
+        __asm__ volatile(AROUND(callee "\n .global " AFTER "\n" AFTER ":\n ") : : "r"(n) : "memory"); \
     }
 
 __attribute__((noinline, used)) void leaf(int n) { (void)read_sensor(n); }
@@ -36,8 +42,8 @@ void code(void) { worker(read_sensor(0)); }
 extern char after_one[], after_two[], after_three[], after_four[], after_five[], after_worker[];
 
 char *stack[16] = {
-    0, after_one + 1, (char *)3, after_two + 1, 0, after_three + 1, (char *)1, after_four + 1,
-    after_five + 1, (char *)0x20000000, after_worker + 1,
+    0, after_one + THUMB, (char *)3, after_two + THUMB, 0, after_three + THUMB, (char *)1, after_four + THUMB,
+    after_five + THUMB, (char *)0x20000000, after_worker + THUMB,
 };
 
 const char *names[6] = { "idle", "sensor", "network", "logger", "pump", "watchdog" };

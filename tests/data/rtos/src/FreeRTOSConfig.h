@@ -15,7 +15,11 @@
 #define configSUPPORT_DYNAMIC_ALLOCATION 1
 #define configSUPPORT_STATIC_ALLOCATION 0
 #define configUSE_IDLE_HOOK 0
+#ifdef CRASH_IN_INTERRUPT
+#define configUSE_TICK_HOOK 1
+#else
 #define configUSE_TICK_HOOK 0
+#endif
 #define configUSE_PORT_OPTIMISED_TASK_SELECTION 0
 #ifdef KERNEL_FREERTOS_OBJECTS
 #define configUSE_TIMERS 1

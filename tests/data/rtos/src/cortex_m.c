@@ -35,6 +35,7 @@ __attribute__((naked)) static void fault(void)
                    "mrs r2, psp\n bne 1f\n mrs r2, msp\n"
                    "1: stmia r0!, {r2}\n"
                    "stmia r0!, {r1}\n"
+                   "mrs r1, psp\n stmia r0!, {r1}\n"
                    "ldr r0, =crashed\n movs r1, #1\n str r1, [r0]\n"
                    "2: b 2b\n .ltorg\n");
 }

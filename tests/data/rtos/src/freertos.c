@@ -28,6 +28,21 @@ void kernel_suspend(void)
     vTaskSuspend(0);
 }
 
+#ifdef CRASH_IN_INTERRUPT
+/* The tick's handler follows a broken pointer, whichever task it came upon. */
+__attribute__((noinline)) static unsigned count(volatile unsigned *at)
+{
+    return *at + 1;
+}
+
+void vApplicationTickHook(void)
+{
+    if (xTaskGetTickCountFromISR() == 12) {
+        doors_opened = count((volatile unsigned *)0xc0000000u) + doors_opened;
+    }
+}
+#endif
+
 void kernel_main(void)
 {
     messages = xQueueCreate(4, sizeof(unsigned));

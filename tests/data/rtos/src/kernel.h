@@ -17,8 +17,9 @@ void kernel_suspend(void);
 /* Starts everything. */
 void kernel_main(void);
 
-/* The crashed context: on Cortex-M r4-r11, sp after stacking, EXC_RETURN; on RISC-V x0 to x31, mepc. */
+/* The crashed context: on Cortex-M r4-r11, sp after stacking, EXC_RETURN, PSP; on RISC-V x0 to x31, mepc. */
 extern uintptr_t crash[33];
 extern volatile uint32_t crashed;
+extern volatile unsigned doors_opened;
 
 #endif
