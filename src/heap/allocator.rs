@@ -70,6 +70,8 @@ pub(super) enum Head {
     Block(Said),
     /// It is not in the dump.
     Missing,
+    /// Nothing can be told of what follows, and why.
+    Stop(&'static str),
     /// It is no header, and why.
     Bad(String),
 }

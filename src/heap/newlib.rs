@@ -40,12 +40,15 @@ impl Allocator for Full {
             let len = view.word(top.checked_add(word)?)? & !FLAGS;
             let start = base.checked_add(word)?;
             // Nothing was allocated yet, or a header is wrong already.
-            let is_heap = base != 0 && base.checked_add(1)? != 0 && top >= base;
+            let end = top.checked_add(len)?;
+            let region = view.memory().region_at(start)?.range()?;
+            let is_heap =
+                base != 0 && top >= base && end > top && region.contains(end.checked_sub(1)?);
             Some(Pool {
                 allocator: "newlib malloc",
                 name: "malloc".into(),
                 start,
-                end: top.checked_add(len)?.checked_add(word)?,
+                end: end.checked_add(word)?,
                 header: word,
                 align: word.checked_mul(2)?,
                 key: top.checked_add(word)?,
@@ -59,6 +62,10 @@ impl Allocator for Full {
     fn head(&self, view: &View<'_>, pool: &Pool, at: u64, _: Option<&Block>) -> Head {
         let Some(size) = view.word(at) else { return Head::Missing };
         let len = size & !FLAGS;
+        // A chunk of one word stands where somebody else called sbrk in between.
+        if len == pool.header && at != pool.key {
+            return Head::Stop("malloc does not own the memory");
+        }
         if at == pool.key {
             return Head::block(len, pool.header, Kind::Free);
         }

@@ -38,6 +38,10 @@ pub(super) fn walk(allocator: &dyn Allocator, view: &View<'_>, pool: &Pool, room
                 walked.incomplete = Some(format!("{at:#x} and what follows is not in the dump"));
                 None
             }
+            Head::Stop(why) => {
+                walked.incomplete = Some(format!("{why} at {at:#x}"));
+                None
+            }
             Head::Bad(why) => Some(why),
             Head::Block(said) => match fit(pool, at, &said) {
                 Err(why) => Some(why),

@@ -90,6 +90,27 @@ fn rt_thread_says_what_its_threads_wait_for() {
     }
 }
 
+/// On a kernel of our own with NuttX' structures.
+#[test]
+fn nuttx_says_whose_semaphore_a_task_waits_for() {
+    for machine in MACHINES.iter().filter(|machine| machine.name != "cortex-m0") {
+        let Some(crash) = rtos::crash("nuttx", machine) else { return };
+        let mut ram = std::fs::read(&crash.ram).expect("just written");
+        assert!(open(&crash, machine, ram.clone()).dump.objects.is_empty(), "{}", machine.name);
+        let at = |addr: u64| (addr - u64::from(machine.ram)) as usize;
+        let mut pointer = [0; 8];
+        let place = at(rtos::symbol(&crash.elf, "logger_state"));
+        pointer[..machine.word_len()].copy_from_slice(&ram[place..place + machine.word_len()]);
+        // TSTATE_WAIT_SEM
+        ram[at(u64::from_le_bytes(pointer))] = 5;
+        let opened = open(&crash, machine, ram);
+        let waits = opened.dump.waits();
+        let [words] = words(&waits)[..] else { panic!("{}: {waits:?}", machine.name) };
+        let expected = "logger waits for semaphore bus, held by sensor (";
+        assert!(words.starts_with(expected), "{}: {words}", machine.name);
+    }
+}
+
 /// Whatever is written over the objects: an end, no panic, and nobody waits who did not.
 #[test]
 fn damaged_objects_are_not_believed() {

@@ -8,12 +8,13 @@
 //!
 //! Source: NuttX 7.31 to 12.9, `include/nuttx/sched.h`, `sched/sched/sched.h`.
 
+mod objects;
 mod registers;
 
 use super::kernel::{Found, Kernel, Structure, Told, View};
 use super::read::{Variables, read_sized};
 use super::task::{MOST_TASKS, stack_of};
-use crate::dump::{Note, Stack};
+use crate::dump::{Note, Object, Stack};
 use crate::registers::Registers;
 use std::collections::HashSet;
 
@@ -143,6 +144,10 @@ impl Kernel for NuttX {
             remarks,
             ..Told::default()
         }
+    }
+
+    fn objects(&self, view: &View<'_>, tasks: &[Found], _: &mut Vec<Note>) -> Vec<Object> {
+        objects::objects(view, tasks)
     }
 
     fn restore(&self, view: &View<'_>, sp: u64, registers: &mut Registers) -> Option<()> {

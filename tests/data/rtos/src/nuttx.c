@@ -45,6 +45,25 @@ struct xcptcontext {
 #endif
 };
 
+struct tcb_s;
+struct semholder_s {
+#ifndef CONFIG_VARIANT
+    struct semholder_s *flink;
+#endif
+    struct tcb_s *htcb;
+    int16_t counts;
+};
+typedef struct sem_s {
+    volatile int16_t semcount;
+    uint8_t flags;
+#ifdef CONFIG_VARIANT
+    struct semholder_s holder[2];
+#else
+    void *waitlist[2];
+    struct semholder_s *hhead;
+#endif
+} sem_t;
+
 struct tcb_s {
     struct tcb_s *flink, *blink;
     void *group;
@@ -62,11 +81,21 @@ struct tcb_s {
 #else
     void *stack_alloc_ptr, *stack_base_ptr;
 #endif
+#ifdef CONFIG_VARIANT
+    sem_t *waitsem;
+#define WAITS waitsem
+#else
+    void *waitobj;
+#define WAITS waitobj
+#endif
     struct xcptcontext xcp;
     char name[24];
 };
 
 static struct tcb_s tasks[MOST];
+/* Of the task that waits for a message: a test lets it wait for `bus`, which "sensor" holds. */
+uint8_t *logger_state;
+static sem_t bus;
 #ifdef CONFIG_VARIANT
 struct pidhash_s {
     struct tcb_s *tcb;
@@ -169,6 +198,17 @@ void kernel_main(void)
 {
     kernel_task("Idle_Task", idle_task, 0);
     app_start();
+    logger_state = &tasks[4].task_state;
+    tasks[4].WAITS = &bus;
+    bus.semcount = -1;
+#ifdef CONFIG_VARIANT
+    bus.holder[1] = (struct semholder_s){ &tasks[2], 1 };
+#else
+    static struct semholder_s holder;
+    holder.htcb = &tasks[2];
+    holder.counts = 1;
+    bus.hhead = &holder;
+#endif
     go_on();
     for (;;) {
     }
