@@ -233,6 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn where_digits_prove_nothing_a_reader_says_which_lines_belong_together() {
+        let numbers = |text: &str| {
+            let words = text.split_whitespace().filter(|word| word.starts_with("lr="));
+            words.map(str::to_string).collect::<Vec<_>>()
+        };
+        let tell = |text: &str| Told { numbers: numbers(text), ..Told::default() };
+        let text = format!("{} lr=\n0x1234 ok\n", "watchdog: task main, line 12, pass 3, mode");
+        let joined = |text: &str, reader: Reader<'_>| {
+            plain(text.as_bytes(), Some(reader)).map(|plain| words(&plain.text))
+        };
+        // Both have one; only together they are fewer lines that say nothing.
+        let said = |text: &str| {
+            let silent = text.lines().filter(|line| numbers(line).is_empty());
+            Told { silent: silent.map(str::to_string).collect(), ..tell(text) }
+        };
+        assert_eq!(joined(&text, &said).unwrap().len(), 1);
+        assert_eq!(joined(&text, &|_| Told::default()), None);
+    }
+
+    #[test]
     fn chinese_of_vendors_tools_is_read_and_single_odd_bytes_are_not_taken_for_it() {
         let text = b"\xd4\xda\xcf\xdf\xb3\xcc(motor)\xd6\xd0\n";
         let plain = plain(text, None).unwrap();

@@ -254,7 +254,10 @@ pub(super) fn strip_stamps(text: &str) -> Option<Stripped> {
 /// Where the time ends that a line begins with, with what syslog says behind it or the mark of a terminal.
 fn stamp(line: &str) -> Option<usize> {
     let is_time = |word: &str| {
-        let clock = word.split(':').filter(|part| part.starts_with(|c: char| c.is_ascii_digit()));
+        let clock = word
+            .trim_start_matches(['[', '('])
+            .split(':')
+            .filter(|part| part.starts_with(|c: char| c.is_ascii_digit()));
         clock.count() >= 3 && !word.contains("0x")
     };
     let is_part = |c: char| c.is_ascii_digit() || "[]()-/:.,+TZ".contains(c);

@@ -1,6 +1,7 @@
 //! What every reader costs as its input grows: dumps behind one another, and one with more lines. Time
 //! of the processor, so that a busy machine measures the same.
 
+use crate::limits::{Folder, run};
 use crate::support::{fixtures, open_bytes};
 use coroner::format::{FORMATS, crash_text};
 use coroner::open::Options;
@@ -93,5 +94,35 @@ fn files(folder: &Path, each: &mut dyn FnMut(&Path)) {
         } else if path.metadata().is_ok_and(|meta| (1..=LARGEST).contains(&meta.len())) {
             each(&path);
         }
+    }
+}
+
+/// What one more byte of input may take, besides itself: a line of a crash costs some forty bytes and more.
+const MOST_PER_BYTE: u64 = 16;
+
+#[test]
+fn texts_of_short_lines_take_some_bytes_for_each_of_theirs() {
+    let folder = Folder::new("short-lines");
+    let peak = |text: &[u8], len: usize| {
+        folder.put("x.txt", &text.repeat(len / text.len()));
+        run(&folder, &["info", "x.txt", "--no-cache"]).within(&text.escape_ascii().to_string())
+    };
+    let (few, many) = (1 << 18, 5 << 18);
+    for text in [
+        "a\n",
+        "\r",
+        "[1]\n",
+        "{\"msg\":\"\"}\n",
+        "\"\",a\n",
+        "&lt;\n",
+        "r0=1 pc=2\n",
+        "0x1000: 00\n",
+        "panic'ed\n",
+        "#CD:BEGIN#\n",
+    ] {
+        let (one, five) = (peak(text.as_bytes(), few), peak(text.as_bytes(), many));
+        let more = (five.peak_kib.saturating_sub(one.peak_kib)) << 10;
+        let most = MOST_PER_BYTE * (many - few) as u64;
+        assert!(more <= most, "{text:?}: {more} bytes more for {} more", many - few);
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::limits::{Folder, demo, run};
 use crate::support::server::Client;
+use coroner::input::Input;
+use coroner::memory::{Memory, Region};
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -27,7 +29,7 @@ fn devices_and_pipes_without_an_end_are_refused_in_words() {
     folder.put("d.core", &std::fs::read(demo("dump.core")).expect("it is there"));
     assert_eq!(run(&folder, &elf).within("--elf").output.status.code(), Some(1));
     let endless = Command::new("sh")
-        .args(["-c", "yes | head -c 2000000000 | \"$0\" info - --no-cache"])
+        .args(["-c", "head -c 2000000000 /dev/zero | \"$0\" info - --no-cache"])
         .arg(env!("CARGO_BIN_EXE_coroner"))
         .output()
         .expect("it starts");
@@ -163,5 +165,81 @@ fn a_debuginfod_that_is_slow_or_names_anything_costs_only_its_answer() {
             "{script}: {told}"
         );
         assert!(started.elapsed() < Duration::from_secs(40), "{script}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_in_the_middle_of_a_read_is_an_error_and_no_death() {
+    let folder = Folder::new("cut");
+    let len = 40 << 20;
+    let path = folder.put("ram.bin", &[]);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("it is there");
+    file.set_len(len).expect("room");
+    let input = Input::open(&path, true).expect("it is there");
+    let mut memory = Memory::new();
+    memory.insert(Region::dumped(0x2000_0000, input.bytes));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                file.set_len(4096).expect("it can be cut");
+                file.set_len(len).expect("room");
+            }
+        });
+        let mut buf = vec![0; 1 << 20];
+        for round in 0..400u64 {
+            let addr = 0x2000_0000 + ((round % 39) << 20);
+            assert!(matches!(memory.read(addr, &mut buf), 0 | 0x10_0000));
+            let _ = memory.bytes(addr, 1 << 16);
+            let _ = memory.u32_le(addr);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn links_that_lead_nowhere_or_round_and_round_are_errors_in_words() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new("links");
+    let at = |name: &str| folder.0.join(name);
+    symlink("loop", at("loop")).expect("links can be made");
+    symlink("nowhere", at("dangling")).expect("links can be made");
+    std::fs::create_dir(at("all")).expect("room");
+    symlink("..", at("all/up")).expect("links can be made");
+    symlink("/dev/zero", at("all/zero")).expect("links can be made");
+    let made = Command::new("mkfifo").arg(at("all/fifo")).status().expect("mkfifo is there");
+    assert!(made.success());
+    folder.put("all/d.core", &std::fs::read(demo("dump.core")).expect("it is there"));
+    symlink("all", at("other")).expect("links can be made");
+    for name in ["loop", "dangling", "/dev/fd/99", "/proc/self/mem", "."] {
+        let ran = run(&folder, &["info", name, "--no-cache"]).within(name);
+        assert_eq!(ran.output.status.code().map(|code| code > 0), Some(true), "{name}");
+        assert!(ran.words().starts_with("coroner: "), "{name}: {}", ran.words());
+    }
+    for name in ["all", "other"] {
+        let ran = run(&folder, &["info", name, "--no-cache"]).within(name);
+        assert!(ran.output.status.success(), "{name}: {}", ran.words());
+        let ran = run(&folder, &["triage", name, "--no-cache"]).within(name);
+        assert!(ran.output.status.success(), "{name}: {}", ran.words());
+    }
+}
+
+#[test]
+fn a_long_log_is_read_from_standard_input() {
+    let folder = Folder::new("stream");
+    let noise = "I (12) wifi: state\n".repeat(2 << 20);
+    let crash = include_str!("../cases/esp-panic/riscv/input.txt");
+    let path = folder.put("log.txt", [&noise, crash].concat().as_bytes());
+    for command in
+        ["exec \"$0\" info - --no-cache < \"$1\"", "cat \"$1\" | \"$0\" info - --no-cache"]
+    {
+        let output = Command::new("sh")
+            .args(["-c", command, env!("CARGO_BIN_EXE_coroner")])
+            .arg(&path)
+            .output()
+            .expect("it starts");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(told.contains("ESP-IDF panic text"), "{command}: {told}");
     }
 }

@@ -414,6 +414,50 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn a_journal_that_is_damaged_anywhere_is_refused_or_keeps_its_rows() {
+        use std::os::unix::ffi::OsStrExt;
+        let path =
+            std::env::temp_dir().join(format!("coroner-damage-{}.jsonl", std::process::id()));
+        let name = |bytes: &'static [u8]| Row::of(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        let line = |row: &Row| serde_json::to_string(row).expect("it can be written") + "\n";
+        let rows =
+            [name(b"a\xff"), name(b"b"), name(b"\xe4\xb8\xad \x1b[2J")].map(|row| line(&row));
+        let whole = rows.concat().into_bytes();
+        let resumed = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("room");
+            let resumed = super::super::resume(&path);
+            let after = std::fs::read(&path).expect("it is there");
+            (resumed.is_ok(), after)
+        };
+        // Cut at every byte: what is whole stays, and nothing else of it.
+        for end in 0..=whole.len() {
+            let cut = &whole[..end];
+            let kept = cut.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let (ok, after) = resumed(cut);
+            assert!(ok && after == cut[..kept], "cut at {end}: {ok}");
+        }
+        // A bit changed at every byte: refused and left alone, or nothing is lost.
+        for at in 0..whole.len() {
+            for bit in [1, 4, 7] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 1 << bit;
+                let (ok, after) = resumed(&bytes);
+                let kept = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                assert!(after == bytes || (ok && after == bytes[..kept]), "bit {bit} of byte {at}");
+            }
+        }
+        // Another file's first line, between the rows or before them.
+        for foreign in ["file,modified\n", "PAR1\n", "{\"file\":1}\n", "\n"] {
+            for bytes in [[foreign, &rows[0]].concat(), [&rows[0], foreign, &rows[1]].concat()] {
+                let (ok, after) = resumed(bytes.as_bytes());
+                assert!(!ok && after == bytes.as_bytes(), "{foreign:?}");
+            }
+        }
+        let _ = std::fs::remove_file(path);
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn names_that_are_no_utf8_stay_distinct() {
         use std::os::unix::ffi::OsStrExt;
         let path = |bytes: &'static [u8]| Path::new(std::ffi::OsStr::from_bytes(bytes));

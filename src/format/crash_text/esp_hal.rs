@@ -8,7 +8,7 @@
 //! and esp32-hal#77.
 
 use super::esp_panic::{CHIP_WORDS, chip_in};
-use super::espressif::espressif;
+use super::espressif::{espressif, family};
 use super::{Address, Crash, Dialect, Printer, Rule, usual_machine};
 use crate::dump::Note;
 use crate::error::Result;
@@ -70,7 +70,8 @@ LBEG=0x00000000     LEND=0x00000000     LCOUNT=0x00000000
     family: |crash| match () {
         () if crash.has("exccause") || crash.has("ps") => Some(Family::Xtensa),
         () if crash.has("mepc") || crash.has("ra") => Some(Family::RiscV32),
-        () => None,
+        // The name of the exception.
+        () => family(crash),
     },
     printer: Printer::Either,
     chip_in: Some((CHIP_WORDS, chip_in)),

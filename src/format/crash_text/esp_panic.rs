@@ -22,6 +22,7 @@
 //! Espressif's decoder `esp_idf_panic_decoder` 1.2 takes. No real log is among the samples.
 
 use super::esp_panic_reason::reason;
+use super::espressif::RISCV_CAUSES;
 use super::pattern::find;
 use super::{Address, Crash, Dialect, PLAIN, Rule, Task};
 use crate::dump::{Dump, FirmwareId, Note};
@@ -289,6 +290,10 @@ fn machine(
     if !crash.has_body() {
         if let Some(told) = machine_told(context)? {
             return Ok(told);
+        }
+        let titles = || crash.titles.iter().map(|title| title.to_ascii_lowercase());
+        if titles().any(|title| RISCV_CAUSES.iter().any(|cause| title.contains(cause))) {
+            return machine_of(context, Family::RiscV32);
         }
         let words = "the text does not say which chip it is of: the register set is a guess";
         notes.push(Note::doubt(words).by(NAME).code("assumed"));

@@ -12,7 +12,8 @@ pub(super) const fn espressif(name: &'static str, title: &'static str) -> Dialec
 }
 
 /// What RISC-V chips print as cause, and Xtensa ones do not: those have names in one word.
-const RISCV_CAUSES: [&str; 4] = ["misaligned", "access fault", "illegal instruction", "ecall"];
+pub(super) const RISCV_CAUSES: [&str; 4] =
+    ["misaligned", "access fault", "illegal instruction", "ecall"];
 
 /// What Tasmota calls ESP-IDF's own numbers, in one word as the CPU's causes.
 const NOT_OF_THE_CPU: [&str; 7] = [

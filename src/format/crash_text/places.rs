@@ -118,8 +118,10 @@ impl<'a> Places<'a> {
 impl Window {
     /// The lines, and which of them the word is in.
     pub(super) fn lines<'a>(&self, bytes: &'a [u8]) -> (Vec<Line<'a>>, usize) {
-        let lines = lines_of(bytes, self.start..self.end, self.lines_before);
-        let lines: Vec<Line<'a>> = lines.take(MAX_LINES).collect();
+        // Room for all of them at once: growing takes twice as much.
+        let count = count_lines(bytes.get(self.start..self.end).unwrap_or_default());
+        let mut lines: Vec<Line<'a>> = Vec::with_capacity(count.saturating_add(1).min(MAX_LINES));
+        lines.extend(lines_of(bytes, self.start..self.end, self.lines_before).take(MAX_LINES));
         let first = lines.partition_point(|line| line.at <= self.word).saturating_sub(1);
         (lines, first)
     }

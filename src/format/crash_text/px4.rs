@@ -162,6 +162,19 @@ fn stack_memory(
         [(a, _), (b, _)] => b.checked_sub(*a) == Some(1),
         _ => false,
     });
+    if let ([(addr, _)], Some(sp)) = (rows.as_slice(), sp)
+        && *addr != sp
+    {
+        // One alone does not tell whether this release counts words.
+        notes.push(
+            Note::warning(format!(
+                "of the {stack} stack there is one word, whose address may count words: left out"
+            ))
+            .by(NAME)
+            .code("left-out"),
+        );
+        return Vec::new();
+    }
     if by_one {
         let Some(sp) = sp else {
             notes.push(

@@ -74,11 +74,11 @@ fn put_crashed_first(dump: &mut Dump, core: &CoreFile) {
     let mut thread = dump.threads.remove(index);
     thread.crashed = true;
     let words = format!(
-        "{NAME}: MCoreDump does not mark the crashed thread; {} is taken for it because {}",
+        "MCoreDump does not mark the crashed thread; {} is taken for it because {}",
         thread.label(),
         note.words
     );
-    dump.notes.push(Note { words, ..note });
+    dump.notes.push(Note { words, ..note }.by(NAME));
     dump.threads.insert(0, thread);
 }
 

@@ -286,11 +286,24 @@ struct UserStack {
 impl UserStack {
     fn of(crash: &Crash<'_>) -> Self {
         let mut stack = UserStack::default();
+        let mut irq_base = None;
         for cell in &crash.cells {
             let elsewhere = matches!(cell.section, "irq" | "kernel");
             match cell.name {
                 "sp" if !elsewhere || stack.base.is_none() => {
                     stack.sp = number(cell.number).or(stack.sp);
+                }
+                // The stack pointer before was that of interrupts.
+                "base" if cell.section == "irq" => irq_base = number(cell.number),
+                "size" | "decimal size" if cell.section == "irq" => {
+                    let size = match cell.name {
+                        "size" => number(cell.number),
+                        _ => cell.number.parse().ok(),
+                    };
+                    let bounds = irq_base
+                        .zip(size)
+                        .map(|(base, size)| base.saturating_sub(size)..=base.saturating_add(size));
+                    stack.sp = stack.sp.filter(|sp| bounds.is_none_or(|all| !all.contains(sp)));
                 }
                 "base" if !elsewhere => stack.base = number(cell.number),
                 "decimal size" if !elsewhere => stack.size = cell.number.parse().ok(),
