@@ -123,8 +123,8 @@ pub(super) fn sample(text: &str, behind: impl Fn(&str) -> bool) -> Vec<&str> {
     let wanted =
         |before: Option<&str>, line: &str| before.is_none_or(&behind) && !line.trim().is_empty();
     if text.len() <= SMALL {
-        let befores = std::iter::once(None).chain(rows(text).map(Some));
-        let all = rows(text).zip(befores).filter(|(line, before)| wanted(*before, line));
+        let above = std::iter::once(None).chain(rows(text).map(Some));
+        let all = rows(text).zip(above).filter(|(line, before)| wanted(*before, line));
         let all: Vec<&str> = all.map(|(line, _)| line).collect();
         let step = all.len().div_ceil(SAMPLE).max(1);
         return all.into_iter().step_by(step).collect();
