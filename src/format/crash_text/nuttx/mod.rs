@@ -130,8 +130,8 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
         // 64-bit ARM fills its numbers up on the right.
         Rule::Registers("{name}: 0x{hexfree}"),
         Rule::Registers("{name}: {hex}"),
-        // Zephyr's crash begins with the same words.
-        Rule::Skip("ELR_ELn: 0x{hex}"),
+        // Zephyr's crash begins with the words behind the function.
+        Rule::Skip("arm64_exception_handler: ELR_ELn: 0x{hex}"),
     ],
     names: &[
         ("cfaults", "CFSR"),
