@@ -3,7 +3,7 @@
 //! Pure: it knows no dump. [`Decoder`] keeps what one instruction says of the next (Thumb's IT). The text is that of
 //! binutils' objdump without its comments and symbols, and `tests/disasm` compares the two.
 //!
-//! The tables are our own, one engine for all ([`pattern`]); they come from the manuals that each names. Why not a
+//! The tables are our own, one engine for all (`pattern.rs`); they come from the manuals that each names. Why not a
 //! crate: yaxpeax-arm 0.5 (A64) made instructions of 929 of 20,000 random words of which objdump makes none, and
 //! something that is no instruction must not be explained; capstone is C and needs a C compiler; none has Xtensa. x86
 //! is iced-x86 (MIT, Rust alone): nobody should write that table again. What no table has is no instruction here:

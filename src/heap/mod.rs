@@ -1,7 +1,7 @@
 //! Heaps, read out of dumped memory: what is used and free, what a pointer points into, and which
 //! headers are damaged.
 //!
-//! An allocator is a description ([`allocator::Allocator`]): which variables it has, where its heaps
+//! An allocator is a description (`allocator.rs`): which variables it has, where its heaps
 //! begin and end, what a header says. `walk.rs` goes through the blocks of all of them, with a bound,
 //! and tells damage in words; `place.rs` finds the block of an address. Layouts come from the
 //! firmware's debug information where it describes them, else from the sources of the allocator's

@@ -11,7 +11,7 @@
 //!
 //! `source.rs` reads, and takes up what comes back; `scan.rs` says which lines are worth a look, in bounded
 //! memory; `look.rs` asks the engine that reads whole logs and remembers what was told; `keep.rs` writes
-//! files. The console never waits for a look for longer than [`PATIENCE`], unless what it has to print is
+//! files. The console never waits for a look for longer than `PATIENCE`, unless what it has to print is
 //! the past (a file): then order counts more.
 
 mod keep;
