@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     if data.len() > LONGEST {
         return;
     }
-    let plain = text::plain(data);
+    let plain = text::plain(data, None);
     if let Some(plain) = &plain {
         assert!(plain.text.len() <= data.len() * GROWTH + 64);
     }
