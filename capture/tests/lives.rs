@@ -182,10 +182,10 @@ fn retained_life(seed: u64, memory: &Kept) -> usize {
                 true => {
                     _ = write(
                         crashes,
-                        &mut Cut(Packed::blank(memory, 2 * memory.len() as u32), cut),
+                        &mut Cut(Packed::first(memory, 2 * memory.len() as u32), cut),
                     )
                 }
-                false => _ = write(crashes, &mut Cut(Retained::blank(memory), cut)),
+                false => _ = write(crashes, &mut Cut(Retained::first(memory), cut)),
             }
             let after = waiting(memory).and_then(|bytes| crash_of(&bytes));
             match before {

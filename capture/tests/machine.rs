@@ -86,7 +86,7 @@ fn a_registry_may_be_looked_at_while_another_thread_adds() {
 fn kept_memory_is_reached_inside_of_its_bounds_alone() {
     static ROOM: Room<64> = Room::new();
     let kept = ROOM.kept();
-    let mut memory = Retained::replace(&kept);
+    let mut memory = Retained::blank(&kept);
     memory.write(32, &[7; 32]).expect("inside");
     let mut bytes = [0; 64];
     memory.read(0, &mut bytes).expect("inside");

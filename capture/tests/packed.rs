@@ -91,16 +91,16 @@ fn what_was_packed_is_read_back_as_the_same_dump() {
 #[test]
 fn of_two_crashes_the_first_stays_until_somebody_has_taken_it() {
     let memory = memory::<8192>();
-    support::write::<Arm>(&CONFIG, &mut Packed::blank(memory, 8192));
+    support::write::<Arm>(&CONFIG, &mut Packed::first(memory, 8192));
     let (dump, first) = unpacked(&mut Packed::open(memory));
     let second = Config { info: &[("second", "crash")], ..CONFIG };
-    assert_eq!(support::write::<Arm>(&second, &mut Packed::blank(memory, 8192)), Outcome::Failed);
+    assert_eq!(support::write::<Arm>(&second, &mut Packed::first(memory, 8192)), Outcome::Failed);
     assert_eq!(unpacked(&mut Packed::open(memory)).1, first);
     coroner_capture::stored::mark_uploaded(&mut Packed::open(memory), &dump).expect("marked");
-    assert_eq!(support::write::<Arm>(&second, &mut Packed::blank(memory, 8192)), Outcome::Complete);
+    assert_eq!(support::write::<Arm>(&second, &mut Packed::first(memory, 8192)), Outcome::Complete);
     assert_ne!(unpacked(&mut Packed::open(memory)).1, first);
     // Who wants the last one says so.
-    support::write::<Arm>(&CONFIG, &mut Packed::replace(memory, 8192));
+    support::write::<Arm>(&CONFIG, &mut Packed::blank(memory, 8192));
     assert_eq!(unpacked(&mut Packed::open(memory)).1, first);
 }
 

@@ -40,10 +40,16 @@ impl<'a> Packed<'a> {
         Packed { memory, head, fill: HEAD_LEN, end: 0, claim, block0: 0, last, keeps: false }
     }
 
-    /// To write a dump of at most `claim` bytes. Stacks and statics shrink to a half; twice the size of the
-    /// memory is a good claim. A whole dump that nobody has taken yet stays, as with
-    /// [`Retained::blank`](crate::sink::retained::Retained::blank).
+    /// To write a dump of at most `claim` bytes: forgets what was there. Stacks and statics shrink to
+    /// a half; twice the size of the memory is a good claim.
     pub fn blank(memory: &'a Kept, claim: u32) -> Self {
+        memory.fill(0xff);
+        Self::new(memory, Self::NOTHING, claim)
+    }
+
+    /// The same, unless a whole dump is there that nobody has taken yet, as
+    /// [`Retained::first`](crate::sink::retained::Retained::first).
+    pub fn first(memory: &'a Kept, claim: u32) -> Self {
         let mut found = Self::open(memory);
         if found.head.whole.is_some() && !found.head.uploaded {
             let content = stored::find(&mut found, || {});
@@ -52,13 +58,7 @@ impl<'a> Packed<'a> {
                 return found;
             }
         }
-        Self::replace(memory, claim)
-    }
-
-    /// The same, whatever lies there: of a series of crashes the last one is kept.
-    pub fn replace(memory: &'a Kept, claim: u32) -> Self {
-        memory.fill(0xff);
-        Self::new(memory, Self::NOTHING, claim)
+        Self::blank(memory, claim)
     }
 
     /// To look at what is there.

@@ -14,22 +14,22 @@ pub struct Retained<'a> {
 }
 
 impl<'a> Retained<'a> {
-    /// To write a dump of a crash. A whole one that nobody has taken yet ([`stored::mark_uploaded`], or erased)
-    /// stays, and writing fails: of a series of crashes the first one tells most. Everything else is
-    /// forgotten.
+    /// To write a dump: forgets what was there, so that of a series of crashes the last one is kept.
     pub fn blank(memory: &'a Kept) -> Self {
+        memory.fill(0xff);
+        Retained { memory, keeps: false }
+    }
+
+    /// To write a dump, unless a whole one is there that nobody has taken yet ([`stored::mark_uploaded`], or
+    /// erased): that one stays, and writing fails. Of a series of crashes the first one tells most; but a program
+    /// that never takes it gets no other.
+    pub fn first(memory: &'a Kept) -> Self {
         let mut found = Retained { memory, keeps: true };
         let content = stored::find(&mut found, || {});
         if matches!(content, Ok(Content::Dump(dump)) if !dump.uploaded) {
             return found;
         }
-        Retained::replace(memory)
-    }
-
-    /// To write a dump of a crash, whatever lies there: of a series the last one is kept.
-    pub fn replace(memory: &'a Kept) -> Self {
-        memory.fill(0xff);
-        Retained { memory, keeps: false }
+        Retained::blank(memory)
     }
 
     /// To look at what is there.

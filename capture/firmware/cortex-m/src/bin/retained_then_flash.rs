@@ -39,7 +39,7 @@ fn crashed(crash: &Crash<'_>) -> ! {
     let stack = Area::symbols(&raw const __euninit, &raw const _stack_start);
     let mut tasks = Single { name: "main", stack };
     boots::crashed(&BOOTS);
-    let mut kept = Retained::blank(&KEPT);
+    let mut kept = Retained::first(&KEPT);
     ROOM.get(crash).write(&CONFIG, crash, &mut tasks, &mut memory, &mut kept);
     machine::reset()
 }

@@ -38,7 +38,7 @@ fn crashed(crash: &Crash<'_>) -> ! {
     let stack = Area::symbols(&raw const __euninit, &raw const _stack_start);
     // SAFETY: regions and stack are this board's memory.
     let mut memory = unsafe { Bare::new() };
-    let mut kept = Retained::replace(&KEPT);
+    let mut kept = Retained::blank(&KEPT);
     ROOM.get(crash).write(&REGIONS, crash, &stack, &mut memory, &mut kept);
     machine::reset()
 }
