@@ -118,7 +118,8 @@ pub(super) fn blocks<'a>(
             block.seen.push((kind, index));
         }
         let end = any(dialect.ends, text);
-        if !end && !begins && starts_another(dialect, text) {
+        let is_next = !begins && block.is_left_at(index) && any(dialect.above, text);
+        if is_next || (!end && !begins && starts_another(dialect, text)) {
             open = false;
             continue;
         }
@@ -141,6 +142,13 @@ pub(super) fn blocks<'a>(
 }
 
 impl Block<'_> {
+    /// Whether it is only what began weakly, a backtrace or registers, and lines of others stand behind
+    /// it: what begins a crash now is not above it.
+    fn is_left_at(&self, index: usize) -> bool {
+        let is_weak = self.seen.is_empty() && self.crash.has_body();
+        is_weak && index.saturating_sub(self.end) > NEAR
+    }
+
     /// Whether the next crash begins, before this one has ended.
     fn is_over_at(
         &self,
@@ -159,7 +167,7 @@ impl Block<'_> {
             };
             let is_again =
                 |(k, at): &(usize, usize)| *k == kind && index.saturating_sub(*at) >= NEAR;
-            return is_far || self.seen.iter().any(is_again);
+            return is_far || self.is_left_at(index) || self.seen.iter().any(is_again);
         }
         let mut found = dialect.again.iter().filter_map(|pattern| find(pattern, text));
         found.next().is_some_and(|(found, _)| match found.number("core") {

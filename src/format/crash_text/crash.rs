@@ -169,7 +169,10 @@ impl<'a> Crash<'a> {
         let mut cells = self.cells.iter().skip(cells);
         let is_memory = self.rows.len() > rows || cells.any(|cell| cell.at.is_some());
         let is_whole = || self.current_words().iter().skip(words).all(|word| !word.is_cut());
-        let is_registers = rule.is_some_and(Rule::is_of_registers) && is_whole();
+        // A number without a name that is known is shown with its line.
+        let taken = self.current_words().len().saturating_sub(words);
+        let is_all = || text.split(|c: char| !c.is_alphanumeric()).filter(is_word).count() <= taken;
+        let is_registers = rule.is_some_and(Rule::is_of_registers) && is_whole() && is_all();
         if !is_memory && !is_registers {
             self.texts.push(text);
         }
@@ -411,6 +414,12 @@ impl<'a> Crash<'a> {
         let (name, why) = (name.to_ascii_lowercase(), "digits are missing at the end");
         self.current().words.push(Word { name, value, digits, why, printed: None });
     }
+}
+
+/// Whether it is a number as wide as registers are.
+fn is_word(text: &&str) -> bool {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    matches!(digits.len(), 8 | 16) && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The name at the end of a line whose value is missing: `GP      : 0x`. The line was cut there.

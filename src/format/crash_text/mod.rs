@@ -28,6 +28,7 @@ mod several;
 mod ardupilot;
 mod arm_abort;
 mod esp8266;
+mod esp8266_nonos;
 mod esp8266_rtos;
 mod esp_hal;
 mod esp_panic;
@@ -42,6 +43,7 @@ mod micropython;
 mod mynewt_fault;
 mod op_tee;
 mod playdate;
+mod probe_run;
 mod riot;
 mod riscv_trap;
 mod rt_thread;
@@ -78,6 +80,7 @@ pub static ALL: &[&Dialect] = &[
     &esp_panic::ESP_PANIC,
     &esp8266::ESP8266,
     &esp8266_rtos::ESP8266_RTOS,
+    &esp8266_nonos::ESP8266_NONOS,
     &px4::PX4_LOG,
     &cm_backtrace::CM_BACKTRACE,
     &mbed::MBED,
@@ -104,6 +107,7 @@ pub static ALL: &[&Dialect] = &[
     &stacked::STACKED,
     &riscv_trap::CH32,
     &jlink::JLINK,
+    &probe_run::PROBE_RUN,
     &arm_abort::ARM9,
     &rt_thread::RT_THREAD,
     &esp_panic::ESP_BACKTRACE,
@@ -205,7 +209,7 @@ impl Rule {
     fn is_of_registers(&self) -> bool {
         match self {
             Rule::Registers(_) | Rule::Row(..) => true,
-            Rule::In(_, rules) => rules.iter().all(Rule::is_of_registers),
+            Rule::In(_, rules) | Rule::All(rules) => rules.iter().all(Rule::is_of_registers),
             _ => false,
         }
     }

@@ -7,7 +7,8 @@ use crate::reason::{FaultWord, Reason, Signal};
 const WORDS: &[(&str, Signal)] = &[
     ("assert", Signal::Abrt),
     ("panic", Signal::Abrt),
-    ("oops", Signal::Abrt),
+    ("kernel oops", Signal::Abrt),
+    ("kernel bug", Signal::Abrt),
     ("_check failed", Signal::Abrt),
     ("out of memory", Signal::Abrt),
     ("watchdog", Signal::Abrt),
@@ -66,7 +67,8 @@ pub(super) fn of(crash: &Crash<'_>, trap: Option<Reason>) -> Reason {
         && reason.evidence.iter().all(|word| word.value != value)
     {
         let words = "the address that could not be used".to_string();
-        if !reason.words.contains(&format!("{value:#x}")) {
+        let forms = [format!("{value:#x}"), format!("{value:08x}"), format!("{value:016x}")];
+        if forms.iter().all(|form| !reason.words.contains(form)) {
             reason.words = format!("{}: {value:#x}", reason.words);
         }
         reason.evidence.push(FaultWord { name: "address".into(), value, words });

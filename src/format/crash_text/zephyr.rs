@@ -32,9 +32,11 @@ E: Halting system
         "ASSERTION FAIL @",
         "***** {text} FAULT *****",
         "***** {text} ABORT *****",
-        "***** Exception vector:",
+        "Exception vector: 0x{hex}, cause code:",
         "***** Reserved Exception",
         "***** Spurious interrupt",
+        "Spurious interrupt detected! IRQ:",
+        "**** Unknown Fatal Error",
         "***** Hardware exception *****",
         "***** Stack Check Fail! *****",
         "***** Kernel OOPS! *****",
@@ -52,12 +54,14 @@ E: Halting system
         "r0/a1: 0x",
         "ZEPHYR FATAL ERROR",
     ],
-    ends: &["Current thread: {hex}", "Fatal fault in"],
+    ends: &["Current thread: {hex}", "Fatal fault in", "Caught system error -- reason {dec}"],
     rules: &[
         Rule::Fact("ASSERTION FAIL [{expression}] @ {text}", "assertion"),
         Rule::Fact("ASSERTION FAIL @ {text}", "assertion"),
         Rule::Skip("***** Hardware exception *****"),
-        Rule::Title("***** Exception vector: {text}"),
+        Rule::Title("Exception vector:"),
+        Rule::Title("**** {text}! ****$"),
+        Rule::Title("Spurious interrupt detected!"),
         Rule::Title("***** {text} *****"),
         Rule::Skip("Fault escalation (see below)"),
         // Arm: what the bits of the fault status say.
@@ -126,7 +130,22 @@ E: Halting system
         Rule::Title("Memory write protection violation"),
         Rule::Title("Memory read-modify-write violation"),
         Rule::Title("Instruction fetch violation"),
-        // SPARC
+        // SPARC: the window of the trap, and the call instructions of those before.
+        Rule::Section("INS LOCALS OUTS GLOBALS", WINDOW),
+        Rule::In(
+            WINDOW,
+            &[
+                Rule::Row("^0: {words8}", &["i0", "l0", "o0", "g0"]),
+                Rule::Row("^1: {words8}", &["i1", "l1", "o1", "g1"]),
+                Rule::Row("^2: {words8}", &["i2", "l2", "o2", "g2"]),
+                Rule::Row("^3: {words8}", &["i3", "l3", "o3", "g3"]),
+                Rule::Row("^4: {words8}", &["i4", "l4", "o4", "g4"]),
+                Rule::Row("^5: {words8}", &["i5", "l5", "o5", "g5"]),
+                Rule::Row("^6: {words8}", &["i6", "l6", "o6", "g6"]),
+                Rule::Row("^7: {words8}", &["i7", "l7", "o7", "g7"]),
+            ],
+        ),
+        Rule::Frame("#{dec} {hexpc8} {hexsp8}", Address::Instruction),
         Rule::Title("tt = 0x{trap}, {text}"),
         Rule::Title("Trap tt="),
         // All
@@ -161,10 +180,14 @@ E: Halting system
         ("y", "y"),
         ("mmfsr", "mmfsr"),
     ],
+    is_crash: |_, crash| !crash.titles.is_empty() || crash.fallback.is_some() || crash.has_body(),
     family,
     finish,
     ..PLAIN
 };
+
+/// SPARC's registers, as its console prints them.
+const WINDOW: &str = "window";
 
 fn family(crash: &Crash<'_>) -> Option<Family> {
     let wide = is_wide(crash);

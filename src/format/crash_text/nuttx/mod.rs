@@ -73,6 +73,12 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
         "BackTrace|{id}|0]:",
         "backtrace|{id}:",
     ],
+    above: &[
+        "arm_hardfault: Hard Fault:",
+        "IRQ: {dec} regs:",
+        "BASEPRI: {hex} PRIMASK:",
+        "_assert: Current Version:",
+    ],
     ends: &["NuttShell (NSH)"],
     // Stacks may stand before the registers.
     reach: 700,
