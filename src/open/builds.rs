@@ -158,7 +158,7 @@ mod tests {
         std::fs::create_dir_all(root.join(".git")).expect("room for files");
         let below = root.join("src/deep/er");
         assert_eq!(projects(&below).last(), Some(&root));
-        assert_eq!(projects(&root), [root.clone()]);
+        assert_eq!(projects(&root), std::slice::from_ref(&root));
         std::fs::remove_dir_all(&root).expect("it is ours");
     }
 }

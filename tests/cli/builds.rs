@@ -89,7 +89,7 @@ fn by_what_a_dump_without_an_id_holds() {
     project.put(&folder.join("coredump_bin.raw"), "coredump.raw");
     project.put(&folder.join("esp32.elf"), "build/other.elf");
     let text = project.info("", &["coredump.raw"]);
-    assert!(text.contains("ELF       not given"), "{text}");
+    assert!(text.contains("nothing in the build folders here fits"), "{text}");
     project.put(&folder.join("esp32_bin.elf"), "build/app.elf");
     let text = project.info("", &["coredump.raw"]);
     assert!(text.contains("build/app.elf (not checked)"), "{text}");
