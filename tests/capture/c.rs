@@ -28,8 +28,10 @@ fn functions(files: &[PathBuf], before: &str) -> BTreeSet<String> {
     for file in files {
         let text = std::fs::read_to_string(file).expect("a source");
         for part in text.split(before).skip(1) {
-            let name: String =
-                part.chars().take_while(|&letter| letter == '_' || letter.is_alphanumeric()).collect();
+            let name: String = part
+                .chars()
+                .take_while(|&letter| letter == '_' || letter.is_alphanumeric())
+                .collect();
             if part.get(name.len()..).is_some_and(|rest| rest.starts_with('(')) {
                 names.insert(name);
             }
