@@ -109,7 +109,7 @@ impl Tasks<Arm> for Lists<'_> {
                 }
                 // Whoever it was, it is none of those that the lists lead to.
                 if !on_main && !crash.cause.in_interrupt {
-                    list.push_crashed(crash, &self.main_stack);
+                    list.push_crashed::<Arm>(crash, &self.main_stack);
                 }
             }
         }

@@ -9,7 +9,7 @@
 pub mod address;
 #[cfg(cortex_m)]
 pub mod cortex_m;
-#[cfg(all(feature = "ffi", any(cortex_m, target_arch = "xtensa")))]
+#[cfg(all(feature = "ffi", any(entry, target_arch = "xtensa")))]
 pub mod ffi;
 #[cfg(atomics)]
 pub mod harts;

@@ -1,0 +1,91 @@
+//! The C interface: what the headers declare is what the library has, and compilers of C and C++ take it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn capture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("capture")
+}
+
+/// All files below a folder whose names end so.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The names that begin with `coroner_` and follow `before`, up to an opening bracket, in all these files.
+fn functions(files: &[PathBuf], before: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("a source");
+        for part in text.split(before).skip(1) {
+            let name: String = part
+                .chars()
+                .take_while(|&letter| letter == '_' || letter.is_alphanumeric())
+                .collect();
+            if part.get(name.len()..).is_some_and(|rest| rest.starts_with('(')) {
+                names.insert(name);
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_function_of_the_library_is_declared_in_a_header() {
+    let mut sources = files(&capture().join("src/arch/ffi"), ".rs");
+    sources.push(capture().join("src/arch/ffi.rs"));
+    let defined = functions(&sources, "pub unsafe extern \"C\" fn ");
+    let defined: BTreeSet<_> =
+        defined.union(&functions(&sources, "pub extern \"C\" fn ")).cloned().collect();
+    assert!(defined.len() > 20, "{defined:?}");
+    let headers: String = files(&capture().join("include"), ".h")
+        .iter()
+        .map(|file| std::fs::read_to_string(file).expect("a header"))
+        .collect();
+    for name in &defined {
+        assert!(headers.contains(&format!(" {name}(")), "{name} is in no header");
+    }
+}
+
+/// Compiles without output; nothing where there is no such compiler and CI does not ask for it.
+fn compiles(compiler: &str, arguments: &[&str], source: &Path) {
+    let include = capture().join("include");
+    let result = Command::new(compiler)
+        .args(["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I"])
+        .arg(include)
+        .args(arguments)
+        .arg(source)
+        .output();
+    match result {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{compiler} {arguments:?}: {said}");
+        }
+        Err(_) if std::env::var_os("CI").is_none() => eprintln!("SKIPPED: no {compiler}"),
+        Err(error) => panic!("{compiler}: {error}"),
+    }
+}
+
+#[test]
+fn the_headers_are_c_and_cpp() {
+    let headers = capture().join("firmware/bare-c/headers.cpp");
+    for standard in ["-std=c++11", "-std=c++20"] {
+        compiles("arm-none-eabi-g++", &["-mcpu=cortex-m4", standard], &headers);
+    }
+    // Without a C library: what the compiler brings along is enough.
+    let freestanding = ["-ffreestanding", "-march=rv32imac_zicsr", "-mabi=ilp32"];
+    compiles("riscv64-unknown-elf-g++", &freestanding, &headers);
+    for header in files(&capture().join("include"), "capture.h") {
+        compiles("arm-none-eabi-gcc", &["-x", "c", "-std=c99", "-Wpedantic"], &header);
+    }
+}
