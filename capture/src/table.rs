@@ -2,7 +2,7 @@
 
 use crate::crash::Crash;
 use crate::frames::CortexM;
-use crate::isa::{Arch, Arm, Memory};
+use crate::isa::{Arch, Memory};
 use crate::list::word;
 use crate::region::{Access, Area};
 use crate::task::{INTERRUPT, State, Task, TaskList, Tasks};
