@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_of_16_digits_makes_no_cut_between_rows_of_memory() {
+        let row = |addr: u32| format!("{addr:08x}: {}\n", ["0x00000000"; 8].join(" "));
+        let rows: String = (0..5).map(|n| row(0x4085_36d0 + 32 * n)).collect();
+        let text = format!("Stack memory:\n{rows}\nELF file SHA256: 6b6b0f19d4c1a2e7\n");
+        assert_eq!(plain(text.as_bytes(), None), None);
+    }
+
+    #[test]
     fn where_digits_prove_nothing_a_reader_says_which_lines_belong_together() {
         let numbers = |text: &str| {
             let words = text.split_whitespace().filter(|word| word.starts_with("lr="));
