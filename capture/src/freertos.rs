@@ -12,9 +12,9 @@
 //! portable/GCC.
 
 use crate::arch::address::Address;
-use crate::arch::{Arm, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
+use crate::isa::{Arm, Memory};
 use crate::layout::task as bits;
 use crate::list::{Step, Walk, word};
 use crate::region::{Access, Area};

@@ -1,8 +1,8 @@
 //! Tasks of a kernel that has told all of them: FreeRTOS, or one of the user's own.
 
-use crate::arch::{Arch, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
+use crate::isa::{Arch, Memory};
 use crate::list::word;
 use crate::region::{Access, Area};
 use crate::task::{INTERRUPT, State, Task, TaskList, Tasks};

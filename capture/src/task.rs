@@ -1,7 +1,7 @@
 //! Tasks: what a system tells about its threads.
 
-use crate::arch::{Arch, Memory};
 use crate::crash::Crash;
+use crate::isa::{Arch, Memory};
 use crate::layout::task as bits;
 use crate::region::Area;
 

@@ -21,11 +21,11 @@ mod world;
 use core::arch::global_asm;
 
 use self::world::{Special, World};
-use crate::arch::Memory;
 use crate::arch::live::Live;
 use crate::arch::{last, words};
 use crate::config::Config;
 use crate::crash::{Attempt, Cause, Crash, Kind, signal};
+use crate::isa::Memory;
 use crate::layout::EXC_RETURN;
 use crate::region::{Access, Area, Region};
 

@@ -33,6 +33,7 @@ use crate::frames::CortexM;
 use crate::freertos::{Kernel, Lists};
 #[cfg(entry)]
 use crate::layout::task as task_bits;
+use crate::out::Outcome;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
 use crate::sink::Sink;
@@ -41,7 +42,7 @@ use crate::table::{Entry, Table, Unread};
 #[cfg(entry)]
 use crate::task::State;
 use crate::task::{Task, TaskList, Tasks};
-use crate::write::{Outcome, Room, Scratch, write};
+use crate::write::{Room, Scratch, write};
 
 /// `coroner_area`.
 #[repr(C)]
@@ -440,11 +441,11 @@ struct Walker<'a, A> {
 }
 
 impl<A: super::Arch> Tasks<A> for Walker<'_, A> {
-    fn list<M: super::Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
+    fn list<M: crate::Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
         self.tasks.walk(crash, &mut self.live, list);
     }
 
-    fn registers<M: super::Memory>(
+    fn registers<M: crate::Memory>(
         &mut self,
         task: &Task,
         _: &mut M,
