@@ -187,8 +187,8 @@ fn wide_numbers(line: &str) -> impl Iterator<Item = [bool; 2]> {
     })
 }
 
-fn either(a: [bool; 2], b: [bool; 2]) -> [bool; 2] {
-    [a[0] || b[0], a[1] || b[1]]
+fn either([a, b]: [bool; 2], [c, d]: [bool; 2]) -> [bool; 2] {
+    [a || c, b || d]
 }
 
 /// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits
@@ -222,7 +222,8 @@ fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = [bool; 2]>) -> b
     let in_row = head.starts_with("0x")
         && (rest.trim().is_empty() || rest.trim_start().starts_with("0x"))
         && line.matches(" 0x").count() > 1;
-    let halves = hex.len() == 16 && is_wide[usize::from(head.starts_with("0x"))];
+    let [plain, with_0x] = **is_wide;
+    let halves = hex.len() == 16 && if head.starts_with("0x") { with_0x } else { plain };
     (DIGITS.contains(&hex.len())
         && (halves || !DIGITS.contains(&digits(head)))
         && (halves || !DIGITS.contains(&tail.len())))
