@@ -131,3 +131,85 @@ ESC[0m
     assert!(opened.dump.memory.u32_le(0x3fca_86b0).is_some());
     assert!(note_with(&opened, "variables are not in it").contains("panic text"));
 }
+
+#[test]
+fn the_hard_fault_of_nordics_sdk_is_read_through_each_of_its_loggers() {
+    let lines = [
+        "HARD FAULT at 0x00031A5C",
+        "  R0:  0x20002100  R1:  0x00180004  R2:  0x00000012  R3:  0x00000003",
+        "  R12: 0x00000003  LR:  0x00031B11  PSR: 0x21000000",
+        "Cause: Data bus error (return address in the stack frame is not related to the instruction).",
+        "Bus Fault Address: 0x00180004",
+    ];
+    for prefix in
+        ["<error> hardfault: ", "00> <error> hardfault: ", "hardfault_implementation.c,  108, "]
+    {
+        let text: String = lines.iter().map(|line| format!("{prefix}{line}\n")).collect();
+        let opened = opened(text);
+        assert_eq!(opened.dump.format, "nRF5 SDK hard fault text");
+        let values = ["pc", "lr", "xpsr", "r1", "r12"].map(|name| register(&opened, name));
+        let expected = [0x31a5c, 0x31b11, 0x2100_0000, 0x18_0004, 3];
+        assert_eq!(values, expected.map(Some), "{prefix}");
+        let reason = &opened.dump.reason;
+        assert!(reason.words.starts_with("hard fault: Data bus error"), "{reason}");
+        assert!(reason.evidence.iter().any(|word| word.value == 0x18_0004), "{reason}");
+    }
+}
+
+#[test]
+fn a_fatal_error_of_zephyr_1_on_riscv_prints_as_many_digits_as_it_needs() {
+    let opened = opened(
+        "\
+***** Booting Zephyr OS v1.14.0 *****
+Exception cause Load access fault (5)
+Current thread ID = 0x200001fc
+Faulting instruction address = 0x1c42
+  ra: 0x746  gp: 0x0  tp: 0x0  t0: 0x1880
+  t1: 0x200001fc  t2: 0xfffffff5  t3: 0x0  t4: 0x0
+  t5: 0x0  t6: 0x0  a0: 0x41037000  a1: 0x0
+Fatal fault in essential thread! Spinning...
+",
+    );
+    let values = ["pc", "ra", "t2", "mcause", "a1"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x1c42, 0x746, 0xffff_fff5, 5, 0].map(Some));
+    assert_eq!(opened.dump.crashed().map(|thread| thread.id), Some(0x2000_01fc));
+}
+
+#[test]
+fn what_a_program_gives_as_its_reason_leads() {
+    let opened = opened(
+        "\
+core 0 PC 0x4200975a panic: integer overflow
+--- 0x4200975a: app.main at /src/main/app.zig:14
+
+Backtrace: 0x4037a755:0x3fc972d0 0x4037a71d:0x3fc972f0 0x4200986b:0x3fc97310
+",
+    );
+    assert_eq!(opened.dump.reason.words, "panic: integer overflow");
+    assert!(opened.dump.crashed().is_some());
+}
+
+#[test]
+fn the_words_of_tocks_panic_stand_above_its_fault_status() {
+    let opened = opened(
+        "\
+panicked at 'Restart threshold surpassed!', kernel/src/process.rs:517:13
+\tKernel version release-1.5-550-g6ad2749fe
+
+---| No debug queue found. You can set it with the DebugQueue component.
+
+---| Fault Status |---
+Data Access Violation:              true
+Forced Hard Fault:                  true
+Faulting Memory Address:            0x00000010
+Fault Status Register (CFSR):       0x00000082
+Hard Fault Status Register (HFSR):  0x40000000
+",
+    );
+    assert!(
+        opened.dump.reason.words.starts_with("Restart threshold surpassed!"),
+        "{}",
+        opened.dump.reason
+    );
+    assert!(opened.dump.identity.facts.iter().any(|(name, _)| name == "kernel version"));
+}
