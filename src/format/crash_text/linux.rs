@@ -89,18 +89,18 @@ pub(super) static LINUX: Dialect = Dialect {
 /// address. Words below the stack pointer are blanks in the first row, those above the stack in the
 /// last one.
 fn stack(crash: &mut Crash<'_>) {
-    let bounds = |line: &&str| {
+    let bounds = |line: &str| {
         let (_, behind) = line.split_once("Stack: (0x")?;
         let (low, high) = behind.trim_end_matches([')', ' ']).split_once(" to 0x")?;
         let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u64::from);
         Some((number(low)?, number(high)?))
     };
-    let Some(at) = crash.lines.iter().position(|line| bounds(&line).is_some()) else { return };
+    let Some(at) = crash.lines.iter().position(|line| bounds(line).is_some()) else { return };
     let mut lines = crash.lines.iter().skip(at);
-    let Some((low, high)) = lines.next().and_then(|line| bounds(&line)) else {
+    let Some((low, high)) = lines.next().and_then(|line| bounds(line)) else {
         return;
     };
-    let (mut rows, mut row_at) = (Vec::new(), low / ROW_LEN * ROW_LEN);
+    let (mut rows, mut row_at) = (Vec::new(), low & !(ROW_LEN - 1));
     let mut taken = Vec::new();
     for line in lines {
         let Some((half, words)) = row(line) else { break };
