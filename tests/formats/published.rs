@@ -213,3 +213,67 @@ Hard Fault Status Register (HFSR):  0x40000000
     );
     assert!(opened.dump.identity.facts.iter().any(|(name, _)| name == "kernel version"));
 }
+
+#[test]
+fn an_exception_in_u_boots_own_handler_is_not_the_crash() {
+    let text = "\
+Loading: \"Synchronous Abort\" handler, esr 0x8600000d, far 0x10
+elr: 0000000041e02288 lr : 0000000041e68380 (reloc)
+elr: 000000004ff3b288 lr : 000000004ffa1380
+x0 : 000000004facc136 x1 : 0000000000001600
+
+Code: \"Synchronous Abort\" handler, esr 0x96000004, far 0xfffffffffffffff0
+elr: 0000000041e11110 lr : 0000000041e11114 (reloc)
+elr: 000000004ff4a110 lr : 000000004ff4a114
+x0 : 0000000000000006 x1 : 0000000000000007
+x2 : 0000000000000008 x3 : 0000000000000009
+
+Resetting CPU ...
+";
+    let once = opened(text);
+    assert_eq!(once.found.len(), 1);
+    let values = ["pc", "x0", "x2", "ESR_EL1", "FAR_EL1"].map(|name| register(&once, name));
+    assert_eq!(values, [Some(0x4ff3_b288), Some(0x4fac_c136), None, Some(0x8600_000d), Some(0x10)]);
+    assert!(once.dump.texts.iter().any(|line| line.contains("000000004ff4a110")));
+    // The next boot's is another crash.
+    let twice = opened(format!("{text}{}", text.replace("Loading: ", "")));
+    assert_eq!(twice.found.len(), 2);
+}
+
+#[test]
+fn fault_words_by_their_names_in_cmsis_are_taken() {
+    let opened = opened(
+        "\
+HardFault!
+R0 = 0x20003008
+R1 = 0x0000000D
+LR = 0x00011677
+PC = 0x00011D52
+xPSR = 0x61000000
+SCB->CFSR = 0x00008200
+SCB->HFSR = 0x40000000
+SCB->BFAR = 0x5B2B02CF
+",
+    );
+    assert!(opened.dump.reason.words.contains("precise data access"), "{}", opened.dump.reason);
+    assert_eq!(register(&opened, "BFAR"), Some(0x5b2b_02cf));
+}
+
+#[test]
+fn a_kernel_that_prints_names_alone_still_says_where() {
+    let opened = opened(
+        "\
+[   12.100000] Unable to handle kernel paging request at virtual address 0000004040000000
+[   12.100100] Internal error: Oops: 0000000096000005 [#1] PREEMPT SMP
+[   12.100200] CPU: 3 UID: 0 PID: 2266 Comm: blinkd Not tainted 6.12.20 #1
+[   12.100300] pstate: 80400009 (Nzcv daif +PAN -UAO -TCO -DIT -SSBS BTYPE=--)
+[   12.100400] pc : led_copy+0xd8/0x240
+[   12.100500] lr : led_iter+0xf4/0x6a8
+[   12.100600] sp : ffffc00084d4bb60
+[   12.100700] x29: ffffc00084d4bb60 x28: ffff800100da51b8 x27: 000000000000005b
+[   12.100800] ---[ end trace 0000000000000000 ]---
+",
+    );
+    assert!(opened.dump.reason.words.ends_with(", in led_copy"), "{}", opened.dump.reason);
+    assert_eq!(register(&opened, "pc"), None);
+}

@@ -27,6 +27,7 @@ mod several;
 // The dialects, and what several of them share.
 mod ardupilot;
 mod arm_abort;
+mod edk2;
 mod esp8266;
 mod esp8266_rtos;
 mod esp_hal;
@@ -102,6 +103,7 @@ pub static ALL: &[&Dialect] = &[
     &ardupilot::ARDUPILOT_WDOG,
     &playdate::PLAYDATE,
     &nrf5::NRF5,
+    &edk2::EDK2,
     &yiu::YIU,
     &stacked::STACKED,
     &riscv_trap::CH32,
