@@ -277,3 +277,107 @@ fn a_kernel_that_prints_names_alone_still_says_where() {
     assert!(opened.dump.reason.words.ends_with(", in led_copy"), "{}", opened.dump.reason);
     assert_eq!(register(&opened, "pc"), None);
 }
+
+#[test]
+fn xtensas_cause_of_zephyr_is_decimal_in_every_release() {
+    let old = opened(
+        "\
+ ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 20 PS 0x00060120 PC 0x00000000 VADDR 0x00000000
+ **  A0 0x80082519  SP 0x3ffb1b70  A2 0x00000000  A3 0x00000000
+ ** LBEG 0x00000000 LEND 0x00000000 LCOUNT 0x00000000
+ ** SAR 0x00000000
+Current thread ID = 0x3ffb021c
+",
+    );
+    assert_eq!(register(&old, "exccause"), Some(20));
+    assert!(old.dump.reason.words.starts_with("InstFetchProhibited"), "{}", old.dump.reason);
+}
+
+#[test]
+fn a_fault_while_zephyr_prints_is_not_the_crash() {
+    let opened = opened(
+        "\
+ ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 0 (illegal instruction)
+ **  PC 0x400d75c0 VADDR 0
+ **  PS 0x60020
+ **  A0 0x800df730  SP 0x3ffbaea0  A2 0x3ffbb488  A3 0xffffffff
+
+
+Backtrace:0x ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 20 (inst fetch prohibited)
+ **  PC 0xaaaaaaaa VADDR 0xaaaaaaa8
+ **  A4 0x11  A5 0x22  A6 0x33  A7 0x44
+",
+    );
+    assert_eq!(opened.found.len(), 1);
+    let values = ["pc", "exccause", "ar4"].map(|name| register(&opened, name));
+    assert_eq!(values, [Some(0x400d_75c0), Some(0), None]);
+    assert!(opened.dump.texts.iter().any(|line| line.contains("0xaaaaaaaa")));
+}
+
+#[test]
+fn what_a_radio_controller_asserts_leads() {
+    let opened = opened(
+        "\
+E: MPSL ASSERT: 112, 2134
+E: ***** HARD FAULT *****
+E: Fault escalation (see below)
+E: ARCH_EXCEPT with reason 3
+
+E: r0/a1: 0x00000003 r1/a2: 0x20009028 r2/a3: 0x80000000
+E: r3/a4: 0x00000001 r12/ip: 0x200053ba r14/lr: 0x00031863
+E: xpsr: 0x41010018
+E: Faulting instruction address (r15/pc): 0x0003186e
+E: >>> ZEPHYR FATAL ERROR 3: Kernel oops on CPU 0
+E: Current thread: 0x200033a8 (unknown)
+",
+    );
+    assert!(
+        opened.dump.reason.words.starts_with("MPSL ASSERT: 112, 2134"),
+        "{}",
+        opened.dump.reason
+    );
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
+    assert_eq!(register(&opened, "pc"), Some(0x3186e));
+}
+
+#[test]
+fn an_esp8266_without_arduino_prints_no_stack() {
+    let text = "\
+csum 0x4b
+Fatal exception (28):
+epc1=0x40243016, epc2=0x00000000, epc3=0x00000000, excvaddr=0x000000eb, depc=0x00000000
+";
+    let opened = opened(text);
+    let values = ["pc", "exccause", "excvaddr"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x4024_3016, 28, 0xeb].map(Some));
+    assert!(!opened.dump.notes.iter().any(|note| note.words.contains("cut off")));
+}
+
+#[test]
+fn the_report_of_esp_coredump_is_read_as_registers() {
+    let opened = opened(
+        "\
+espcoredump.py v0.4-dev
+===============================================================
+==================== ESP32 CORE DUMP START ====================
+
+Crashed task handle: 0x3ffbbbf4, name: 'esp_timer', GDB name: 'process 1073462260'
+
+================== CURRENT THREAD REGISTERS ===================
+exccause       0x1c (LoadProhibitedCause)
+excvaddr       0x8
+pc             0x400994e7          0x400994e7 <led_blink+59>
+lbeg           0x40093014          1074343956
+sar            0x17                23
+ps             0x60025             393253
+a0             0x800956fc          -2146871556
+a1             0x3ffbbb30          1073462064
+==================== ESP32 CORE DUMP END ====================
+",
+    );
+    let values = ["pc", "ar1", "exccause"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x4009_94e7, 0x3ffb_bb30, 28].map(Some));
+}

@@ -33,24 +33,9 @@ Resetting CPU ...
         "^undefined instruction$",
         "^software interrupt$",
     ],
-    // One that begins in the middle of a line of the open one comes of printing that: the handler
-    // faulted itself.
-    again: &[
-        "^\"Synchronous Abort\" handler, esr 0x",
-        "^\"Error\" handler, esr 0x",
-        "^\"Irq\" handler, esr 0x",
-        "^\"Fiq\" handler, esr 0x",
-        "Unhandled exception: {text}",
-        "Unhandled exception code: {text}",
-        "^data abort$",
-        "^prefetch abort$",
-        "^undefined instruction$",
-        "^software interrupt$",
-    ],
+    nested: &["Code: \""],
     ends: &["Resetting CPU ...", "^resetting ..."],
     rules: &[
-        Rule::Section("Code: \"", "handler"),
-        Rule::In("handler", &[Rule::Skip("{text}")]),
         Rule::All(&[
             Rule::Title("\"{text}\" handler, esr"),
             Rule::Register("handler, esr 0x{hex}", "ESR_EL1"),
