@@ -200,11 +200,16 @@ typedef struct {
     bool in_interrupt;
     bool address_known;
     bool retry;
+    bool frame_lost;          /* the processor could not push its frame */
+    bool has_status;          /* `status` is known */
     uintptr_t address;
     uintptr_t interrupted_sp; /* of the task that was interrupted, if in_interrupt; 0: unknown */
     uint32_t line;
     const char *file;         /* or NULL */
     const char *message;      /* or NULL */
+    /* Cortex-M: CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR, SFSR, SFAR as they were; without them those of the moment of
+     * writing are noted. */
+    uint32_t status[8];
 } coroner_frame;
 
 #if defined(__riscv)
