@@ -16,6 +16,9 @@ CORONER_DECLARE(build_id)
 CORONER_DECLARE(dram)
 CORONER_DECLARE(secret)
 
+/* The kernel's, whose type is none of our business. */
+extern const char interrupt_stack[] __asm("z_interrupt_stacks");
+
 static uint32_t kept_room[CONFIG_CORONER_KEPT_SIZE / 4] __attribute__((aligned(32), section(".noinit.coroner_retained")));
 const coroner_store coroner_kept = {
 	NULL, NULL, NULL, NULL, kept_room, 0, CONFIG_CORONER_KEPT_SIZE, CONFIG_CORONER_KEPT_SIZE, 1,
@@ -66,7 +69,7 @@ static void keep_frame(uintptr_t esf, uintptr_t psp, uint32_t exc_return)
 
 /* Both run with r4-r11 as the crashed code had them. */
 #define SAVE_CALLEE_SAVED \
-	"mov ip, r3\n ldr r3, =coroner_zephyr_callee_saved\n stmia r3!, {r4-r7}\n" \
+	".syntax unified\n mov ip, r3\n ldr r3, =coroner_zephyr_callee_saved\n stmia r3!, {r4-r7}\n" \
 	"mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n stmia r3!, {r4-r7}\n" \
 	"subs r3, #32\n ldmia r3!, {r4-r7}\n mov r3, ip\n"
 
@@ -80,7 +83,7 @@ __attribute__((used)) static void fault(uint32_t msp, uint32_t psp, uint32_t exc
 
 __attribute__((naked)) void __wrap_z_arm_fault(void)
 {
-	__asm volatile(SAVE_CALLEE_SAVED "push {r4, lr}\n bl %0\n pop {r4, pc}\n .ltorg" ::"i"(fault));
+	__asm volatile(SAVE_CALLEE_SAVED "push {r4, lr}\n bl %c0\n pop {r4, pc}\n .ltorg" ::"i"(fault));
 }
 
 void __real_z_do_kernel_oops(const coroner_esf *esf, void *callee, uint32_t exc_return);
@@ -96,7 +99,7 @@ __attribute__((used)) static void oops(const coroner_esf *esf, void *callee, uin
 
 __attribute__((naked)) void __wrap_z_do_kernel_oops(void)
 {
-	__asm volatile(SAVE_CALLEE_SAVED "push {r4, lr}\n bl %0\n pop {r4, pc}\n .ltorg" ::"i"(oops));
+	__asm volatile(SAVE_CALLEE_SAVED "push {r4, lr}\n bl %c0\n pop {r4, pc}\n .ltorg" ::"i"(oops));
 }
 
 static uint8_t state_of(const struct k_thread *thread)
@@ -192,6 +195,19 @@ static uint64_t uptime_us(void)
 	return (uint64_t)k_uptime_get() * 1000u;
 }
 
+/* As sys_reboot does on most chips of this architecture. Not by that function: on some it goes on in the running
+ * program, which is no way out of a crashed interrupt. */
+__attribute__((noreturn)) static void leave(void)
+{
+#ifdef CONFIG_CORONER_REBOOT
+	__asm volatile("dsb" ::: "memory");
+	*(volatile uint32_t *)0xe000ed0c = 0x05fa0004; /* AIRCR: SYSRESETREQ */
+	__asm volatile("dsb" ::: "memory");
+#endif
+	for (;;) {
+	}
+}
+
 /* On a stack of its own: the one of interrupts may be no larger than what the kernel needs. */
 __attribute__((used, noreturn)) static void write_dump(void)
 {
@@ -215,17 +231,15 @@ __attribute__((used, noreturn)) static void write_dump(void)
 	config.exclude_count = 3;
 	config.memory = memory;
 	config.memory_count = 1;
+	config.main_stack.start = interrupt_stack;
+	config.main_stack.end = interrupt_stack + CONFIG_ISR_STACK_SIZE;
 	config.build_id.start = __coroner_build_id_start;
 	config.build_id.end = __coroner_build_id_end;
 	config.added = &coroner_added;
 	config.uptime_us = uptime_us;
 	config.registers = thread_registers;
 	coroner_write_frame(&config, &frame, tasks, count, room, sizeof(room), &sink);
-#ifdef CONFIG_CORONER_REBOOT
-	sys_reboot(SYS_REBOOT_WARM);
-#endif
-	for (;;) {
-	}
+	leave();
 }
 
 static const char *words_of(unsigned int reason)
@@ -248,16 +262,12 @@ static const char *words_of(unsigned int reason)
 void k_sys_fatal_error_handler(unsigned int reason, const coroner_esf *esf)
 {
 	__asm volatile("cpsid i" ::: "memory");
-	LOG_PANIC();
 	if (writing) {
-		/* A fault in the capture: what has been written until then is a torn dump. */
-#ifdef CONFIG_CORONER_REBOOT
-		sys_reboot(SYS_REBOOT_WARM);
-#endif
-		for (;;) {
-		}
+		/* A fault in here: what has been written until then is a torn dump. */
+		leave();
 	}
 	writing = true;
+	LOG_PANIC();
 	if (!has_frame && esf != NULL) {
 		/* Nobody has seen where the frame was: all but the stack pointer is known. */
 		coroner_frame_of_exception(&frame, (const uint32_t *)&esf->basic, 0, 0xfffffffdu);
@@ -273,7 +283,7 @@ void k_sys_fatal_error_handler(unsigned int reason, const coroner_esf *esf)
 #ifdef CONFIG_BUILTIN_STACK_GUARD
 		"mov r1, #0\n msr msplim, r1\n"
 #endif
-		"mov sp, %0\n bl %1" ::"r"((uintptr_t)stack + sizeof(stack)), "i"(write_dump));
+		"mov sp, %0\n bl %c1" ::"r"((uintptr_t)stack + sizeof(stack)), "i"(write_dump));
 	for (;;) {
 	}
 }

@@ -10,7 +10,6 @@
 #include <zephyr/linker/linker-defs.h>
 #include <zephyr/logging/log.h>
 #include <zephyr/logging/log_ctrl.h>
-#include <zephyr/sys/reboot.h>
 #else
 #include <init.h>
 #include <kernel.h>
@@ -18,7 +17,6 @@
 #include <linker/linker-defs.h>
 #include <logging/log.h>
 #include <logging/log_ctrl.h>
-#include <power/reboot.h>
 #endif
 #if __has_include(<zephyr/version.h>)
 #include <zephyr/version.h>

@@ -24,11 +24,13 @@ static int cmd_find(const struct shell *shell, size_t argc, char **argv)
 	ARG_UNUSED(argc);
 	ARG_UNUSED(argv);
 	if (found(shell, &store, &dump)) {
-		shell_print(shell, "a dump of %u bytes in %s%s", dump.length, store == &coroner_kept ? "RAM" : "the flash",
+		shell_print(shell, "a dump of %u bytes in %s%s", (unsigned int)dump.length, store == &coroner_kept ? "RAM" : "the flash",
 			    dump.truncated ? ", not all of what it was to hold" : "");
 	}
-	shell_print(shell, "%u starts, %u crashes, %u in a row", coroner_zephyr_boots()->starts,
-		    coroner_zephyr_boots()->crashes, coroner_zephyr_boots()->crashes_in_a_row);
+	const coroner_boots *boots = coroner_zephyr_boots();
+
+	shell_print(shell, "%u starts, %u crashes, %u in a row", (unsigned int)boots->starts, (unsigned int)boots->crashes,
+		    (unsigned int)boots->crashes_in_a_row);
 	return 0;
 }
 

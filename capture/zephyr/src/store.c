@@ -181,8 +181,8 @@ static int start(const struct device *unused)
 	coroner_boots_begin(coroner_boots_room, CORONER_RESET_UNKNOWN, &boots);
 	move_to_flash();
 	if (find(&store, &dump) == CORONER_YES) {
-		LOG_WRN("a dump of %u bytes waits in %s; crashes in a row: %u", dump.length,
-			store == &coroner_kept ? "RAM" : "the flash", boots.crashes_in_a_row);
+		LOG_WRN("a dump of %u bytes waits in %s; crashes in a row: %u", (unsigned int)dump.length,
+			store == &coroner_kept ? "RAM" : "the flash", (unsigned int)boots.crashes_in_a_row);
 	}
 	return 0;
 }
