@@ -3,8 +3,14 @@
 //! Source: Linux `arch/arm/kernel/traps.c` and `process.c`, `arch/arm64/kernel/process.c`,
 //! `arch/riscv/kernel/process.c` (4.x to 6.12).
 
-use super::{Address, Dialect, PLAIN, Rule, is_wide};
+use super::{Address, Crash, Dialect, PLAIN, Rule, is_wide};
+use crate::dump::{Dump, PrintedFrame};
 use crate::format::machine::Family;
+use crate::reason::Signal;
+
+/// What a row of the stack holds on 32-bit Arm, the only one whose kernel prints it.
+const ROW_WORDS: usize = 8;
+const ROW_LEN: u64 = 32;
 
 /// A Linux kernel's oops.
 pub(super) static LINUX: Dialect = Dialect {
@@ -74,5 +80,71 @@ pub(super) static LINUX: Dialect = Dialect {
             () => return None,
         })
     },
+    arrange: stack,
+    finish,
     ..PLAIN
 };
+
+/// The words of the stack: rows behind `Stack: (0xLOW to 0xHIGH)`, each with the low half of its
+/// address. Words below the stack pointer are blanks in the first row, those above the stack in the
+/// last one.
+fn stack(crash: &mut Crash<'_>) {
+    let bounds = |line: &str| {
+        let (_, behind) = line.split_once("Stack: (0x")?;
+        let (low, high) = behind.trim_end_matches([')', ' ']).split_once(" to 0x")?;
+        let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u64::from);
+        Some((number(low)?, number(high)?))
+    };
+    let Some(at) = crash.lines.iter().position(|line| bounds(line).is_some()) else { return };
+    let mut lines = crash.lines.iter().skip(at);
+    let Some((low, high)) = lines.next().and_then(|line| bounds(line)) else {
+        return;
+    };
+    let (mut rows, mut row_at) = (Vec::new(), low & !(ROW_LEN - 1));
+    let mut taken = Vec::new();
+    for line in lines {
+        let Some((half, words)) = row(line) else { break };
+        // A row that is missing makes the addresses of all behind it doubtful.
+        if half != row_at & 0xffff {
+            break;
+        }
+        let first = if row_at < low { low } else { row_at };
+        let room = row_at.saturating_add(ROW_LEN).min(high).saturating_sub(first);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        if bytes.len() as u64 != room {
+            break;
+        }
+        rows.push((first, bytes));
+        taken.push(*line);
+        row_at = row_at.saturating_add(ROW_LEN);
+    }
+    crash.rows.extend(rows);
+    crash.texts.retain(|text| !taken.contains(text));
+}
+
+/// `9d60: cd009d6c c01f32a0`.
+fn row(line: &str) -> Option<(u64, Vec<u32>)> {
+    let (half, words) = line.trim_start().split_once(':')?;
+    let half = u16::from_str_radix(half, 16).ok().filter(|_| half.len() == 4)?;
+    let word = |word: &str| u32::from_str_radix(word, 16).ok().filter(|_| word.len() == 8);
+    let words: Vec<u32> = words.split_whitespace().map(word).collect::<Option<_>>()?;
+    (1..=ROW_WORDS).contains(&words.len()).then_some((half.into(), words))
+}
+
+fn finish(dump: &mut Dump, crash: &Crash<'_>) {
+    if crash.says("Unable to handle kernel") {
+        dump.reason.signal = Some(Signal::Segv);
+    }
+    let Some(thread) = dump.threads.first_mut() else { return };
+    let function = crash.facts.iter().find(|(name, _)| *name == "pc is at");
+    let function = function.and_then(|(_, words)| words.split_once('+')).map(|(name, _)| name);
+    if let (Some(function), Some(pc)) = (function, thread.registers.pc()) {
+        let frame = PrintedFrame {
+            pc,
+            returns: false,
+            sp: thread.registers.sp(),
+            function: Some(function.to_string()),
+        };
+        thread.printed.insert(0, frame);
+    }
+}

@@ -40,6 +40,7 @@ mod linux;
 mod marlin;
 mod micropython;
 mod mynewt_fault;
+mod nrf5;
 mod op_tee;
 mod playdate;
 mod riot;
@@ -100,6 +101,7 @@ pub static ALL: &[&Dialect] = &[
     &marlin::MARLIN,
     &ardupilot::ARDUPILOT_WDOG,
     &playdate::PLAYDATE,
+    &nrf5::NRF5,
     &yiu::YIU,
     &stacked::STACKED,
     &riscv_trap::CH32,

@@ -41,6 +41,7 @@ E: Halting system
         "***** Kernel Panic! *****",
         "Fault! EXC #",
         "mcause: {dec},",
+        "Exception cause {text} ({dec})",
         "ELR_ELn: 0x",
         "Page fault at address",
         "General protection fault",
@@ -95,6 +96,12 @@ E: Halting system
         Rule::Registers("s[{index}]: 0x{hex8}"),
         // RISC-V
         Rule::Register("mcause: {dec}, {text}", "mcause"),
+        // Its form of 1.x.
+        Rule::All(&[
+            Rule::Register("Exception cause {text} ({dec})", "mcause"),
+            Rule::Section("Exception cause {text} ({dec})", "1.x"),
+        ]),
+        Rule::In("1.x", &[Rule::Registers("{name}: 0x{hexfree}")]),
         Rule::Register("mtval: {hex}", "mtval"),
         Rule::Frame("{dec}: sp: {hexsp} ra: {hexpc} [{function}]", Address::Return),
         Rule::Frame("{dec}: sp: {hexsp} ra: {hexpc}", Address::Return),

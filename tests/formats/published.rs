@@ -1,0 +1,215 @@
+//! Forms that reports on the web have and no sample had, with values of our own.
+
+use crate::support::{note_with, opened};
+use coroner::open::Opened;
+use coroner::reason::Signal;
+
+fn register(opened: &Opened, name: &str) -> Option<u64> {
+    opened.dump.crashed().and_then(|thread| thread.registers.by_name(name))
+}
+
+const ARM_OOPS: &str = "\
+[  77.100000] Unable to handle kernel NULL pointer dereference at virtual address 00000014
+[  77.100100] Internal error: Oops: 17 [#1] ARM
+[  77.100200] CPU: 0 PID: 410 Comm: blinkd Not tainted 5.4.79 #9
+[  77.100300] PC is at led_blink+0x18/0x64
+[  77.100400] LR is at led_tick+0x3c/0x5c
+[  77.100500] pc : [<c01f4218>]    lr : [<c01f42a0>]    psr: 60000013
+[  77.100600] sp : cd00fff4  ip : cd00a06c  fp : cd00a068
+[  77.100700] r3 : 00000001  r2 : 00000002  r1 : 00000003  r0 : 00000000
+[  77.100800] Stack: (0xcd00fff4 to 0xcd012000)
+[  77.100900] ffe0:                                              c5cf5dc0 c01f42a0 cd00a084
+[  77.101000] 0000: cd00a06c c01f42a0 c01f420c cd00a08c c0955d38 c0247f60 cd00a0b4 cd00a098
+[  77.101100] 0020: 00000011 00000022 00000033 00000044 00000055 00000066 00000077 00000088
+[  77.101200] [<c01f4218>] (led_blink) from [<c01f42a0>] (led_tick+0x3c/0x5c)
+[  77.101300] ---[ end trace 3e5d2f1f1fa2c22d ]---
+";
+
+#[test]
+fn an_oops_of_32_bit_arm_has_its_stack_and_the_name_of_its_function() {
+    let opened = opened(ARM_OOPS);
+    let memory = &opened.dump.memory;
+    let word = |addr| memory.u32_le(addr);
+    assert_eq!(word(0xcd00_fff4), Some(0xc5cf_5dc0));
+    // The low half of the address goes over.
+    assert_eq!(word(0xcd01_0000), Some(0xcd00_a06c));
+    assert_eq!(word(0xcd01_003c), Some(0x88));
+    assert_eq!(word(0xcd01_0040), None);
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Segv));
+    let thread = opened.dump.crashed().expect("it crashed");
+    assert_eq!(thread.printed[0].function.as_deref(), Some("led_blink"));
+    assert_eq!(thread.printed[0].pc, 0xc01f_4218);
+}
+
+#[test]
+fn a_row_of_the_stack_that_is_missing_moves_none_behind_it() {
+    let lines = ARM_OOPS.lines().filter(|line| !line.contains("] 0000: "));
+    let opened = opened(lines.map(|line| format!("{line}\n")).collect::<String>());
+    assert!(opened.dump.memory.u32_le(0xcd00_fff4).is_some());
+    assert!(opened.dump.memory.u32_le(0xcd01_0000).is_none());
+    assert!(opened.dump.memory.u32_le(0xcd01_0020).is_none());
+}
+
+#[test]
+fn after_an_assertion_of_nuttx_on_xtensa_the_cause_is_no_reason() {
+    let text = "\
+[CPU0] dump_assert_info: Current Version: NuttX  12.4.0 0123abcd Jul 15 2025 17:38:32 xtensa
+[CPU0] dump_assert_info: Assertion failed : at file: mm_heap/mm_free.c:243 task(CPU0): nsh_main process: nsh_main 0x4201b1ac
+[CPU0] up_dump_register:    PC: 42037700    PS: 00060322
+[CPU0] up_dump_register:    A0: 8037a700    A1: 3fcb1da0    A2: 00000000    A3: 3fc9be40
+[CPU0] up_dump_register:   SAR: 0000000f CAUSE: 9cc37aea VADDR: aaaaadba
+";
+    for text in [text.to_string(), text.replace("9cc37aea", "0000001c")] {
+        let opened = opened(text);
+        assert!(opened.dump.reason.words.starts_with("Assertion failed"), "{}", opened.dump.reason);
+        assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
+        assert_eq!(register(&opened, "pc"), Some(0x4203_7700));
+    }
+}
+
+#[test]
+fn what_nuttx_says_above_a_panic_is_of_it() {
+    let opened = opened("\
+arm_hardfault: Hard Fault:
+arm_hardfault:   IRQ: 3 regs: 0x20157478
+arm_hardfault:   BASEPRI: 000000e0 PRIMASK: 00000000 IPSR: 00000003 CONTROL: 00000004
+arm_hardfault:   CFAULTS: 00008200 HFAULTS: 40000000 DFAULTS: 00000000 BFAULTADDR: 50000010 AFAULTS: 00000000
+arm_hardfault: PANIC!!! Hard fault: 40000000
+up_assert: Assertion failed at file:armv8-m/arm_hardfault.c line: 134 task: init
+");
+    let said = opened.dump.texts.join("\n");
+    assert!(said.contains("regs: 0x20157478") && said.contains("IPSR: 00000003"), "{said}");
+    assert_eq!(register(&opened, "BFAR"), Some(0x5000_0010));
+}
+
+#[test]
+fn the_mode_of_an_mbed_fault_is_seen_where_no_error_info_follows() {
+    let opened = opened(
+        "\
+++ MbedOS Fault Handler ++
+FaultType: HardFault
+Context:
+R0   : 00000000
+SP   : 20002ED0
+LR   : 08004321
+PC   : 08002000
+xPSR : 61000003
+HFSR : 40000000
+MMFSR: 00000000
+BFSR : 00000082
+UFSR : 00000000
+Mode : Handler
+Priv : Privileged
+Stack: MSP
+-- MbedOS Fault Handler --
+",
+    );
+    let thread = opened.dump.crashed().expect("it crashed");
+    assert!(thread.remarks.iter().any(|words| words.contains("exception handler")), "{thread:?}");
+    let facts = &opened.dump.identity.facts;
+    assert!(facts.contains(&("stack in use".into(), "MSP".into())), "{facts:?}");
+}
+
+#[test]
+fn colours_with_a_spelled_escape_are_no_words_of_the_device() {
+    let opened = opened(
+        "\
+Guru Meditation Error: Core  0 panic'ed (Stack protection fault).
+Detected in task \"blink\" at 0x4200d8f0
+ESC[0;33m0x4200d8f0: led_blink at /src/led.c:55
+ESC[0m
+Core  0 register dump:
+MEPC    : 0x40382e8e  RA      : 0x40382f18  SP      : 0x3fca86b0  GP      : 0x3fc97000
+MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x0000001b  MTVAL   : 0x00000000
+MHARTID : 0x00000000
+ESC[0;33mStack memory:
+3fca86b0: 0x00000000 0x00000000 0x3fca8730 0x3fcd5960 0x00000000 0x00000000 0x3fca8820 0x42010212
+ESC[0m
+",
+    );
+    assert!(!opened.dump.texts.iter().any(|text| text.contains("ESC[")), "{:?}", opened.dump.texts);
+    assert!(opened.dump.memory.u32_le(0x3fca_86b0).is_some());
+    assert!(note_with(&opened, "variables are not in it").contains("panic text"));
+}
+
+#[test]
+fn the_hard_fault_of_nordics_sdk_is_read_through_each_of_its_loggers() {
+    let lines = [
+        "HARD FAULT at 0x00031A5C",
+        "  R0:  0x20002100  R1:  0x00180004  R2:  0x00000012  R3:  0x00000003",
+        "  R12: 0x00000003  LR:  0x00031B11  PSR: 0x21000000",
+        "Cause: Data bus error (return address in the stack frame is not related to the instruction).",
+        "Bus Fault Address: 0x00180004",
+    ];
+    for prefix in
+        ["<error> hardfault: ", "00> <error> hardfault: ", "hardfault_implementation.c,  108, "]
+    {
+        let text: String = lines.iter().map(|line| format!("{prefix}{line}\n")).collect();
+        let opened = opened(text);
+        assert_eq!(opened.dump.format, "nRF5 SDK hard fault text");
+        let values = ["pc", "lr", "xpsr", "r1", "r12"].map(|name| register(&opened, name));
+        let expected = [0x31a5c, 0x31b11, 0x2100_0000, 0x18_0004, 3];
+        assert_eq!(values, expected.map(Some), "{prefix}");
+        let reason = &opened.dump.reason;
+        assert!(reason.words.starts_with("hard fault: Data bus error"), "{reason}");
+        assert!(reason.evidence.iter().any(|word| word.value == 0x18_0004), "{reason}");
+    }
+}
+
+#[test]
+fn a_fatal_error_of_zephyr_1_on_riscv_prints_as_many_digits_as_it_needs() {
+    let opened = opened(
+        "\
+***** Booting Zephyr OS v1.14.0 *****
+Exception cause Load access fault (5)
+Current thread ID = 0x200001fc
+Faulting instruction address = 0x1c42
+  ra: 0x746  gp: 0x0  tp: 0x0  t0: 0x1880
+  t1: 0x200001fc  t2: 0xfffffff5  t3: 0x0  t4: 0x0
+  t5: 0x0  t6: 0x0  a0: 0x41037000  a1: 0x0
+Fatal fault in essential thread! Spinning...
+",
+    );
+    let values = ["pc", "ra", "t2", "mcause", "a1"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x1c42, 0x746, 0xffff_fff5, 5, 0].map(Some));
+    assert_eq!(opened.dump.crashed().map(|thread| thread.id), Some(0x2000_01fc));
+}
+
+#[test]
+fn what_a_program_gives_as_its_reason_leads() {
+    let opened = opened(
+        "\
+core 0 PC 0x4200975a panic: integer overflow
+--- 0x4200975a: app.main at /src/main/app.zig:14
+
+Backtrace: 0x4037a755:0x3fc972d0 0x4037a71d:0x3fc972f0 0x4200986b:0x3fc97310
+",
+    );
+    assert_eq!(opened.dump.reason.words, "panic: integer overflow");
+    assert!(opened.dump.crashed().is_some());
+}
+
+#[test]
+fn the_words_of_tocks_panic_stand_above_its_fault_status() {
+    let opened = opened(
+        "\
+panicked at 'Restart threshold surpassed!', kernel/src/process.rs:517:13
+\tKernel version release-1.5-550-g6ad2749fe
+
+---| No debug queue found. You can set it with the DebugQueue component.
+
+---| Fault Status |---
+Data Access Violation:              true
+Forced Hard Fault:                  true
+Faulting Memory Address:            0x00000010
+Fault Status Register (CFSR):       0x00000082
+Hard Fault Status Register (HFSR):  0x40000000
+",
+    );
+    assert!(
+        opened.dump.reason.words.starts_with("Restart threshold surpassed!"),
+        "{}",
+        opened.dump.reason
+    );
+    assert!(opened.dump.identity.facts.iter().any(|(name, _)| name == "kernel version"));
+}
