@@ -223,8 +223,8 @@ void coroner_frame_of_trap(coroner_frame *frame);
 void coroner_frame_of_exception(coroner_frame *frame, const uint32_t *stacked, uintptr_t sp, uint32_t exc_return);
 #endif
 
-/* As coroner_write, of such a crash. To be called once, with interrupts off, on a stack with CORONER_MIN_STACK
- * bytes left; a second time only with `retry`, after the first one has faulted. */
+/* As coroner_write, of such a crash. To be called with interrupts off, on a stack with CORONER_MIN_STACK bytes left, by
+ * one caller: for several sinks one after the other. After a fault in it, only with `retry`. */
 uint8_t coroner_write_frame(const coroner_config *config, const coroner_frame *frame,
                             const coroner_task *tasks, size_t task_count, void *room, size_t room_len,
                             const coroner_sink *sink);

@@ -110,3 +110,32 @@ fn the_zephyr_module_compiles_for_each_kind_of_cortex_m() {
         }
     }
 }
+
+/// As for Zephyr: names and layouts of ESP-IDF 5.4, for its chips with RISC-V.
+#[test]
+fn the_component_for_esp_idf_compiles() {
+    let headers = capture().join("firmware/esp-idf-headers");
+    let include = capture().join("esp-idf/include");
+    let (headers, include) = (headers.to_string_lossy(), include.to_string_lossy());
+    let arguments = [
+        "-march=rv32imc_zicsr",
+        "-mabi=ilp32",
+        "-ffreestanding",
+        "-Os",
+        "-I",
+        &headers,
+        "-I",
+        &include,
+    ];
+    compiles("riscv64-unknown-elf-gcc", &arguments, &capture().join("esp-idf/coroner_esp_idf.c"));
+}
+
+/// One version in all manifests, and a CMake package, a PlatformIO and an Arduino library of the same name.
+#[test]
+fn the_manifests_tell_the_version_of_the_crate() {
+    let read = |name: &str| std::fs::read_to_string(capture().join(name)).expect("a manifest");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(read("c/package/library.json").contains(&format!("\"version\": \"{version}\"")));
+    assert!(read("c/package/library.properties").contains(&format!("version={version}\n")));
+    assert!(read("esp-idf/idf_component.yml").contains(&format!("version: \"{version}\"\n")));
+}
