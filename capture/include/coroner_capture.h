@@ -200,11 +200,16 @@ typedef struct {
     bool in_interrupt;
     bool address_known;
     bool retry;
+    bool frame_lost;          /* the processor could not push its frame */
+    bool has_status;          /* `status` is known */
     uintptr_t address;
     uintptr_t interrupted_sp; /* of the task that was interrupted, if in_interrupt; 0: unknown */
     uint32_t line;
     const char *file;         /* or NULL */
     const char *message;      /* or NULL */
+    /* Cortex-M: CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR, SFSR, SFAR as they were; without them those of the moment of
+     * writing are noted. */
+    uint32_t status[8];
 } coroner_frame;
 
 #if defined(__riscv)
@@ -218,8 +223,8 @@ void coroner_frame_of_trap(coroner_frame *frame);
 void coroner_frame_of_exception(coroner_frame *frame, const uint32_t *stacked, uintptr_t sp, uint32_t exc_return);
 #endif
 
-/* As coroner_write, of such a crash. To be called once, with interrupts off, on a stack with CORONER_MIN_STACK
- * bytes left; a second time only with `retry`, after the first one has faulted. */
+/* As coroner_write, of such a crash. To be called with interrupts off, on a stack with CORONER_MIN_STACK bytes left, by
+ * one caller: for several sinks one after the other. After a fault in it, only with `retry`. */
 uint8_t coroner_write_frame(const coroner_config *config, const coroner_frame *frame,
                             const coroner_task *tasks, size_t task_count, void *room, size_t room_len,
                             const coroner_sink *sink);

@@ -76,6 +76,11 @@ uint8_t /* coroner_answer */ coroner_find(const coroner_store *store, coroner_st
 int32_t coroner_read(const coroner_store *store, const coroner_stored *dump, uint32_t at, uint8_t *bytes,
                      size_t len);
 
+/* Prints the dump as lines of text, which `coroner` finds in a console's log; `put` is handed a line at a time, of up to
+ * 80 letters, with its end. False: the store can't be read, or `put` said so. */
+bool coroner_print(const coroner_store *store, const coroner_stored *dump,
+                   bool (*put)(void *context, const uint8_t *text, size_t len), void *context);
+
 /* Remembers that the dump has been taken away, without erasing anything. False: that could not be written. */
 bool coroner_mark_sent(const coroner_store *store, coroner_stored *dump);
 

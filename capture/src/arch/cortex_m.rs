@@ -563,7 +563,7 @@ pub(super) fn of_exception(
     [r0, r1, r2, r3, r12, lr, pc, xpsr]: [u32; 8],
     at: u32,
     exc_return: u32,
-) -> (Cause<'static>, [usize; 18]) {
+) -> (Cause<'static>, [usize; 18], [u32; STATUS.len()]) {
     let status = STATUS.map(|at| if MAPPED.contains(&at) { system_register(at) } else { 0 });
     let ipsr: u32;
     // SAFETY: reads the number of the exception.
@@ -572,15 +572,18 @@ pub(super) fn of_exception(
     let realigned = if xpsr & 1 << 9 != 0 { 4 } else { 0 };
     let sp = at.wrapping_add(len).wrapping_add(realigned);
     let words = [r0, r1, r2, r3, 0, 0, 0, 0, 0, 0, 0, 0, r12, sp, lr, pc, xpsr & !(1 << 9), 0];
-    (cause_of(&status, ipsr, exc_return), words.map(|word| word as usize))
+    let mut cause = cause_of(&status, ipsr, exc_return);
+    cause.frame_lost = status[0] & (STKERR | MSTKERR | STKOF) != 0;
+    (cause, words.map(|word| word as usize), status)
 }
 
-/// The registers that are noted, as they are now.
+/// The registers that are noted, as they are now, but for the fault status where that was kept.
 #[cfg(feature = "ffi")]
-pub(super) fn faults_now() -> [(u32, usize); MAPPED.len()] {
+pub(super) fn faults_now(kept: Option<&[u32; STATUS.len()]>) -> [(u32, usize); MAPPED.len()] {
     let mut faults = [(0, 0); MAPPED.len()];
     for (fault, &at) in faults.iter_mut().zip(MAPPED) {
-        *fault = (at, system_register(at) as usize);
+        let kept = STATUS.iter().zip(kept.into_iter().flatten()).find(|(status, _)| **status == at);
+        *fault = (at, kept.map_or_else(|| system_register(at), |(_, &value)| value) as usize);
     }
     faults
 }

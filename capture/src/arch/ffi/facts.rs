@@ -105,11 +105,15 @@ pub struct CFrame {
     in_interrupt: bool,
     address_known: bool,
     retry: bool,
+    frame_lost: bool,
+    has_status: bool,
     address: usize,
     interrupted_sp: usize,
     line: u32,
     file: *const c_char,
     message: *const c_char,
+    /// CFSR, HFSR, DFSR, MMFAR, BFAR, AFSR, SFSR, SFAR as they were; on RISC-V not used.
+    status: [u32; 8],
 }
 
 impl CFrame {
@@ -124,6 +128,7 @@ impl CFrame {
             code: self.code,
             address: self.address_known.then_some(self.address),
             in_interrupt: self.in_interrupt,
+            frame_lost: self.frame_lost,
             place: (!file.is_empty()).then_some((file, self.line)),
             message,
             ..Cause::new(kind, self.signal)
@@ -148,7 +153,7 @@ pub unsafe extern "C" fn coroner_write_frame(
     // SAFETY: the caller's word.
     let mut crash = Crash::new(unsafe { frame.cause() }, &frame.registers, frame.known);
     #[cfg(cortex_m)]
-    let faults = super::super::cortex_m::faults_now();
+    let faults = super::super::cortex_m::faults_now(frame.has_status.then_some(&frame.status));
     #[cfg(not(cortex_m))]
     let faults = super::super::riscv::faults_now();
     crash.faults = &faults;
@@ -175,9 +180,12 @@ pub unsafe extern "C" fn coroner_frame_of_exception(
     // SAFETY: the caller's word.
     let words = unsafe { stacked.cast::<[u32; 8]>().read_volatile() };
     let at = if sp == 0 { stacked.addr() } else { sp };
-    let (cause, registers) = super::super::cortex_m::of_exception(words, at as u32, exc_return);
+    let (cause, registers, status) =
+        super::super::cortex_m::of_exception(words, at as u32, exc_return);
+    // r0-r3, r12 and up; of a frame that the processor could not push, where the stack has got to.
+    to.known = if cause.frame_lost { 1 << Native::SP } else { 0x1_f00f };
     to.registers = registers;
-    to.known = 0x1_f00f;
+    (to.has_status, to.status) = (true, status);
     to.tell(&cause);
 }
 
@@ -194,7 +202,7 @@ pub extern "C" fn coroner_frame_of_trap(to: &mut CFrame) {
 impl CFrame {
     fn tell(&mut self, cause: &Cause<'_>) {
         (self.kind, self.signal, self.code) = (cause.kind as u8, cause.signal, cause.code);
-        self.in_interrupt = cause.in_interrupt;
+        (self.in_interrupt, self.frame_lost) = (cause.in_interrupt, cause.frame_lost);
         self.address_known = cause.address.is_some();
         self.address = cause.address.unwrap_or(0);
     }

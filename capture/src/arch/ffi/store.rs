@@ -5,9 +5,10 @@ use core::ffi::c_void;
 
 use crate::arch::kept::Kept;
 use crate::layout::Class;
-use crate::sink::SinkError;
 use crate::sink::flash::{Chip, FlashSlot, Keep, Partition};
-use crate::stored::{self, Eraser, Stored};
+use crate::sink::text::Text;
+use crate::sink::{Sink, SinkError};
+use crate::stored::{self, Eraser, Medium, Stored};
 
 /// `coroner_store`.
 #[repr(C)]
@@ -227,6 +228,37 @@ pub unsafe extern "C" fn coroner_read(
     let bytes = unsafe { core::slice::from_raw_parts_mut(bytes, len) };
     let read = stored::read_at(&mut partition.slot(dump.slot), &dump.dump(), at, bytes);
     read.map_or(-1, |len| len as i32)
+}
+
+/// `coroner_print`: a dump as lines of text, block 0 last.
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_print(
+    store: &CStore,
+    dump: &CStored,
+    put: extern "C" fn(*mut c_void, *const u8, usize) -> bool,
+    context: *mut c_void,
+) -> bool {
+    let mut driver = Driver(store);
+    let Some(mut partition) = driver.partition() else { return false };
+    if dump.slot >= partition.slots() {
+        return false;
+    }
+    let stored = dump.dump();
+    let mut slot = partition.slot(dump.slot);
+    let mut text = Text::new(|bytes: &[u8]| done(put(context, bytes.as_ptr(), bytes.len())));
+    let mut send = |from: u32, to: u32| {
+        let mut bytes = [0; 32];
+        for at in (from..to).step_by(bytes.len()) {
+            store.feed();
+            slot.read(at, &mut bytes)?;
+            text.put(at, &bytes)?;
+        }
+        Ok::<(), SinkError>(())
+    };
+    let all = send(stored.class.phoff(), stored.length)
+        .and_then(|()| send(0, stored.class.block0_len() as u32));
+    text.finish();
+    all.is_ok()
 }
 
 /// `coroner_mark_sent`: remembers that a dump has been taken away.
