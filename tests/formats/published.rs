@@ -381,3 +381,82 @@ a1             0x3ffbbb30          1073462064
     let values = ["pc", "ar1", "exccause"].map(|name| register(&opened, name));
     assert_eq!(values, [0x4009_94e7, 0x3ffb_bb30, 28].map(Some));
 }
+
+#[test]
+fn the_assertion_before_mynewts_handler_is_no_register_of_it() {
+    let registers = "\
+024349 Unhandled interrupt (3), exception sp 0x2000bcc0
+024349  r0:0x00000001  r1:0xffffffff  r2:0x00000037  r3:0x00000001
+024349 r12:0x00000000  lr:0x00010e57  pc:0x0001079e psr:0x61000000
+024349 ICSR:0x00421803 HFSR:0x40000000 CFSR:0x01000000
+";
+    let both = opened(format!("024349 Assert @ 0x27a77\n{registers}"));
+    assert_eq!(register(&both, "lr"), Some(0x10e57));
+    assert!(both.dump.identity.facts.contains(&("assert".into(), "0x27a77".into())));
+}
+
+#[test]
+fn an_oops_of_risc_v_begins_with_its_cause() {
+    let opened = opened(
+        "\
+[ 1165.818180] Oops - store (or AMO) access fault [#1]
+[ 1165.818560] CPU: 2 PID: 1222 Comm: memtester Not tainted 6.4.0 #1
+[ 1165.818580] epc : clear_page+0x14/0x28
+[ 1165.818590]  ra : get_page+0x9a8/0x1104
+[ 1165.818600] epc : ffffffff804c1234 ra : ffffffff80212ac8 sp : ffffffc8009abb30
+[ 1165.818610]  gp : ffffffff81a9b1c8 tp : ffffffd8c2c3c980 t0 : 0000000000000000
+[ 1165.818630] status: 0000000200000120 badaddr: ffffffd9f0000000 cause: 0000000000000007
+[ 1165.818650] ---[ end trace 0000000000000000 ]---
+",
+    );
+    assert_eq!(register(&opened, "pc"), Some(0xffff_ffff_804c_1234));
+    assert!(opened.dump.reason.words.starts_with("store (or AMO) access fault"));
+    let thread = opened.dump.crashed().expect("it crashed");
+    assert_eq!(thread.name.as_deref(), Some("memtester"));
+    assert_eq!(thread.printed[0].function.as_deref(), Some("clear_page"));
+}
+
+#[test]
+fn ardupilots_own_tasks_are_below_0() {
+    let opened =
+        opened("WDG: T-2 SL0 FL100 FT3 FAE000ED38 FTP183 FLR805AF05 FICSR4196355 MM0 MC0\n");
+    assert_eq!(register(&opened, "lr"), Some(0x0805_af05));
+    assert!(opened.dump.reason.words.starts_with("hard fault"));
+}
+
+#[test]
+fn a_page_fault_of_zephyr_1_on_x86_is_read_with_its_address() {
+    let opened = opened(
+        "\
+***** CPU Page Fault (error code 0x00000000)
+Supervisor thread read address 0x00000004
+PDE: 0x025 Present, Read-only, User, Execute Enabled
+Current thread ID = 0x004044d8
+eax: 0xffffffff, ebx: 0x00000000, ecx: 0x0000d3a1, edx: 0x00000001
+esi: 0x00407a3c, edi: 0x00000000, ebp: 0x00412fc8, esp: 0x00412fb8
+eflags: 0x00000246, cs: 0x0008
+call trace:
+eip: 0x00009f4c
+     0x0000a12b (0x407a3c)
+Fatal fault in thread 0x004044d8! Aborting.
+",
+    );
+    assert_eq!(opened.dump.format, "Zephyr fatal error text");
+    let values = ["eip", "esp", "ecx"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x9f4c, 0x41_2fb8, 0xd3a1].map(Some));
+    assert!(opened.dump.reason.words.contains("CPU Page Fault: 0x4"), "{}", opened.dump.reason);
+}
+
+#[test]
+fn a_damaged_heap_or_an_assertion_of_esp_idf_alone_is_a_crash() {
+    for text in [
+        "CORRUPT HEAP: Bad head at 0x3fcc2e90. Expected 0xabba1234 got 0x3fca5fec\n",
+        "assert failed: multi_heap_free multi_heap_poisoning.c:279 (head != NULL)\n",
+    ] {
+        let opened = opened(format!("I (3021) app: scan\n{text}\n"));
+        assert_eq!(opened.dump.reason.words, text.trim_end());
+        assert!(opened.dump.crashed().is_some());
+    }
+    let handled = "ESP_ERROR_CHECK_WITHOUT_ABORT failed: esp_err_t 0x103 at 0x400902bb\n";
+    assert!(crate::support::refused(handled).contains("without a crash"));
+}

@@ -174,9 +174,11 @@ fn is_panic(title: &str) -> bool {
         "abort() was called at PC",
         "Brownout detector was",
         "Guru Meditation Error of type",
+        "CORRUPT HEAP: Bad ",
     ]
     .iter()
     .any(|words| title.contains(words))
+        || find("assert failed: {function} {file}:{dec} (", title).is_some()
 }
 
 /// How ROMs begin.

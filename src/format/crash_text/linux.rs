@@ -29,13 +29,16 @@ pub(super) static LINUX: Dialect = Dialect {
         "Internal error: {text}",
         "kernel BUG at {text}",
         "Oops [#",
+        // RISC-V
+        "Oops - {text} [#",
     ],
     ends: &["---[ end trace"],
     rules: &[
         Rule::Title("Unable to handle kernel"),
         Rule::Title("Internal error:"),
         Rule::Title("kernel BUG at {text}"),
-        Rule::Fact("Oops [#{text}", "oops"),
+        Rule::Title("Oops - {text} [#"),
+        Rule::Fact("Oops [#{text}]", "oops"),
         Rule::All(&[
             Rule::Core("CPU: {dec}"),
             Rule::Thread("Comm: {thread} Not tainted"),
@@ -55,6 +58,8 @@ pub(super) static LINUX: Dialect = Dialect {
         Rule::Fact("pc : {text}", "pc is at"),
         Rule::Fact("lr : {text}", "lr is at"),
         Rule::Fact("epc : {text} ra :", "pc is at"),
+        Rule::Fact("epc : {text}", "pc is at"),
+        Rule::Fact("^ra : {text}", "lr is at"),
         // 32-bit Arm names the function itself before the call that it returns to.
         Rule::Frame("from [<{hexpc8}>] ({function}+", Address::Return),
         Rule::Frame("from [<{hexpc8}>]", Address::Return),

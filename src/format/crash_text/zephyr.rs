@@ -44,6 +44,7 @@ E: Halting system
         "Exception cause {text} ({dec})",
         "ELR_ELn: 0x",
         "Page fault at address",
+        "***** CPU Page Fault (error code",
         "General protection fault",
         "Divide by zero",
         "Invalid opcode",
@@ -118,6 +119,10 @@ E: Halting system
         Rule::Title("STACK OVERFLOW FROM"),
         // x86
         Rule::Title("Page fault at address"),
+        Rule::Title("***** {text} (error code"),
+        Rule::Address("thread read address 0x{hex}"),
+        Rule::Address("thread wrote address 0x{hex}"),
+        Rule::Address("thread executed address 0x{hex}"),
         Rule::Title("Linear address not present in page tables"),
         Rule::Title("Access violation:"),
         Rule::Title("General protection fault"),
