@@ -15,6 +15,7 @@ mod decode;
 mod envelope;
 mod fence;
 mod judged;
+mod paragraph;
 mod prefix;
 mod windows;
 mod wrap;
@@ -106,6 +107,10 @@ pub fn plain(bytes: &[u8], reader: Option<Reader<'_>>) -> Option<Plain> {
         text = inner.text.into();
     }
     text = decode::escapes(text, &mut undone);
+    if let Some(apart) = paragraph::apart(&text) {
+        undone.push("lines run together".into());
+        text = apart.into();
+    }
     let alone = |text: &str| {
         // What was spelled may have been cut as well.
         let mut undone = Vec::new();

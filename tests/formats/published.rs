@@ -213,3 +213,171 @@ Hard Fault Status Register (HFSR):  0x40000000
     );
     assert!(opened.dump.identity.facts.iter().any(|(name, _)| name == "kernel version"));
 }
+
+#[test]
+fn an_exception_in_u_boots_own_handler_is_not_the_crash() {
+    let text = "\
+Loading: \"Synchronous Abort\" handler, esr 0x8600000d, far 0x10
+elr: 0000000041e02288 lr : 0000000041e68380 (reloc)
+elr: 000000004ff3b288 lr : 000000004ffa1380
+x0 : 000000004facc136 x1 : 0000000000001600
+
+Code: \"Synchronous Abort\" handler, esr 0x96000004, far 0xfffffffffffffff0
+elr: 0000000041e11110 lr : 0000000041e11114 (reloc)
+elr: 000000004ff4a110 lr : 000000004ff4a114
+x0 : 0000000000000006 x1 : 0000000000000007
+x2 : 0000000000000008 x3 : 0000000000000009
+
+Resetting CPU ...
+";
+    let once = opened(text);
+    assert_eq!(once.found.len(), 1);
+    let values = ["pc", "x0", "x2", "ESR_EL1", "FAR_EL1"].map(|name| register(&once, name));
+    assert_eq!(values, [Some(0x4ff3_b288), Some(0x4fac_c136), None, Some(0x8600_000d), Some(0x10)]);
+    assert!(once.dump.texts.iter().any(|line| line.contains("000000004ff4a110")));
+    // The next boot's is another crash.
+    let twice = opened(format!("{text}{}", text.replace("Loading: ", "")));
+    assert_eq!(twice.found.len(), 2);
+}
+
+#[test]
+fn fault_words_by_their_names_in_cmsis_are_taken() {
+    let opened = opened(
+        "\
+HardFault!
+R0 = 0x20003008
+R1 = 0x0000000D
+LR = 0x00011677
+PC = 0x00011D52
+xPSR = 0x61000000
+SCB->CFSR = 0x00008200
+SCB->HFSR = 0x40000000
+SCB->BFAR = 0x5B2B02CF
+",
+    );
+    assert!(opened.dump.reason.words.contains("precise data access"), "{}", opened.dump.reason);
+    assert_eq!(register(&opened, "BFAR"), Some(0x5b2b_02cf));
+}
+
+#[test]
+fn a_kernel_that_prints_names_alone_still_says_where() {
+    let opened = opened(
+        "\
+[   12.100000] Unable to handle kernel paging request at virtual address 0000004040000000
+[   12.100100] Internal error: Oops: 0000000096000005 [#1] PREEMPT SMP
+[   12.100200] CPU: 3 UID: 0 PID: 2266 Comm: blinkd Not tainted 6.12.20 #1
+[   12.100300] pstate: 80400009 (Nzcv daif +PAN -UAO -TCO -DIT -SSBS BTYPE=--)
+[   12.100400] pc : led_copy+0xd8/0x240
+[   12.100500] lr : led_iter+0xf4/0x6a8
+[   12.100600] sp : ffffc00084d4bb60
+[   12.100700] x29: ffffc00084d4bb60 x28: ffff800100da51b8 x27: 000000000000005b
+[   12.100800] ---[ end trace 0000000000000000 ]---
+",
+    );
+    assert!(opened.dump.reason.words.ends_with(", in led_copy"), "{}", opened.dump.reason);
+    assert_eq!(register(&opened, "pc"), None);
+}
+
+#[test]
+fn xtensas_cause_of_zephyr_is_decimal_in_every_release() {
+    let old = opened(
+        "\
+ ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 20 PS 0x00060120 PC 0x00000000 VADDR 0x00000000
+ **  A0 0x80082519  SP 0x3ffb1b70  A2 0x00000000  A3 0x00000000
+ ** LBEG 0x00000000 LEND 0x00000000 LCOUNT 0x00000000
+ ** SAR 0x00000000
+Current thread ID = 0x3ffb021c
+",
+    );
+    assert_eq!(register(&old, "exccause"), Some(20));
+    assert!(old.dump.reason.words.starts_with("InstFetchProhibited"), "{}", old.dump.reason);
+}
+
+#[test]
+fn a_fault_while_zephyr_prints_is_not_the_crash() {
+    let opened = opened(
+        "\
+ ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 0 (illegal instruction)
+ **  PC 0x400d75c0 VADDR 0
+ **  PS 0x60020
+ **  A0 0x800df730  SP 0x3ffbaea0  A2 0x3ffbb488  A3 0xffffffff
+
+
+Backtrace:0x ** FATAL EXCEPTION
+ ** CPU 0 EXCCAUSE 20 (inst fetch prohibited)
+ **  PC 0xaaaaaaaa VADDR 0xaaaaaaa8
+ **  A4 0x11  A5 0x22  A6 0x33  A7 0x44
+",
+    );
+    assert_eq!(opened.found.len(), 1);
+    let values = ["pc", "exccause", "ar4"].map(|name| register(&opened, name));
+    assert_eq!(values, [Some(0x400d_75c0), Some(0), None]);
+    assert!(opened.dump.texts.iter().any(|line| line.contains("0xaaaaaaaa")));
+}
+
+#[test]
+fn what_a_radio_controller_asserts_leads() {
+    let opened = opened(
+        "\
+E: MPSL ASSERT: 112, 2134
+E: ***** HARD FAULT *****
+E: Fault escalation (see below)
+E: ARCH_EXCEPT with reason 3
+
+E: r0/a1: 0x00000003 r1/a2: 0x20009028 r2/a3: 0x80000000
+E: r3/a4: 0x00000001 r12/ip: 0x200053ba r14/lr: 0x00031863
+E: xpsr: 0x41010018
+E: Faulting instruction address (r15/pc): 0x0003186e
+E: >>> ZEPHYR FATAL ERROR 3: Kernel oops on CPU 0
+E: Current thread: 0x200033a8 (unknown)
+",
+    );
+    assert!(
+        opened.dump.reason.words.starts_with("MPSL ASSERT: 112, 2134"),
+        "{}",
+        opened.dump.reason
+    );
+    assert_eq!(opened.dump.reason.signal, Some(Signal::Abrt));
+    assert_eq!(register(&opened, "pc"), Some(0x3186e));
+}
+
+#[test]
+fn an_esp8266_without_arduino_prints_no_stack() {
+    let text = "\
+csum 0x4b
+Fatal exception (28):
+epc1=0x40243016, epc2=0x00000000, epc3=0x00000000, excvaddr=0x000000eb, depc=0x00000000
+";
+    let opened = opened(text);
+    let values = ["pc", "exccause", "excvaddr"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x4024_3016, 28, 0xeb].map(Some));
+    assert!(!opened.dump.notes.iter().any(|note| note.words.contains("cut off")));
+}
+
+#[test]
+fn the_report_of_esp_coredump_is_read_as_registers() {
+    let opened = opened(
+        "\
+espcoredump.py v0.4-dev
+===============================================================
+==================== ESP32 CORE DUMP START ====================
+
+Crashed task handle: 0x3ffbbbf4, name: 'esp_timer', GDB name: 'process 1073462260'
+
+================== CURRENT THREAD REGISTERS ===================
+exccause       0x1c (LoadProhibitedCause)
+excvaddr       0x8
+pc             0x400994e7          0x400994e7 <led_blink+59>
+lbeg           0x40093014          1074343956
+sar            0x17                23
+ps             0x60025             393253
+a0             0x800956fc          -2146871556
+a1             0x3ffbbb30          1073462064
+==================== ESP32 CORE DUMP END ====================
+",
+    );
+    let values = ["pc", "ar1", "exccause"].map(|name| register(&opened, name));
+    assert_eq!(values, [0x4009_94e7, 0x3ffb_bb30, 28].map(Some));
+}

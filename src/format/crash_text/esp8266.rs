@@ -34,6 +34,8 @@ use crate::reason::{Reason, Signal};
 const NAME: &str = "esp8266";
 const BEGIN: &str = ">>>stack>>>";
 const END: &str = "<<<stack<<<";
+/// Without Arduino's handler: the NONOS SDK's own, and that of esp-open-rtos. They print no stack.
+const NONOS: &str = "Fatal exception ({dec})";
 const HARDWARE_WDT: &str = "Hardware WDT reset";
 const FAILED_ALLOCATION: &str = "last failed alloc call{text}";
 /// InstFetchProhibited.
@@ -54,12 +56,13 @@ sp: 3ffffdc0 end: 3fffffc0 offset: 0190
 3fffff50:  3ffe8514 40203dac 3ffee510 40201a2c <
 <<<stack<<<
 ",
-    starts: &[BEGIN],
+    starts: &[BEGIN, NONOS],
     above: ABOVE,
     ends: &[END],
     goes_on: &[BEGIN, FAILED_ALLOCATION],
     rules: &[
         Rule::Fact(FAILED_ALLOCATION, "last failed allocation"),
+        Rule::Register(NONOS, "exccause"),
         Rule::Register("Exception ({dec})", "exccause"),
         Rule::All(&[
             Rule::Register("excsave1=0x{hex8}", "unusual excsave1"),
@@ -91,7 +94,10 @@ sp: 3ffffdc0 end: 3fffffc0 offset: 0190
         ("unusual epc1", ""),
         ("unusual excsave1", ""),
     ],
-    is_crash: |_, crash| crash.says(BEGIN) && (crash.has("epc1") || !crash.rows.is_empty()),
+    is_crash: |_, crash| {
+        let begins = crash.says(BEGIN) || crash.has_line(NONOS);
+        begins && (crash.has("epc1") || !crash.rows.is_empty())
+    },
     machine: |_, _, context, _| machine(context),
     finish,
     ..PLAIN
@@ -142,7 +148,9 @@ fn stacks(crash: &Crash<'_>) -> Vec<PrintedStack> {
 }
 
 fn finish(dump: &mut Dump, crash: &Crash<'_>) {
-    if !crash.says(END) {
+    if crash.has_line(NONOS) {
+        dump.format = "ESP8266 fatal exception text".into();
+    } else if !crash.says(END) {
         let words = format!("the text ends before {END}: it is cut off");
         dump.notes.push(Note::warning(words).by(NAME).code("cut"));
     }

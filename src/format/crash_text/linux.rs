@@ -138,6 +138,10 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     let Some(thread) = dump.threads.first_mut() else { return };
     let function = crash.facts.iter().find(|(name, _)| *name == "pc is at");
     let function = function.and_then(|(_, words)| words.split_once('+')).map(|(name, _)| name);
+    if let (Some(function), None) = (function, thread.registers.pc()) {
+        // Newer kernels print no address.
+        dump.reason.words = format!("{}, in {function}", dump.reason.words);
+    }
     if let (Some(function), Some(pc)) = (function, thread.registers.pc()) {
         let frame = PrintedFrame {
             pc,

@@ -27,6 +27,7 @@ mod several;
 // The dialects, and what several of them share.
 mod ardupilot;
 mod arm_abort;
+mod edk2;
 mod esp8266;
 mod esp8266_rtos;
 mod esp_hal;
@@ -102,6 +103,7 @@ pub static ALL: &[&Dialect] = &[
     &ardupilot::ARDUPILOT_WDOG,
     &playdate::PLAYDATE,
     &nrf5::NRF5,
+    &edk2::EDK2,
     &yiu::YIU,
     &stacked::STACKED,
     &riscv_trap::CH32,
@@ -249,6 +251,9 @@ pub struct Dialect {
     /// `{core}` where it has registers of that core. Where there are none of these patterns, the same
     /// start as before begins another one.
     pub again: &'static [&'static str],
+    /// Lines with the start of a crash in them that come of printing the open one: its handler faulted
+    /// itself. What follows is neither of the first, nor a crash of its own.
+    pub nested: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
     /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
@@ -292,6 +297,7 @@ pub const PLAIN: Dialect = Dialect {
     weak: &[],
     above: &[],
     again: &[],
+    nested: &[],
     ends: &[],
     goes_on: &[],
     chip_in: None,

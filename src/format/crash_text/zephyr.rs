@@ -53,10 +53,16 @@ E: Halting system
         "r0/a1: 0x",
         "ZEPHYR FATAL ERROR",
     ],
+    // What controllers say before they stop the kernel.
+    above: &["MPSL ASSERT: ", "SoftDevice Controller ASSERT: "],
+    nested: &["Backtrace:0x ** FATAL EXCEPTION", "Backtrace: ** FATAL EXCEPTION"],
     ends: &["Current thread: {hex}", "Fatal fault in"],
     rules: &[
         Rule::Fact("ASSERTION FAIL [{expression}] @ {text}", "assertion"),
         Rule::Fact("ASSERTION FAIL @ {text}", "assertion"),
+        Rule::Title("MPSL ASSERT: "),
+        Rule::Title("SoftDevice Controller ASSERT: "),
+        Rule::Title("ARCH_EXCEPT with reason"),
         Rule::Skip("***** Hardware exception *****"),
         Rule::Title("***** Exception vector: {text}"),
         Rule::Title("***** {text} *****"),
@@ -124,6 +130,13 @@ E: Halting system
         Rule::Frame("0x{hexpc} (0x{hexargument})", Address::Return),
         // Xtensa
         Rule::Register("EXCCAUSE {dec} ({text})", "exccause"),
+        // Up to 1.13 all on one line.
+        Rule::All(&[
+            Rule::Register("EXCCAUSE {dec} PS", "exccause"),
+            Rule::Register("PS 0x{hex8} PC", "ps"),
+            Rule::Register("PC 0x{hex8} VADDR", "pc"),
+            Rule::Register("VADDR 0x{hex8}", "excvaddr"),
+        ]),
         Rule::FramesBehind("Backtrace:", "0x{hexpc}:0x{hexsp}", Address::Instruction),
         Rule::Registers("{name} {hex}"),
         // ARC

@@ -80,6 +80,8 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
     reach: 700,
     rules: &[
         Rule::All(&[
+            // Some releases leave out the end of this line.
+            Rule::Title("PANIC!!! {text}:arm_hardfault:"),
             Rule::Title("PANIC!!! {text}"),
             Rule::Register("Hard fault: {hex8}", "HFSR"),
             Rule::Register("at instruction : 0x{hex8}", "pc"),
