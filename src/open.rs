@@ -8,6 +8,7 @@
 //! 4. `Complete`: kernels and the architecture say what the memory and the fault words mean.
 
 mod build_id;
+mod builds;
 mod complete;
 mod detect;
 mod dumped;
@@ -23,6 +24,7 @@ mod options;
 mod paired;
 mod slide;
 
+pub use builds::projects;
 pub use detect::{CARRIERS, Candidate};
 pub use elf_cache::ElfCache;
 pub use options::{ElfFiles, Options, Trust, Where};

@@ -55,7 +55,7 @@ impl Reset {
         Reset::Wake,
     ];
 
-    fn of(code: u8) -> Reset {
+    pub(crate) fn of(code: u8) -> Reset {
         Self::ALL.get(code as usize).copied().unwrap_or_default()
     }
 }
@@ -168,13 +168,7 @@ impl<'a> Boots<'a> {
     /// How long to wait before what crashed is tried again, in the unit of `first`: nothing after the first crash,
     /// `first` after the second one in a row, twice as much after each further one, `most` at most.
     pub fn back_off(&self, first: u32, most: u32) -> u32 {
-        match self.now.in_a_row.checked_sub(2) {
-            None => 0,
-            Some(more) => {
-                let factor = 1u32.checked_shl(more).unwrap_or(u32::MAX);
-                first.saturating_mul(factor).min(most)
-            }
-        }
+        back_off(self.now.in_a_row, first, most)
     }
 
     /// The program has run as it should for long enough: the next crash is the first of a new series.
@@ -182,6 +176,24 @@ impl<'a> Boots<'a> {
         self.now.in_a_row = 0;
         self.now.write(self.kept);
     }
+}
+
+/// See [`Boots::back_off`].
+pub(crate) fn back_off(in_a_row: u32, first: u32, most: u32) -> u32 {
+    match in_a_row.checked_sub(2) {
+        None => 0,
+        Some(more) => {
+            let factor = 1u32.checked_shl(more).unwrap_or(u32::MAX);
+            first.saturating_mul(factor).min(most)
+        }
+    }
+}
+
+/// See [`Boots::is_healthy`]: for who has not kept what `begin` answered.
+#[cfg(all(feature = "ffi", any(entry, target_arch = "xtensa")))]
+pub(crate) fn is_healthy(kept: &Kept) {
+    let now = Counts::read(kept).unwrap_or_default();
+    Counts { in_a_row: 0, ..now }.write(kept);
 }
 
 impl Counts {

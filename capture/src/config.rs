@@ -1,7 +1,5 @@
 //! What the user decides, as one constant.
 
-use crate::arch::Arch;
-use crate::layout::{self, Class, note_head, pad4};
 use crate::region::{Area, Region};
 
 /// The answer of [`Config::pace`].
@@ -48,29 +46,9 @@ impl Config<'_> {
     };
 }
 
-/// Bytes that one task adds to the notes.
-pub(crate) const fn task_notes(class: Class, registers: usize) -> usize {
-    note_head(4) + pad4(class.prstatus_len(registers)) + class.task_len()
-}
-
-/// Bytes of all other notes but tables, strings about the device and the build id, for
-/// [`crate::Needs`]: the writer itself measures.
-pub(crate) const fn vital_notes<A: Arch>(strings: usize, faults: usize, floats: usize) -> usize {
-    let class = A::CLASS;
-    let auxv = if A::FLOATS.hwcap == 0 { 0 } else { note_head(4) + 16 };
-    let float_note =
-        if floats == 0 { 0 } else { note_head(5) + A::FLOATS.len + A::FLOATS.status_len + auxv };
-    note_head(4)
-        + layout::Head::LEN
-        + note_head(4)
-        + class.cause_len()
-        + pad4(strings)
-        + note_head(4)
-        + faults * (4 + class.word())
-        + note_head(4)
-        + layout::TaskTable::HEAD_LEN
-        + task_notes(class, A::REGISTERS)
-        + float_note
-        + note_head(4)
-        + 4
+/// The configured regions, then those added at run time.
+#[inline(never)]
+pub(crate) fn region_at<'a>(config: &Config<'a>, index: usize) -> Option<&'a Region> {
+    let late = index.wrapping_sub(config.regions.len());
+    config.regions.get(index).or_else(|| config.added.get(late))
 }

@@ -1,6 +1,6 @@
 //! Registers that a context switch left on a task's stack.
 
-use crate::arch::Memory;
+use crate::isa::Memory;
 
 /// How a Cortex-M system saves a task that it switches away from, upwards from the stack pointer in
 /// its control block.

@@ -12,9 +12,9 @@
 //! portable/GCC.
 
 use crate::arch::address::Address;
-use crate::arch::{Arm, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
+use crate::isa::{Arm, Memory};
 use crate::layout::task as bits;
 use crate::list::{Step, Walk, word};
 use crate::region::{Access, Area};
@@ -109,7 +109,7 @@ impl Tasks<Arm> for Lists<'_> {
                 }
                 // Whoever it was, it is none of those that the lists lead to.
                 if !on_main && !crash.cause.in_interrupt {
-                    list.push_crashed(crash, &self.main_stack);
+                    list.push_crashed::<Arm>(crash, &self.main_stack);
                 }
             }
         }

@@ -6,15 +6,15 @@
 //! time, the cause in words (the fault registers tell it), tables of regions and strings, the build
 //! id, floating point registers, and the search for a caller when registers are lost.
 
-use crate::arch::{Arch, Memory, Native};
-use crate::config::task_notes;
 use crate::crash::Crash;
+use crate::isa::{Arch, Memory, Native};
 use crate::layout::{self, flag, note, note_head};
-use crate::out::{Buffer, Out, frame, record};
-use crate::plan::{Pieces, Plan, Segment};
-use crate::region::{Area, Region};
+use crate::needs::task_notes;
+use crate::out::{Buffer, Out, Outcome, frame, record};
+use crate::plan::{Plan, Segment};
+use crate::region::{Area, Pieces, Region};
 use crate::sink::Sink;
-use crate::write::{Outcome, PRIORITIES, RETRY_STACK};
+use crate::write::{PRIORITIES, RETRY_STACK};
 
 /// Room that the smallest writer needs, reserved by the user: 12 bytes a segment on a 32-bit
 /// machine, and 96 bytes.

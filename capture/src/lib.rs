@@ -22,6 +22,7 @@ pub mod crc;
 pub mod declared;
 pub mod frames;
 pub mod freertos;
+mod isa;
 pub mod layout;
 pub mod lean;
 pub mod list;
@@ -46,14 +47,16 @@ mod write;
 
 #[cfg(entry)]
 pub use arch::last::last_resort;
+pub use arch::linker;
 pub use arch::registry::Registry;
-pub use arch::{Arch, Memory, Native, linker};
 pub use config::{Config, Pace};
 pub use crash::{Cause, Crash};
+pub use isa::{Arch, Memory, Native};
 pub use needs::Needs;
+pub use out::Outcome;
 pub use panic::{abort, panic};
 pub use plan::Segment;
 pub use region::{Access, Area, Kind, Region};
 pub use sink::{Sink, SinkError};
 pub use task::{Single, State, Task, TaskList, Tasks};
-pub use write::{Outcome, Workspace};
+pub use write::Workspace;

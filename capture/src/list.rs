@@ -8,7 +8,7 @@
 //! Links that lead backwards are not compared: a crash in the middle of an insertion leaves them
 //! behind the forward ones, and these are whole.
 
-use crate::arch::{Arch, Memory};
+use crate::isa::{Arch, Memory};
 use crate::region::Access;
 
 /// A walk over a list.
@@ -92,7 +92,7 @@ pub fn word<A: Arch, M: Memory>(memory: &mut M, at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::{Arm, RiscV64};
+    use crate::isa::{Arm, RiscV64};
 
     /// Memory from 0x1000 on.
     struct Words(Vec<u32>);

@@ -1,8 +1,7 @@
 //! How big a dump gets: at compile time, or on the host.
 
-use crate::arch::Arch;
-use crate::config::{task_notes, vital_notes};
-use crate::layout::{SHA256_LEN, note_head, pad4};
+use crate::isa::Arch;
+use crate::layout::{self, Class, SHA256_LEN, note_head, pad4};
 
 /// What goes into a dump, in numbers.
 ///
@@ -76,4 +75,31 @@ impl Needs {
             // Sinks take whole blocks of 32.
             + 31
     }
+}
+
+/// Bytes that one task adds to the notes.
+pub(crate) const fn task_notes(class: Class, registers: usize) -> usize {
+    note_head(4) + pad4(class.prstatus_len(registers)) + class.task_len()
+}
+
+/// Bytes of all other notes but tables, strings about the device and the build id, for
+/// [`Needs`]: the writer itself measures.
+pub(crate) const fn vital_notes<A: Arch>(strings: usize, faults: usize, floats: usize) -> usize {
+    let class = A::CLASS;
+    let auxv = if A::FLOATS.hwcap == 0 { 0 } else { note_head(4) + 16 };
+    let float_note =
+        if floats == 0 { 0 } else { note_head(5) + A::FLOATS.len + A::FLOATS.status_len + auxv };
+    note_head(4)
+        + layout::Head::LEN
+        + note_head(4)
+        + class.cause_len()
+        + pad4(strings)
+        + note_head(4)
+        + faults * (4 + class.word())
+        + note_head(4)
+        + layout::TaskTable::HEAD_LEN
+        + task_notes(class, A::REGISTERS)
+        + float_note
+        + note_head(4)
+        + 4
 }

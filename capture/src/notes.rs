@@ -1,21 +1,14 @@
 //! The notes: what is known beside the bytes of memory.
 
-use crate::arch::{Arch, Memory};
-use crate::config::Config;
+use crate::config::{Config, region_at};
 use crate::crash::Crash;
+use crate::isa::{Arch, MAX_REGISTERS, Memory};
 use crate::layout::{self, note, pad4};
 use crate::out::{Out, record};
+use crate::plan::Plan;
 use crate::region::{Access, Area, Region};
 use crate::sink::Sink;
 use crate::task::{Task, Tasks};
-use crate::write::{FLOATS, TABLES, Writer};
-
-/// The configured regions, then those added at run time.
-#[inline(never)]
-pub(crate) fn region_at<'a>(config: &Config<'a>, index: usize) -> Option<&'a Region> {
-    let late = index.wrapping_sub(config.regions.len());
-    config.regions.get(index).or_else(|| config.added.get(late))
-}
 
 /// Bytes of `area` that lie in any of `areas`.
 fn overlap(areas: &[Area], area: &Area) -> usize {
@@ -148,7 +141,44 @@ impl<A: Arch, S: Sink> Out<'_, A, S> {
     }
 }
 
-impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
+/// A dump under way.
+///
+/// The configuration is not kept in here but passed along: where it is a constant, the compiler
+/// sees it in each function, and drops what it does not ask for.
+pub(crate) struct Draft<'a, A, M, S, T> {
+    pub(crate) out: Out<'a, A, S>,
+    pub(crate) plan: Plan<'a, A>,
+    pub(crate) memory: &'a mut M,
+    pub(crate) tasks: &'a mut T,
+    pub(crate) crash: &'a Crash<'a>,
+    pub(crate) crashed: &'a Task,
+    pub(crate) others: &'a mut [Task],
+    /// How many tasks the dump holds, and how many there were.
+    pub(crate) stored: usize,
+    pub(crate) seen: u16,
+    pub(crate) damaged_after: u16,
+    /// How much the notes tell: [`TABLES`], [`FLOATS`], or 0 for the threads alone.
+    pub(crate) detail: usize,
+    pub(crate) known: Known<'a>,
+    /// Registers of a task that is being written.
+    pub(crate) registers: &'a mut [usize; MAX_REGISTERS],
+}
+
+/// The registers of the crash, and which of them are known.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) registers: &'a [usize],
+    pub(crate) known: u64,
+    /// They are those of a caller, since those of the crash are lost.
+    pub(crate) recovered: bool,
+}
+
+/// The notes tell everything: also the tables of regions and strings.
+pub(crate) const TABLES: usize = 2;
+/// The notes tell of the threads, and the floating point registers of the crashed one.
+pub(crate) const FLOATS: usize = 1;
+
+impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Draft<'_, A, M, S, T> {
     /// All notes, for a file that is going to be `length` bytes long. Written more than once: first
     /// to see how long they are.
     ///

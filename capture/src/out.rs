@@ -5,12 +5,12 @@
 
 use core::marker::PhantomData;
 
-use crate::arch::{self, Arch, Memory};
+use crate::arch;
 use crate::crc::Crc;
+use crate::isa::{Arch, Memory};
 use crate::layout::{self, Class, flag, pad4};
 use crate::plan::Segment;
 use crate::sink::Sink;
-use crate::write::Outcome;
 
 /// Bytes that are collected before the sink gets them: a multiple of 32, and no less than block 0.
 pub(crate) const BLOCK: usize = 96;
@@ -19,6 +19,19 @@ pub(crate) const BLOCK: usize = 96;
 pub(crate) const fn frame<A: Arch>() -> usize {
     let sha256 = if cfg!(feature = "sha256") { layout::SHA256_LEN as usize } else { 0 };
     A::CLASS.phoff() as usize + A::CLASS.phdr_len() + sha256
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The dump holds all that was asked for.
+    Complete,
+    /// The dump is whole, and says what it had no room for.
+    Truncated,
+    /// Writing stopped early; what was written until then is a whole dump.
+    Stopped,
+    /// There is no dump: no room for the smallest one, or the sink failed.
+    Failed,
 }
 
 /// What would otherwise lie on the stack.

@@ -5,10 +5,10 @@
 
 use core::marker::PhantomData;
 
-use crate::arch::Arch;
 use crate::config::Config;
+use crate::isa::Arch;
 use crate::layout::{STACK_LINE, flag, pad4};
-use crate::region::{Access, Area, align_down, align_up};
+use crate::region::{Access, Area, Pieces, align_down, align_up};
 
 /// One PT_LOAD of the dump to be.
 #[derive(Clone, Copy, Debug)]
@@ -31,33 +31,6 @@ impl Segment {
             Pieces::Of(access) => access,
             _ if words && (self.start | self.end) & 3 == 0 => Access::Word,
             _ => Access::Byte,
-        }
-    }
-}
-
-/// In what pieces memory is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pieces {
-    /// Whole elements inside of the area.
-    Of(Access),
-    /// Any bytes of ordinary memory, read by words where they are whole ones.
-    Bytes,
-    /// Of a stack: whole lines, also those that the area only touches.
-    Lines,
-}
-
-impl Pieces {
-    /// The length of a piece, and the bounds of all pieces that may be taken for `start..end`: of a
-    /// stack also the rest of the lines that it touches.
-    const fn touched(self, start: usize, end: usize) -> (usize, usize, usize) {
-        match self {
-            Pieces::Of(access) => (access.width(), start, end),
-            Pieces::Bytes => (1, start, end),
-            Pieces::Lines => {
-                // What is more than whole lines at the end is cut off later.
-                let end = end.saturating_add(STACK_LINE - 1);
-                (STACK_LINE, align_down(start, STACK_LINE), end)
-            }
         }
     }
 }

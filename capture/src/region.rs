@@ -2,7 +2,7 @@
 //! and the areas that are never taken.
 
 use crate::arch::address::Address;
-use crate::plan::Pieces;
+use crate::layout::STACK_LINE;
 
 /// A stretch of addresses, `end` exclusive. A `const`, also when both ends are linker symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +213,33 @@ impl Region {
             Kind::Stack => Pieces::Lines,
             _ if self.any_width => Pieces::Bytes,
             _ => Pieces::Of(self.access),
+        }
+    }
+}
+
+/// In what pieces memory is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// Whole elements inside of the area.
+    Of(Access),
+    /// Any bytes of ordinary memory, read by words where they are whole ones.
+    Bytes,
+    /// Of a stack: whole lines, also those that the area only touches.
+    Lines,
+}
+
+impl Pieces {
+    /// The length of a piece, and the bounds of all pieces that may be taken for `start..end`: of a
+    /// stack also the rest of the lines that it touches.
+    pub(crate) const fn touched(self, start: usize, end: usize) -> (usize, usize, usize) {
+        match self {
+            Pieces::Of(access) => (access.width(), start, end),
+            Pieces::Bytes => (1, start, end),
+            Pieces::Lines => {
+                // What is more than whole lines at the end is cut off later.
+                let end = end.saturating_add(STACK_LINE - 1);
+                (STACK_LINE, align_down(start, STACK_LINE), end)
+            }
         }
     }
 }

@@ -10,8 +10,8 @@
 //! Sources: the RTIC book, "by-example/hardware_tasks" and "internals/critical-sections";
 //! ARMv7-M Architecture Reference Manual, B1.4.2 (xPSR) and B3.4.9 (NVIC_IPR).
 
-use crate::arch::{Arch, Arm, Memory};
 use crate::crash::Crash;
+use crate::isa::{Arch, Arm, Memory};
 use crate::region::{Access, Area};
 use crate::task::{State, Task, TaskList, Tasks};
 

@@ -59,7 +59,7 @@ pub struct Stored {
     pub sequence: u16,
     /// [`mark_uploaded`] was called for it.
     pub uploaded: bool,
-    class: Class,
+    pub(crate) class: Class,
 }
 
 impl Stored {
@@ -170,7 +170,8 @@ pub fn mark_uploaded(medium: &mut impl Medium, stored: &Stored) -> Result<(), Si
 /// Erases a medium unit by unit; the first unit, with block 0, goes first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Eraser {
-    at: u32,
+    /// The next unit.
+    pub(crate) at: u32,
 }
 
 impl Eraser {

@@ -1,8 +1,8 @@
 //! Tasks of a kernel that has told all of them: FreeRTOS, or one of the user's own.
 
-use crate::arch::{Arm, Memory};
 use crate::crash::Crash;
 use crate::frames::CortexM;
+use crate::isa::{Arch, Memory};
 use crate::list::word;
 use crate::region::{Access, Area};
 use crate::task::{INTERRUPT, State, Task, TaskList, Tasks};
@@ -32,7 +32,7 @@ pub struct Unread {
 
 impl Entry {
     /// The task, with what has to be read.
-    fn read<M: Memory>(self, memory: &mut M) -> Task {
+    fn read<A: Arch, M: Memory>(self, memory: &mut M) -> Task {
         let Entry { mut task, unread, .. } = self;
         if unread.name != 0 {
             for (at, letter) in (unread.name..).zip(&mut task.name) {
@@ -43,13 +43,14 @@ impl Entry {
             }
         }
         if unread.sp_in_tcb {
-            task.sp = word::<Arm, M>(memory, task.tcb.start()).unwrap_or(0);
+            task.sp = word::<A, M>(memory, task.tcb.start()).unwrap_or(0);
         }
         task
     }
 }
 
-/// Tasks of a Cortex-M kernel whose handlers run on the main stack and tasks on the process stack.
+/// Tasks of a kernel whose handlers run on the main stack and tasks on stacks of their own. Registers are found where
+/// a Cortex-M kernel saves them.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a, T> {
     /// The tasks, in any order.
@@ -58,7 +59,7 @@ pub struct Table<'a, T> {
     pub main_stack: Area,
 }
 
-impl<T: Copy + Into<Entry>> Tasks<Arm> for Table<'_, T> {
+impl<A: Arch, T: Copy + Into<Entry>> Tasks<A> for Table<'_, T> {
     fn list<M: Memory>(&mut self, crash: &Crash<'_>, memory: &mut M, list: &mut TaskList<'_>) {
         if crash.cause.in_interrupt {
             list.push(Task {
@@ -70,20 +71,20 @@ impl<T: Copy + Into<Entry>> Tasks<Arm> for Table<'_, T> {
         let mut entries = self.tasks.iter().map(|&entry| entry.into());
         match entries.find(|entry: &Entry| entry.task.state == State::Running) {
             Some(running) => {
-                let mut running = running.read(memory);
+                let mut running = running.read::<A, M>(memory);
                 // Under an interrupt its registers are where the processor put them.
                 running.sp = crash.interrupted_sp.unwrap_or(running.sp);
                 list.push(running);
             }
             // Whoever it was, it is none of the others.
-            None if !crash.cause.in_interrupt => list.push_crashed(crash, &self.main_stack),
+            None if !crash.cause.in_interrupt => list.push_crashed::<A>(crash, &self.main_stack),
             None => {}
         }
         for entry in self.tasks.iter().map(|&entry| entry.into()) {
             match entry.task.state {
                 _ if entry.unread.damaged => list.damaged(),
                 State::Running => {}
-                _ => list.push(entry.read(memory)),
+                _ => list.push(entry.read::<A, M>(memory)),
             }
         }
     }

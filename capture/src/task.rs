@@ -1,7 +1,7 @@
 //! Tasks: what a system tells about its threads.
 
-use crate::arch::{Arch, Arm, Memory};
 use crate::crash::Crash;
+use crate::isa::{Arch, Memory};
 use crate::layout::task as bits;
 use crate::region::Area;
 
@@ -139,8 +139,8 @@ impl<'a> TaskList<'a> {
 
     /// Adds the one on the processor where nothing tells which of the tasks it is. It has the main stack
     /// if its stack pointer lies there.
-    pub(crate) fn push_crashed(&mut self, crash: &Crash<'_>, main_stack: &Area) {
-        let sp = crash.registers.get(Arm::SP).copied().unwrap_or(0);
+    pub(crate) fn push_crashed<A: Arch>(&mut self, crash: &Crash<'_>, main_stack: &Area) {
+        let sp = crash.registers.get(A::SP).copied().unwrap_or(0);
         let on_main = main_stack.overlap(sp, sp.saturating_add(1)) > 0;
         let stack =
             if on_main { *main_stack } else { Area::between(sp, sp.wrapping_add(UNKNOWN_STACK)) };

@@ -1,13 +1,14 @@
 //! Writes a dump: plans it, then sends it front to back with block 0 last.
 
-use crate::arch::{Arch, MAX_REGISTERS, Memory, Native};
-use crate::config::{Config, task_notes};
+use crate::config::{Config, region_at};
 use crate::crash::Crash;
+use crate::isa::{Arch, MAX_REGISTERS, Memory, Native};
 use crate::layout::{self, flag};
-use crate::notes::region_at;
-use crate::out::{Buffer, Out, frame};
-use crate::plan::{Pieces, Plan, Segment};
-use crate::region::Area;
+use crate::needs::task_notes;
+use crate::notes::{Draft, FLOATS, Known, TABLES};
+use crate::out::{Buffer, Out, Outcome, frame};
+use crate::plan::{Plan, Segment};
+use crate::region::{Area, Pieces};
 use crate::sink::{Paced, Sink};
 use crate::task::{Task, TaskList, Tasks};
 
@@ -86,56 +87,11 @@ impl<const SEGMENTS: usize, const TASKS: usize> Default for Workspace<SEGMENTS, 
     }
 }
 
-/// How it went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The dump holds all that was asked for.
-    Complete,
-    /// The dump is whole, and says what it had no room for.
-    Truncated,
-    /// Writing stopped early; what was written until then is a whole dump.
-    Stopped,
-    /// There is no dump: no room for the smallest one, or the sink failed.
-    Failed,
-}
-
 /// A [`Workspace`] whose sizes are forgotten.
 pub(crate) struct Room<'a> {
     pub(crate) segments: &'a mut [Segment],
     pub(crate) tasks: &'a mut [Task],
     pub(crate) scratch: &'a mut Scratch,
-}
-
-/// A dump under way.
-///
-/// The configuration is not kept in here but passed along: where it is a constant, the compiler
-/// sees it in each function, and drops what it does not ask for.
-pub(crate) struct Writer<'a, A, M, S, T> {
-    pub(crate) out: Out<'a, A, S>,
-    pub(crate) plan: Plan<'a, A>,
-    pub(crate) memory: &'a mut M,
-    pub(crate) tasks: &'a mut T,
-    pub(crate) crash: &'a Crash<'a>,
-    pub(crate) crashed: &'a Task,
-    pub(crate) others: &'a mut [Task],
-    /// How many tasks the dump holds, and how many there were.
-    pub(crate) stored: usize,
-    pub(crate) seen: u16,
-    pub(crate) damaged_after: u16,
-    /// How much the notes tell: [`TABLES`], [`FLOATS`], or 0 for the threads alone.
-    pub(crate) detail: usize,
-    pub(crate) known: Known<'a>,
-    /// Registers of a task that is being written.
-    pub(crate) registers: &'a mut [usize; MAX_REGISTERS],
-}
-
-/// The registers of the crash, and which of them are known.
-#[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
-    pub(crate) registers: &'a [usize],
-    pub(crate) known: u64,
-    /// They are those of a caller, since those of the crash are lost.
-    pub(crate) recovered: bool,
 }
 
 pub(crate) fn write<A: Arch, M: Memory, T: Tasks<A>>(
@@ -166,7 +122,7 @@ pub(crate) fn write<A: Arch, M: Memory, T: Tasks<A>>(
     // Sinks take whole blocks.
     let capacity = sink.capacity().min(config.limit) as usize & !31;
     let mut sink = Paced(sink, config.pace);
-    let mut writer = Writer {
+    let mut writer = Draft {
         out: Out::new(&mut sink, &mut scratch.buffer),
         plan: Plan::new(segments, 0),
         memory,
@@ -205,11 +161,6 @@ fn recover<'a, A: Arch>(
     }
 }
 
-/// The notes tell everything: also the tables of regions and strings.
-pub(crate) const TABLES: usize = 2;
-/// The notes tell of the threads, and the floating point registers of the crashed one.
-pub(crate) const FLOATS: usize = 1;
-
 /// A stack pointer farther below its stack than this leads somewhere else.
 const MAX_OVERFLOW: usize = 64 << 10;
 
@@ -219,7 +170,7 @@ pub(crate) const PRIORITIES: usize = 256;
 /// Bytes of stack in the smaller record of a second attempt.
 pub(crate) const RETRY_STACK: usize = 512;
 
-impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Writer<'_, A, M, S, T> {
+impl<A: Arch, M: Memory, S: Sink, T: Tasks<A>> Draft<'_, A, M, S, T> {
     fn write(&mut self, config: &Config<'_>, capacity: usize) -> Outcome {
         let Some(capacity) = capacity.checked_sub(frame::<A>()) else { return Outcome::Failed };
         self.plan.room = loop {

@@ -55,7 +55,7 @@ pub fn trap_reason(registers: &Registers) -> Option<Reason> {
             (names.cause, cause, told, signal, names.value, address)
         }
         Family::Xtensa => {
-            let cause = by_name("exccause").filter(|c| *c != u64::from(xtensa::CAUSE_UNKNOWN))?;
+            let cause = by_name("exccause").filter(|cause| xtensa::is_cause(*cause))?;
             let number = cause as u32;
             let address = by_name("excvaddr").filter(|_| xtensa::cause_has_address(number));
             let (told, signal) = (xtensa::cause_words(number), xtensa::cause_signal(number));

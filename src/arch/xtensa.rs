@@ -20,6 +20,14 @@ pub const ILLEGAL_INSTRUCTION: u64 = 0;
 /// Of EXCCAUSE.
 pub const STORE_PROHIBITED: u64 = 29;
 
+/// EXCCAUSE has six bits.
+const LAST_CAUSE: u32 = 63;
+
+/// Whether a number is a cause at all, the CPU's or ESP-IDF's own.
+pub fn is_cause(exccause: u64) -> bool {
+    exccause < u64::from(PANIC_BASE + 8)
+}
+
 /// Whether `arch` is an Xtensa with register windows.
 pub fn is_windowed(arch: &Arch) -> bool {
     arch.family == Family::Xtensa && arch.register("windowbase").is_some()
@@ -62,6 +70,7 @@ pub fn cause_words(exccause: u32) -> String {
             _ => "panic of unknown kind",
         },
         CAUSE_UNKNOWN => "not known",
+        n if n > LAST_CAUSE => return format!("{n:#x} is no exception cause"),
         n => return format!("exception cause {n}, which the manual reserves"),
     };
     words.to_string()

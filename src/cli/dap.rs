@@ -133,6 +133,7 @@ impl Opener for FromProperties {
         if let Some(folder) = properties.get("cwd").and_then(Value::as_str) {
             read.dump.iter_mut().for_each(|path| *path = Path::new(folder).join(&*path));
         }
+        read.options.elves = read.options.elves.or_of_this_project();
         let inputs = if read.dump.is_empty() { &self.inputs } else { &read.dump };
         if inputs.is_empty() {
             return Err(Error::Usage("\"dump\" names the file to open, and it is missing".into()));

@@ -1,10 +1,11 @@
 //! `coroner demo`: serves a built-in dump of a real crash of our own firmware.
 
-use super::serve::{ListenArgs, serve};
+use super::serve::{Guide, ListenArgs, serve};
 use super::{Talk, gdb};
 use crate::error::Result;
 use crate::input::Input;
 use crate::open;
+use crate::targets::Arch;
 use bytes::Bytes;
 use clap::Args;
 use std::io::Read;
@@ -64,14 +65,20 @@ pub(super) fn run(args: &DemoArgs) -> Result<()> {
     options.elves.open.push(elf);
     let opened = open::open_inputs(&[dump], &options)?;
     eprintln!("{STORY}");
-    if !args.listen.stdio
-        && let Ok(gdb) = gdb::find(&opened.dump.arch)
-        && let Some(frames) = backtrace(&gdb)
-    {
-        let name = gdb.file_name().unwrap_or_default().to_string_lossy();
-        eprintln!("{name}, which is on this machine, shows of it:\n\n{frames}");
-    }
-    serve(opened, &args.listen, door, Some(TRY))
+    serve(opened, &args.listen, door, &Guide { hints: Some(TRY), then: Some(look) })
+}
+
+/// Shows what a GDB of this machine shows, as soon as it has answered; the server does not wait.
+fn look(arch: &Arch) {
+    let Ok(gdb) = gdb::find(arch) else { return };
+    let shown = move || {
+        if let Some(frames) = backtrace(&gdb) {
+            let name = gdb.file_name().unwrap_or_default().to_string_lossy();
+            eprintln!("\n{name}, which is on this machine, shows of it:\n\n{frames}");
+        }
+    };
+    // Without a thread the demo is the same but for this.
+    let _ = std::thread::Builder::new().name("gdb".into()).spawn(shown);
 }
 
 /// The backtrace that a GDB shows of the demo, over a pipe to a second one of us. `None` if it

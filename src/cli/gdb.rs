@@ -23,6 +23,10 @@ Examples:
 The exit status is GDB's. In a batch, GDB's own tells of its last command only; --strict stops
 at the first command that fails and makes it 1.";
 
+/// What shows a dump on a machine that has no GDB for its architecture.
+pub(super) const WITHOUT_GDB: &str = "Without a GDB: `coroner report` and `coroner view` show the \
+    crash, and editors attach with `coroner dap`";
+
 /// Commands for GDB's users: `crash`, `regions`, `tasks` and others.
 const GDBINIT: &str = include_str!("../../gdbinit");
 
@@ -164,7 +168,10 @@ pub(super) fn find(arch: &Arch) -> Result<PathBuf> {
         }
     }
     let all = names.join(", ");
-    Err(Error::Resource(format!("no GDB for {} in PATH (looked for {all}): --gdb", arch.name)))
+    Err(Error::Resource(format!(
+        "no GDB for {} in PATH (looked for {all}): --gdb PATH names one. {WITHOUT_GDB}",
+        arch.name
+    )))
 }
 
 /// GDB's arguments without its commands, and a script of ours and those commands. GDB ends a

@@ -12,6 +12,9 @@ use crate::server::Address;
 use clap::{ArgAction, ArgMatches, Args, Command, ValueEnum, parser::ValueSource};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What every command that opens a dump takes.
 #[derive(Clone, Debug, Args)]
@@ -43,7 +46,7 @@ pub struct Talk {
     pub log_format: LogFormat,
 
     /// When to use colours
-    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, alias = "colour", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub color: Colour,
 }
 
@@ -83,7 +86,9 @@ impl OpenArgs {
     /// # Errors
     /// As [`open::open`].
     pub fn open(&self) -> Result<Opened> {
-        let opened = open::open(&self.inputs, &self.options)?;
+        let mut options = self.options.clone();
+        options.elves = options.elves.or_of_this_project();
+        let opened = open::open(&self.inputs, &options)?;
         for note in &opened.dump.notes {
             tracing::debug!("{note}");
         }
@@ -180,6 +185,8 @@ impl Talk {
             _ => tracing::Level::TRACE,
         };
         let json = self.log_format == LogFormat::Json;
+        // gdbstub tells every packet a second time, and calls what no stub needs to know unknown.
+        let ours = Targets::new().with_default(level).with_target("gdbstub", tracing::Level::WARN);
         let log = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_ansi(false)
@@ -187,8 +194,8 @@ impl Talk {
             .with_target(false);
         // A second start, as tests do, keeps the first one's log.
         let _ = match self.log_format {
-            LogFormat::Text => log.without_time().try_init(),
-            LogFormat::Json => log.json().try_init(),
+            LogFormat::Text => log.without_time().finish().with(ours).try_init(),
+            LogFormat::Json => log.json().finish().with(ours).try_init(),
         };
     }
 

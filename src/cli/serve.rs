@@ -1,11 +1,12 @@
 //! `coroner serve`: a dump for any debugger, until Ctrl-C.
 
 use super::options::listen_addresses;
-use super::{OpenArgs, summary};
+use super::{OpenArgs, gdb, summary};
 use crate::display::Lines;
 use crate::error::{Error, Result};
 use crate::open::Opened;
 use crate::server::{self, Address, Listener, Served};
+use crate::targets::Arch;
 use clap::Args;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +57,16 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     // Listening comes first: a port that is taken should not be found out after the parsing.
     let door = args.listen.door()?;
     let opened = args.open.open()?;
-    serve(opened, &args.listen, door, None)
+    serve(opened, &args.listen, door, &Guide::default())
+}
+
+/// What a command says of its own once the server listens.
+#[derive(Default)]
+pub(super) struct Guide {
+    /// What to type there, in place of the usual hints.
+    pub(super) hints: Option<&'static str>,
+    /// Started when all is said.
+    pub(super) then: Option<fn(&Arch)>,
 }
 
 impl ListenArgs {
@@ -74,13 +84,11 @@ impl ListenArgs {
 }
 
 /// Serves until Ctrl-C, or with `--once` until the last client has gone.
-///
-/// `hints` stand behind what to type, in place of the usual ones.
 pub(super) fn serve(
     opened: Opened,
     listen: &ListenArgs,
     door: Option<Listener>,
-    hints: Option<&'static str>,
+    guide: &Guide,
 ) -> Result<()> {
     let stop = stop_on_ctrl_c()?;
     let mut text = Lines::new();
@@ -91,8 +99,11 @@ pub(super) fn serve(
         return server::serve_stdio(&Served::of(opened), &stop);
     };
     let addresses = door.addresses();
-    let _ = write_how_to(&opened, &addresses, hints, &mut text);
+    let _ = write_how_to(&opened, &addresses, guide.hints, &mut text);
     eprint!("{text}");
+    if let Some(then) = guide.then {
+        then(&opened.dump.arch);
+    }
     let options = server::Options { once: listen.once, ..server::Options::default() };
     door.serve(&Served::of(opened), &options, &stop)?;
     eprintln!("coroner: done");
@@ -128,12 +139,19 @@ fn write_how_to(
         Address::Tcp { .. } => first.to_string(),
         Address::Unix(path) => path.display().to_string(),
     };
-    let gdb = opened.dump.arch.gdb_hint.as_deref().unwrap_or("gdb-multiarch");
+    let found = gdb::find(&opened.dump.arch).ok();
+    let name = found.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let usual = || opened.dump.arch.gdb_hint.as_deref().unwrap_or("gdb-multiarch").into();
+    let gdb = name.unwrap_or_else(usual);
     // Without a target description GDB needs the ELF to know the architecture.
     let elf = opened.firmware.as_ref().filter(|_| !opened.dump.arch.description);
     let elf = elf.map_or(String::new(), |elf| format!(" {}", elf.path));
     out.say("In another terminal:\n\n");
     writeln!(out, "    {gdb}{elf} -ex 'target remote {target}'")?;
+    if found.is_none() {
+        out.blank();
+        writeln!(out, "(It is not in PATH. {}.)", gdb::WITHOUT_GDB)?;
+    }
     if opened.firmware.is_none() {
         out.say("\nFor names and lines pass the firmware: --elf FILE, or --elf-dir DIR.\n");
     }

@@ -3,15 +3,17 @@
 use super::{Blame, Talk, addresses};
 use crate::error::{Error, Result};
 use crate::open;
-use crate::query::Kind;
+use crate::query::{Kind, Names};
 use crate::report::{ReportOptions, Style};
 use crate::watch::{self, Ended, Source, Start, Wishes};
 use clap::Args;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +29,9 @@ Exit status: 0 no crash, 3 at least one, 1 the source can't be read, 2 usage err
 
 /// The exit status that tells of a crash.
 const CRASHED: u8 = 3;
+
+/// How often it is looked whether the ELF files are new ones.
+const BUILDS_LOOKED_FOR: Duration = Duration::from_secs(1);
 
 /// Arguments of `coroner watch`.
 #[derive(Debug, Args)]
@@ -93,17 +98,17 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
             return Err(Error::Usage("--decode needs the firmware: --elf FILE".into()));
         }
         true => {
-            let names = addresses::open(&args.options.elves.elf)?;
-            // The first look at an ELF file takes longest.
-            let _ = names.at(names.elves().next().map_or(0, |elf| elf.entry), Kind::Any);
-            let tail = move |line: &[u8]| addresses::tail(line, &names, false);
+            let names = RefCell::new(Fresh::open(&args.options.elves.elf)?);
+            let tail = move |line: &[u8]| addresses::tail(line, names.borrow_mut().names(), false);
             Some(Box::new(tail) as watch::Decode)
         }
         false => None,
     };
+    let mut open = args.options.clone();
+    open.elves = open.elves.or_of_this_project();
     let options = watch::Options {
         wishes: Wishes {
-            open: args.options.clone(),
+            open,
             report: ReportOptions {
                 values: false,
                 all_threads: false,
@@ -127,4 +132,41 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
         Ended::Calm => ExitCode::SUCCESS,
         Ended::Crashed => ExitCode::from(CRASHED),
     })
+}
+
+/// Names of ELF files that are built anew while the console is watched.
+struct Fresh {
+    paths: Vec<PathBuf>,
+    names: Names,
+    /// When they were last changed, as far as is known, and when that was looked up.
+    changed: Vec<Option<SystemTime>>,
+    looked: Instant,
+}
+
+impl Fresh {
+    fn open(paths: &[PathBuf]) -> Result<Fresh> {
+        let (paths, changed) = (paths.to_vec(), changed(paths));
+        let names = addresses::open(&paths)?;
+        // The first look at an ELF file takes longest.
+        let _ = names.at(names.elves().next().map_or(0, |elf| elf.entry), Kind::Any);
+        Ok(Fresh { paths, names, changed, looked: Instant::now() })
+    }
+
+    /// The names; of a file that a linker is writing just now, those of before.
+    fn names(&mut self) -> &Names {
+        if self.looked.elapsed() > BUILDS_LOOKED_FOR {
+            self.looked = Instant::now();
+            if changed(&self.paths) != self.changed
+                && let Ok(fresh) = Fresh::open(&self.paths)
+            {
+                *self = fresh;
+            }
+        }
+        &self.names
+    }
+}
+
+fn changed(paths: &[PathBuf]) -> Vec<Option<SystemTime>> {
+    let time = |path: &PathBuf| std::fs::metadata(path).ok()?.modified().ok();
+    paths.iter().map(time).collect()
 }

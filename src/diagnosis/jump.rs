@@ -36,7 +36,7 @@ impl Case<'_, '_> {
                         "the code jumped to {pc:#x} ({name}) without the Thumb bit: the address must be odd"
                     ),
                     _ => format!(
-                        "the code jumped to {pc:#x}, an even address: Cortex-M needs odd ones"
+                        "execution went to {pc:#x} without the Thumb bit: the address that was called, returned to or taken from the vector table is even"
                     ),
                 }
             }

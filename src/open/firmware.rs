@@ -4,7 +4,7 @@ use super::elf_cache::{self, Search};
 use super::fit::{self, Judgement};
 use super::found::{Found, MaybeElf};
 use super::paired::Elves;
-use super::{Options, build_id, slide};
+use super::{Options, build_id, builds, slide};
 use crate::dump::{Dump, FirmwareId, Fit, Note, Verdict};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -31,7 +31,7 @@ pub(super) fn find(dump: &mut Dump, found: &mut Found<'_>) -> Result<Elves> {
             None => {
                 embedded = of_dump(dump);
                 match embedded.is_empty() {
-                    true => from_servers(dump, options),
+                    true => in_builds(dump, options).or_else(|| from_servers(dump, options)),
                     false => Some(embedded.remove(0)),
                 }
             }
@@ -356,6 +356,55 @@ fn fitting_in_folders(dump: &mut Dump, options: &Options) -> Result<Option<Arc<F
     };
     dump.notes.push(Note::warning(words).code("no-elf"));
     Ok(None)
+}
+
+/// The ELF file in the build folders of the user's projects that is the dump's: by its id, or the
+/// only one that fits. Nobody named it, so nothing is taken on trust.
+fn in_builds(dump: &mut Dump, options: &Options) -> Option<Arc<Firmware>> {
+    let files = builds::files(&options.elves.projects);
+    let open = |path: &PathBuf| options.elves.cache.try_open(path, !options.place.no_mmap);
+    let all = files.iter().filter_map(open);
+    let all: Vec<_> = all.filter(|elf| elf.machine == dump.arch.elf_machine).collect();
+    let ids = dump.identity.firmware.clone();
+    if let Some(elf) = all.iter().find(|elf| !ids.is_empty() && matches(elf, &ids)) {
+        dump.identity.fit = Some(matching(&ids));
+        let words = "nobody named it: found in a build folder, by its id";
+        dump.notes.push(Note::info(words).at(&*elf.path).code("elf-found"));
+        return Some(elf.clone());
+    }
+    let newest = all.first()?.path.clone();
+    let not_taken = match ids.first() {
+        Some(id) => format!("no ELF file in the build folders here is the dump's ({id})"),
+        None => {
+            let judged = all.into_iter().map(|elf| (fit::judgement(dump, &elf), elf));
+            let fits = |judged: &Judgement| judged.fit.verdict == Verdict::Fits;
+            let judged = judged.map(|(judged, elf)| (elf, judged));
+            let mut fitting: Vec<_> = judged.filter(|(_, judged)| fits(judged)).collect();
+            keep_best(&mut fitting);
+            if fitting.len() == 1
+                && let Some((elf, Judgement { fit, .. })) = fitting.pop()
+            {
+                let why = fit::evidence(&fit);
+                dump.notes.push(
+                    Note::info(format!(
+                        "nobody named it, and the dump does not say which build it is of: found \
+                         in a build folder, and fits: {why}"
+                    ))
+                    .at(&*elf.path)
+                    .code("elf-found"),
+                );
+                dump.identity.fit = Some(fit);
+                return Some(elf);
+            }
+            match fitting.len() {
+                0 => "nothing in the build folders here fits the dump for certain".to_string(),
+                several => format!("{several} files in the build folders here fit the dump alike"),
+            }
+        }
+    };
+    let words = format!("{not_taken}; the newest is {newest}: --elf names one");
+    dump.notes.push(Note::info(words).code("no-elf"));
+    None
 }
 
 /// Keeps the files that contradict the dump least.

@@ -101,6 +101,11 @@ pub struct ElfFiles {
     #[cfg_attr(feature = "cli", arg(long = "no-cache", action = ArgAction::SetFalse))]
     pub remember: bool,
 
+    /// Folders of projects in whose build folders the ELF file is looked for if nobody names one
+    /// ([`super::projects`]). It is taken if its id matches, or if it alone fits.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub projects: Vec<PathBuf>,
+
     /// ELF files of the firmware that are open already, after those of `elf`.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub open: Vec<Input>,
@@ -125,6 +130,19 @@ pub struct Trust {
     /// Show variables that the dump lacks with their values from before the start, marked
     #[cfg_attr(feature = "cli", arg(long))]
     pub initial_data: bool,
+}
+
+impl ElfFiles {
+    /// Where the user names no ELF file and no folder, looks in the build folders of the project
+    /// that the process works in.
+    #[must_use]
+    pub fn or_of_this_project(mut self) -> Self {
+        let is_named = !(self.elf.is_empty() && self.elf_dir.is_empty() && self.open.is_empty());
+        if !is_named && let Ok(here) = std::env::current_dir() {
+            self.projects = super::projects(&here);
+        }
+        self
+    }
 }
 
 impl Options {

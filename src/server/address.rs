@@ -109,7 +109,7 @@ pub(crate) fn open(addresses: &[Address]) -> Result<Vec<Door>> {
                             tracing::debug!("passing over {place}: {error}");
                             passed_over = Some(refusal(&place.to_string(), &error));
                         }
-                        Err(error) => return Err(refusal(&place.to_string(), &error)),
+                        Err(error) => return Err(refused(place, &error)),
                     }
                 }
             }
@@ -172,6 +172,28 @@ fn is_absent(error: &io::Error) -> bool {
     #[cfg(not(any(windows, target_os = "macos", target_os = "ios", target_os = "freebsd")))]
     const NO_SUCH_FAMILY: i32 = 97;
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY)
+}
+
+/// How many ports behind a taken one are tried for the one to offer.
+const PORTS_TRIED: u16 = 32;
+
+/// Why a TCP address can't be had, with the next port that can. It is offered, not taken: who
+/// connects to the usual port would look at the other program's dump.
+fn refused(place: SocketAddr, error: &io::Error) -> Error {
+    let next = place.port().saturating_add(1);
+    let mut behind = next..=next.saturating_add(PORTS_TRIED - 1);
+    let is_free = |port: &u16| {
+        let mut other = place;
+        other.set_port(*port);
+        open_tcp(other).is_ok()
+    };
+    match behind.find(is_free).filter(|_| error.kind() == io::ErrorKind::AddrInUse) {
+        Some(port) if place.ip().is_loopback() => Error::Resource(format!(
+            "{place} is taken: another program listens there, maybe another coroner; end it, or \
+             take the next port, which is free: --listen :{port}"
+        )),
+        _ => refusal(&place.to_string(), error),
+    }
 }
 
 fn refusal(place: &str, error: &io::Error) -> Error {

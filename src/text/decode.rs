@@ -228,6 +228,7 @@ const SPELLED: [&str; 8] =
 /// `text` with the characters that escapes stand for. Blanks that are no ASCII blanks become such;
 /// characters of no width go.
 pub(super) fn escapes<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
+    let text = without_spelled_colours(text, undone);
     if text.is_ascii() && memchr::memchr2(b'<', b'&', text.as_bytes()).is_none() {
         return text;
     }
@@ -254,6 +255,30 @@ pub(super) fn escapes<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'
         undone.push("no-break spaces".into());
     }
     text
+}
+
+/// `text` without colours whose ESC a tool has spelled: `ESC[0;33m`.
+fn without_spelled_colours<'a>(text: Cow<'a, str>, undone: &mut Vec<String>) -> Cow<'a, str> {
+    let mut plain = String::new();
+    let mut rest = &*text;
+    while let Some((before, behind)) = rest.split_once("ESC[") {
+        let end = behind.find(|c: char| !(c.is_ascii_digit() || c == ';'));
+        let end = end.filter(|end| behind.get(*end..).is_some_and(|rest| rest.starts_with('m')));
+        plain.push_str(before);
+        rest = match end {
+            Some(end) => behind.get(end.saturating_add(1)..).unwrap_or_default(),
+            None => {
+                plain.push_str("ESC[");
+                behind
+            }
+        };
+    }
+    plain.push_str(rest);
+    if plain.len() == text.len() {
+        return text;
+    }
+    undone.push("spelled colours".into());
+    plain.into()
 }
 
 /// Whether most lines end so: a single one may be what the device printed.

@@ -15,6 +15,7 @@ mod decode;
 mod envelope;
 mod fence;
 mod judged;
+mod paragraph;
 mod prefix;
 mod windows;
 mod wrap;
@@ -106,6 +107,10 @@ pub fn plain(bytes: &[u8], reader: Option<Reader<'_>>) -> Option<Plain> {
         text = inner.text.into();
     }
     text = decode::escapes(text, &mut undone);
+    if let Some(apart) = paragraph::apart(&text) {
+        undone.push("lines run together".into());
+        text = apart.into();
+    }
     let alone = |text: &str| {
         // What was spelled may have been cut as well.
         let mut undone = Vec::new();
@@ -230,6 +235,14 @@ mod tests {
                 .collect();
             assert_eq!(undo(text.as_bytes()), words(PANIC.as_bytes()), "{width}");
         }
+    }
+
+    #[test]
+    fn a_hash_of_16_digits_makes_no_cut_between_rows_of_memory() {
+        let row = |addr: u32| format!("{addr:08x}: {}\n", ["0x00000000"; 8].join(" "));
+        let rows: String = (0..5).map(|n| row(0x4085_36d0 + 32 * n)).collect();
+        let text = format!("Stack memory:\n{rows}\nELF file SHA256: 6b6b0f19d4c1a2e7\n");
+        assert_eq!(plain(text.as_bytes(), None), None);
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub(super) fn join(text: &str, reader: Option<Reader<'_>>) -> Option<(usize, Str
     let begins = |line: &str| {
         line.trim().is_empty() || prefix.as_ref().is_some_and(|p| p.after(line).is_some())
     };
-    let is_wide = LazyCell::new(|| rows(text).any(has_wide_number));
+    let is_wide = LazyCell::new(|| {
+        let of_row = |row| wide_numbers(row).fold([false; 2], either);
+        rows(text).map(of_row).fold([false; 2], either)
+    });
     let by_number = |(line, next): (&str, &str)| {
         is_cut(line, next, &is_wide) || begins_with_value(next) || row_goes_on(line, next)
     };
@@ -174,14 +177,23 @@ fn row_goes_on(line: &str, next: &str) -> bool {
         && before().filter(|w| is_number(w)).count() == 2
 }
 
-fn has_wide_number(line: &str) -> bool {
+/// Whether numbers of 16 digits stand in a line: without `0x`, and with it. A hash is one without.
+fn wide_numbers(line: &str) -> impl Iterator<Item = [bool; 2]> {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric());
-    let mut digits = words.map(|word| word.strip_prefix("0x").unwrap_or(word));
-    digits.any(|word| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit()))
+    words.filter_map(|word| {
+        let digits = word.strip_prefix("0x").unwrap_or(word);
+        let is_wide = digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        is_wide.then_some([digits == word, digits != word])
+    })
 }
 
-/// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits.
-fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = bool>) -> bool {
+fn either([a, b]: [bool; 2], [c, d]: [bool; 2]) -> [bool; 2] {
+    [a || c, b || d]
+}
+
+/// Whether a number was cut between `line` and `next`. `is_wide`: the text has numbers of 16 digits
+/// without `0x`, and with it.
+fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = [bool; 2]>) -> bool {
     let head = line.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let tail = next.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     // Words of base64 are set apart by `+` and `/`.
@@ -210,7 +222,8 @@ fn is_cut(line: &str, next: &str, is_wide: &impl Deref<Target = bool>) -> bool {
     let in_row = head.starts_with("0x")
         && (rest.trim().is_empty() || rest.trim_start().starts_with("0x"))
         && line.matches(" 0x").count() > 1;
-    let halves = hex.len() == 16 && **is_wide;
+    let [plain, with_0x] = **is_wide;
+    let halves = hex.len() == 16 && if head.starts_with("0x") { with_0x } else { plain };
     (DIGITS.contains(&hex.len())
         && (halves || !DIGITS.contains(&digits(head)))
         && (halves || !DIGITS.contains(&tail.len())))

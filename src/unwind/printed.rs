@@ -34,7 +34,13 @@ const WINDOWED_PS: u32 = 0x0006_0020;
 
 impl Unwinder<'_, '_> {
     /// `walked`, or what the device printed where that leads further.
-    pub(super) fn or_printed(&self, walked: Backtrace, thread: &Thread) -> Backtrace {
+    pub(super) fn or_printed(&self, mut walked: Backtrace, thread: &Thread) -> Backtrace {
+        // Of the innermost one the device may know at least the name.
+        if let Some(frame) = walked.frames.first_mut().filter(|frame| !frame.is_guess())
+            && let Some(printed) = thread.printed.iter().find(|p| is_same(frame.pc, p))
+        {
+            frame.said = printed.function.clone();
+        }
         // A stack that was scanned without a program counter begins with a guess.
         let first = walked.frames.first().filter(|frame| !frame.is_guess());
         let printed = behind_registers(thread, first);

@@ -14,7 +14,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+/// What was read of ELF files is good for so long: who watches a console builds anew meanwhile.
+const ELF_FILES_KEPT: Duration = Duration::from_secs(5);
 /// So many kinds of crashes are told apart.
 const MOST_KINDS: usize = 4096;
 /// Of so many crashes in one look each is told; of more it is said how many.
@@ -40,6 +43,8 @@ pub struct Wishes {
 /// Looks at lines, and remembers what it found.
 pub(super) struct Looker {
     wishes: Wishes,
+    /// Since when the ELF files are remembered.
+    elves_since: Instant,
     /// The source's name, for reports.
     name: String,
     /// How often each signature was seen.
@@ -73,6 +78,7 @@ impl Looker {
     pub(super) fn new(name: String, wishes: Wishes) -> Looker {
         Looker {
             wishes,
+            elves_since: Instant::now(),
             name,
             kinds: HashMap::new(),
             told: 0,
@@ -87,6 +93,10 @@ impl Looker {
     pub(super) fn look(&mut self, log: &[u8], is_fresh: bool) -> Found {
         if is_fresh {
             (self.told, self.last) = (0, None);
+        }
+        if self.elves_since.elapsed() > ELF_FILES_KEPT {
+            self.wishes.open.elves.cache = Arc::default();
+            self.elves_since = Instant::now();
         }
         let mut found = Found::default();
         let first = match self.open(log, None) {

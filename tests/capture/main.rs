@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod c;
 mod dumps;
 mod packed;
 mod properties;

@@ -261,3 +261,72 @@ fn info_and_the_server_show_the_same_facts() {
         }
     }
 }
+
+#[test]
+fn a_taken_port_offers_the_next_free_one() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = other.local_addr().expect("it has one").port();
+    let output = coroner(&["serve", &demo_dump(), "--listen", &format!("127.0.0.1:{port}")]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = stderr(&output);
+    let offered = words.trim_end().rsplit_once("--listen :").expect(&words).1;
+    let offered: u16 = offered.parse().expect(&words);
+    assert!(offered > port && TcpListener::bind(("127.0.0.1", offered)).is_ok(), "{words}");
+}
+
+/// A folder with a program of the name, as the only one in `PATH`.
+#[cfg(unix)]
+fn path_with(name: &str, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = std::env::temp_dir().join(format!("coroner-path-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("room for files");
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("room for files");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn the_demo_listens_before_a_gdb_has_answered() {
+    use std::io::BufRead;
+
+    let path = path_with("gdb-multiarch", "/bin/sleep 0.3; echo '#0  where_it_was ()'");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_coroner"))
+        .args(["demo", "--listen", ":0"])
+        .env("PATH", &path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("our own program starts");
+    let lines = std::io::BufReader::new(demo.stderr.take().expect("it is piped")).lines();
+    let mut seen = Vec::new();
+    for line in lines {
+        seen.push(line.expect("text"));
+        if seen.last().is_some_and(|line| line.contains("where_it_was")) {
+            break;
+        }
+    }
+    let place = |words: &str| seen.iter().position(|line| line.contains(words));
+    assert!(place("listening on").is_some(), "{seen:?}");
+    assert!(place("listening on") < place("where_it_was"), "{seen:?}");
+    demo.kill().expect("it runs");
+    demo.wait().expect("it was ours");
+    std::fs::remove_dir_all(path).expect("it is ours");
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_gdb_it_is_said_what_shows_the_dump_instead() {
+    let path = path_with("no-gdb", "");
+    let output = Command::new(env!("CARGO_BIN_EXE_coroner"))
+        .args(["gdb", &demo_dump()])
+        .env("PATH", &path)
+        .output()
+        .expect("our own program starts");
+    assert_eq!(output.status.code(), Some(1));
+    let words = stderr(&output);
+    assert!(words.contains("no GDB for cortex-m") && words.contains("coroner report"), "{words}");
+    std::fs::remove_dir_all(path).expect("it is ours");
+}

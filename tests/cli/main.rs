@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod builds;
 mod cmm;
 mod commands;
 mod needs;

@@ -30,6 +30,7 @@ mod nuttx;
 mod other_programs;
 mod pebble;
 mod probe_rs;
+mod published;
 mod px4;
 mod same_crash;
 mod sifli;

@@ -58,12 +58,16 @@ fn depth(file: &Path) -> usize {
 /// The top-level modules that the `code` of a module names that is so `deep`: behind `crate::`, or
 /// behind as many `super::` as lead to the crate itself; also in braces.
 fn named(code: &str, deep: usize) -> Vec<String> {
+    [behind("crate::", code), behind(&"super::".repeat(deep), code)].concat()
+}
+
+/// The names that stand behind the path `start` in `code`; also in braces.
+pub(crate) fn behind(start: &str, code: &str) -> Vec<String> {
     let word = |text: &str| -> String {
         text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
     };
-    let up = "super::".repeat(deep);
     let mut found = Vec::new();
-    for (at, start) in code.match_indices("crate::").chain(code.match_indices(up.as_str())) {
+    for (at, _) in code.match_indices(start) {
         let before = &code[..at];
         let rest = &code[at + start.len()..];
         if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':') {

@@ -20,6 +20,28 @@ bare_c() {
   secrets_are_absent key password
 }
 
+# capture/firmware/bare-c/product.c: everything that the C library offers, over three starts with a real flash.
+c_product_tests() {
+  local directory=$firmware/bare-c status=0
+  build thumbv6m-none-eabi demo -p coroner-capture-c
+  elf=$work/product.elf machine='M0, C' sink=flash
+  arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb -Og -g -Wall -Wextra -Werror -ffile-prefix-map="$root=." \
+    -I "$root/capture/include" -nostartfiles --specs=nano.specs --specs=nosys.specs \
+    -T "$directory/microbit.ld" -L "$root/capture/link" -Wl,--build-id -Wl,-z,noexecstack -Wl,--gc-sections \
+    "$directory/product.c" "$(built thumbv6m-none-eabi demo)/libcoroner_capture_c.a" -o "$elf"
+  rm -f "$work"/{first,second,none}.elf
+  (cd "$work" && timeout 60 qemu-system-arm -machine microbit "${semihosting[@]}" -kernel "$elf" </dev/null >console.txt 2>&1) || status=$?
+  check "$machine: every call answered as it should ($status)" [ "$status" = 0 ]
+  scene='abort, moved from memory to flash'
+  cp "$work/first.elf" "$work/core.elf"
+  opened $'bt\np pumps\np/x buffer[3]' '#2 .*pump' 'Reset_Handler' '\$1 = 1' '0x5a5a5a5a'
+  check "$machine: strings, clock and reset reason" \
+    says coroner "$("$coroner" info "$work/first.elf")" 'serial +SN-0042' 'firmware +1.2.3' 'uptime +1.234567 s' 'reset reason 0x3' 'product.c:77: dry pump'
+  scene='fault, caught by a handler of its own'
+  cp "$work/second.elf" "$work/core.elf"
+  opened $'bt\np pumps' '#0 .*measure .*0x90000000' '#1 .*pump' 'Reset_Handler' '\$1 = 2'
+}
+
 # rtt RAM RAM-LEN EMULATOR ARGUMENT...: a probe reads while the program crashes.
 rtt() {
   local start=$1 len=$2
@@ -77,6 +99,7 @@ sinks_tests() {
   build "$rv32" demo -p firmware-riscv
   rtt_tests
   tee_tests
+  c_product_tests
   build thumbv7m-none-eabi demo -p coroner-capture-c
   machine='M3, C, no system'
   bare_c link.ld

@@ -47,6 +47,36 @@ freertos_tests() {
   check "$machine: the dump says that the list is damaged" grep 'list of tasks was damaged after' <<<"$("$coroner" info "$work/core.elf")"
 }
 
+# The drop-in of capture/freertos, with two of the kernel's own ports. freertos_product MACHINE CORE PORT GCC-ARGUMENT...
+freertos_product() {
+  local board=$1 core=$2 port=$3 directory=$root/capture/freertos kernel status=0
+  shift 3
+  kernel=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/freertos-next-0*/FreeRTOS-Kernel)
+  "$root/capture/c/build" "$core" "$work/packages" >/dev/null
+  elf=$work/product-$core.elf machine="$core, FreeRTOS drop-in" sink=retained
+  arm-none-eabi-gcc "$@" -mthumb -Og -g -Wall -Wextra -Werror -Wno-unused-parameter -ffunction-sections \
+    -ffile-prefix-map="$kernel=freertos" -ffile-prefix-map="$root=." \
+    -I "$directory" -I "$directory/example" -I "$root/capture/include" -I "$kernel/include" -I "$kernel/portable/GCC/$port" \
+    -nostartfiles --specs=nano.specs --specs=nosys.specs -T "$root/capture/c/example/mps2.ld" -L "$root/capture/c/example" \
+    -L "$root/capture/link" -Wl,--build-id -Wl,--gc-sections -Wl,-z,noexecstack \
+    "$directory/example/main.c" "$directory/coroner_freertos_product.c" "$kernel"/{tasks,list,queue}.c \
+    "$kernel/portable/GCC/$port/port.c" "$kernel/portable/MemMang/heap_4.c" \
+    "$work/packages/lib/$core/libcoroner_capture.a" -o "$elf"
+  rm -f "$work"/{first,second}.elf
+  (cd "$work" && timeout 60 qemu-system-arm -machine "$board" "${semihosting[@]}" -kernel "$elf" </dev/null >console.txt 2>&1) || status=$?
+  check "$machine: it sends both dumps ($status)" [ "$status" = 0 ]
+  scene='bus fault'
+  cp "$work/first.elf" "$work/core.elf"
+  opened $'bt\nthread apply all bt\np doors_opened' '#0 .*drive .*0x90000000, target=.*93' '#1 .*motor_task' 'vTaskDelay' 'pump_task' \
+    'prvIdleTask' ' = 41'
+  check "$machine: the secret is absent" grep 'Cannot access memory' <<<"$("$coroner" gdb "$work/core.elf" --elf "$elf" -- -batch -ex 'x/xw &key' 2>&1)"
+  scene='stack overflow'
+  cp "$work/second.elf" "$work/core.elf"
+  opened $'bt\nthread apply all bt' 'vApplicationStackOverflowHook' 'motor_task' 'prvIdleTask'
+  check "$machine: the kernel's own words" \
+    says coroner "$("$coroner" info "$work/core.elf")" 'a task has overflowed its stack' 'serial +SN-7'
+}
+
 rust_systems_tests() {
   local target=thumbv7m-none-eabi
   build $target demo -p firmware-rtos --features embassy --bin embassy
@@ -79,5 +109,7 @@ demo_tests() {
 systems_tests() {
   rust_systems_tests
   freertos_tests
+  freertos_product mps2-an385 cortex-m3 ARM_CM3 -mcpu=cortex-m3
+  freertos_product mps2-an386 cortex-m4+fp ARM_CM4F -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16
   demo_tests
 }

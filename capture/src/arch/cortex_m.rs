@@ -21,11 +21,11 @@ mod world;
 use core::arch::global_asm;
 
 use self::world::{Special, World};
-use crate::arch::Memory;
 use crate::arch::live::Live;
 use crate::arch::{last, words};
 use crate::config::Config;
 use crate::crash::{Attempt, Cause, Crash, Kind, signal};
+use crate::isa::Memory;
 use crate::layout::EXC_RETURN;
 use crate::region::{Access, Area, Region};
 
@@ -463,7 +463,6 @@ fn system_register(at: u32) -> u32 {
 /// `fresh`: the crash has just happened, so that memory and registers of the processor are still those of
 /// the crash.
 pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Crash<'a> {
-    let [cfsr, hfsr, _, mmfar, bfar, _, sfsr, sfar] = saved.status;
     let world = World::of(saved);
     let extended = cfg!(vfp) && saved.exc_return & 0x10 == 0;
     let special = world.special(saved);
@@ -516,20 +515,9 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
     world.note_beside(saved, &mut note);
     let faults = FAULTS - slots.len();
 
-    let in_interrupt = saved.exc_return & 8 == 0;
-    let mut cause = Cause::new(Kind::Fault, signal_of(cfsr, hfsr, saved.ipsr));
-    cause.code = saved.ipsr;
-    cause.in_interrupt = in_interrupt;
+    let mut cause = cause_of(&saved.status, saved.ipsr, saved.exc_return);
+    let in_interrupt = cause.in_interrupt;
     cause.frame_lost = lost && world != World::OutOfReach;
-    cause.address = if sfsr & SFARVALID != 0 {
-        Some(sfar as usize)
-    } else if cfsr & BFARVALID != 0 {
-        Some(bfar as usize)
-    } else if cfsr & MMARVALID != 0 {
-        Some(mmfar as usize)
-    } else {
-        None
-    };
     Crash {
         cause,
         registers: &room.registers,
@@ -548,6 +536,56 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
         attempt: Attempt::First,
         guard: &[],
     }
+}
+
+/// What the fault status says.
+fn cause_of(status: &[u32; STATUS.len()], ipsr: u32, exc_return: u32) -> Cause<'static> {
+    let [cfsr, hfsr, _, mmfar, bfar, _, sfsr, sfar] = *status;
+    let mut cause = Cause::new(Kind::Fault, signal_of(cfsr, hfsr, ipsr));
+    cause.code = ipsr;
+    cause.in_interrupt = exc_return & 8 == 0;
+    cause.address = if sfsr & SFARVALID != 0 {
+        Some(sfar as usize)
+    } else if cfsr & BFARVALID != 0 {
+        Some(bfar as usize)
+    } else if cfsr & MMARVALID != 0 {
+        Some(mmfar as usize)
+    } else {
+        None
+    };
+    cause
+}
+
+/// A crash that another handler has caught, in that handler: the cause, and the registers that the processor
+/// pushed at `at`, with the stack pointer that was.
+#[cfg(feature = "ffi")]
+pub(super) fn of_exception(
+    [r0, r1, r2, r3, r12, lr, pc, xpsr]: [u32; 8],
+    at: u32,
+    exc_return: u32,
+) -> (Cause<'static>, [usize; 18], [u32; STATUS.len()]) {
+    let status = STATUS.map(|at| if MAPPED.contains(&at) { system_register(at) } else { 0 });
+    let ipsr: u32;
+    // SAFETY: reads the number of the exception.
+    unsafe { core::arch::asm!("mrs {}, ipsr", out(reg) ipsr, options(nomem, nostack)) };
+    let len = if exc_return & 0x10 == 0 { 104 } else { 32 };
+    let realigned = if xpsr & 1 << 9 != 0 { 4 } else { 0 };
+    let sp = at.wrapping_add(len).wrapping_add(realigned);
+    let words = [r0, r1, r2, r3, 0, 0, 0, 0, 0, 0, 0, 0, r12, sp, lr, pc, xpsr & !(1 << 9), 0];
+    let mut cause = cause_of(&status, ipsr, exc_return);
+    cause.frame_lost = status[0] & (STKERR | MSTKERR | STKOF) != 0;
+    (cause, words.map(|word| word as usize), status)
+}
+
+/// The registers that are noted, as they are now, but for the fault status where that was kept.
+#[cfg(feature = "ffi")]
+pub(super) fn faults_now(kept: Option<&[u32; STATUS.len()]>) -> [(u32, usize); MAPPED.len()] {
+    let mut faults = [(0, 0); MAPPED.len()];
+    for (fault, &at) in faults.iter_mut().zip(MAPPED) {
+        let kept = STATUS.iter().zip(kept.into_iter().flatten()).find(|(status, _)| **status == at);
+        *fault = (at, kept.map_or_else(|| system_register(at), |(_, &value)| value) as usize);
+    }
+    faults
 }
 
 const NMI: u32 = 2;

@@ -2,32 +2,47 @@
 //!
 //! Pointers come from C code that runs in a crash handler; each function says what it expects.
 
-use core::ffi::{CStr, c_char, c_void};
+mod boots;
+#[cfg(entry)]
+mod facts;
+mod out;
+mod store;
+
+use core::ffi::c_char;
 use core::mem::MaybeUninit;
 
+pub use self::boots::*;
+#[cfg(entry)]
+pub use self::facts::*;
+pub use self::out::CSink;
+use self::out::Out;
+use self::store::Driver;
+pub use self::store::*;
+#[cfg(entry)]
+use super::Native;
 use super::live::Live;
+use super::registry::Registry;
 use super::state::HandlerOnly;
 #[cfg(target_arch = "xtensa")]
 use super::xtensa::{BaseSaveArea, State};
 use crate::config::Config;
 use crate::crash::Crash;
-#[cfg(cortex_m)]
+#[cfg(entry)]
 use crate::frames::CortexM;
 #[cfg(cortex_m)]
 use crate::freertos::{Kernel, Lists};
-#[cfg(cortex_m)]
+#[cfg(entry)]
 use crate::layout::task as task_bits;
+use crate::out::Outcome;
 use crate::plan::Segment;
 use crate::region::{Access, Area, Kind, Region};
-use crate::sink::semihosting::Semihosting;
-use crate::sink::text::{Progress, Text};
-use crate::sink::{Sink, SinkError};
-#[cfg(cortex_m)]
+use crate::sink::Sink;
+#[cfg(entry)]
 use crate::table::{Entry, Table, Unread};
-#[cfg(cortex_m)]
+#[cfg(entry)]
 use crate::task::State;
 use crate::task::{Task, TaskList, Tasks};
-use crate::write::{Outcome, Room, Scratch, write};
+use crate::write::{Room, Scratch, write};
 
 /// `coroner_area`.
 #[repr(C)]
@@ -66,6 +81,47 @@ pub struct CConfig {
     main_stack: CArea,
     limit: u32,
     pace: Option<extern "C" fn() -> bool>,
+    added: *const Registry<MAX_ADDED>,
+    info: *const CInfo,
+    info_count: usize,
+    uptime_us: Option<extern "C" fn() -> u64>,
+    reset_reason: *const u32,
+    registers: Option<extern "C" fn(&CTask, *mut usize) -> u64>,
+}
+
+/// `coroner_info`.
+#[repr(C)]
+pub struct CInfo {
+    key: *const c_char,
+    value: *const c_char,
+}
+
+/// The most letters of a string that are kept.
+const MAX_TEXT: usize = 255;
+
+/// The letters of a string, as far as they are UTF-8: one without an end is cut. Null is an empty one.
+///
+/// # Safety
+/// `start` is null, or points to a string that lives as long as it is used.
+unsafe fn text<'a>(start: *const c_char) -> &'a str {
+    if start.is_null() {
+        return "";
+    }
+    let start = start.cast::<u8>();
+    let mut len = 0;
+    // SAFETY: the caller's word; nothing behind the end is read.
+    while len < MAX_TEXT && unsafe { start.wrapping_add(len).read() } != 0 {
+        len = len.wrapping_add(1);
+    }
+    // SAFETY: read just now.
+    let bytes = unsafe { core::slice::from_raw_parts(start, len) };
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => bytes
+            .get(..error.valid_up_to())
+            .and_then(|whole| core::str::from_utf8(whole).ok())
+            .unwrap_or(""),
+    }
 }
 
 /// `coroner_task`.
@@ -82,7 +138,7 @@ pub struct CTask {
     name: *const c_char,
 }
 
-#[cfg(cortex_m)]
+#[cfg(entry)]
 impl From<CTask> for Entry {
     fn from(task: CTask) -> Self {
         let state = match task.state {
@@ -106,30 +162,24 @@ impl From<CTask> for Entry {
     }
 }
 
+/// `CORONER_SAVED_ASK`: `coroner_config.registers` is asked.
+#[cfg(entry)]
+const ASK: u8 = 3;
 /// Bit of `coroner_task.saved`: the stack pointer is the first word of the control block.
-#[cfg(cortex_m)]
+#[cfg(entry)]
 const SP_IN_TCB: u8 = 0x80;
 /// `CORONER_DAMAGED`: no task, but the place of one whose entry was written over.
-#[cfg(cortex_m)]
+#[cfg(entry)]
 const DAMAGED: u8 = 254;
 
-#[cfg(cortex_m)]
 /// `coroner_saved`.
+#[cfg(entry)]
 fn frame(saved: u8) -> CortexM {
     match saved {
         0 => CortexM::Hardware,
         1 => CortexM::Callee,
         _ => CortexM::CalleeReturn,
     }
-}
-
-/// `coroner_sink`.
-#[repr(C)]
-pub struct CSink {
-    kind: u8,
-    capacity: u32,
-    put: Option<extern "C" fn(*mut c_void, u32, *const u8, usize) -> bool>,
-    context: *mut c_void,
 }
 
 /// # Safety
@@ -144,12 +194,16 @@ unsafe fn slice<'a, T>(start: *const T, len: usize) -> &'a [T] {
 
 const MAX_REGIONS: usize = 16;
 const MAX_AREAS: usize = 8;
+const MAX_INFO: usize = 8;
+const MAX_ADDED: usize = 8;
 
 /// What would otherwise lie on the stack of the handler.
 struct Converted {
     regions: [MaybeUninit<Region>; MAX_REGIONS],
     exclude: [Area; MAX_AREAS],
     memory: [Area; MAX_AREAS],
+    info: [MaybeUninit<(&'static str, &'static str)>; MAX_INFO],
+    crash: MaybeUninit<Crash<'static>>,
     scratch: Scratch,
 }
 
@@ -157,6 +211,8 @@ static CONVERTED: HandlerOnly<Converted> = HandlerOnly::new(Converted {
     regions: [const { MaybeUninit::uninit() }; MAX_REGIONS],
     exclude: [Area::EMPTY; MAX_AREAS],
     memory: [Area::EMPTY; MAX_AREAS],
+    info: [const { MaybeUninit::uninit() }; MAX_INFO],
+    crash: MaybeUninit::uninit(),
     scratch: Scratch::EMPTY,
 });
 
@@ -183,16 +239,15 @@ fn region(from: &CRegion) -> Region {
         return region;
     }
     // SAFETY: a string constant of the program.
-    let name = unsafe { CStr::from_ptr(from.name) };
-    region.named(name.to_str().unwrap_or(""))
+    region.named(unsafe { text(from.name) })
 }
 
-#[cfg(cortex_m)]
 /// `coroner_write`: writes the dump of `crash`; answers 0 complete, 1 truncated, 2 stopped, 3 failed.
 ///
 /// # Safety
 /// All pointers are valid, their counts right, and the memory map of `config` is true. `room`
 /// is aligned to 8 and belongs to this call.
+#[cfg(entry)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coroner_write(
     config: &CConfig,
@@ -205,16 +260,62 @@ pub unsafe extern "C" fn coroner_write(
 ) -> u8 {
     // SAFETY: the caller's word.
     let tasks = unsafe { slice(tasks, task_count) };
-    let mut table = Table { tasks, main_stack: config.main_stack.into() };
+    let mut given = Given { tasks, main_stack: config.main_stack.into(), ask: config.registers };
     // SAFETY: as above.
-    unsafe { write_tasks(config, crash, &mut table, task_count, (room, room_len), sink) }
+    unsafe { write_tasks::<Native>(config, crash, &mut given, task_count, (room, room_len), sink) }
 }
 
-#[cfg(cortex_m)]
+/// The tasks that the program tells of: a [`Table`] whose registers the program may be asked for.
+#[cfg(entry)]
+struct Given<'a> {
+    tasks: &'a [CTask],
+    main_stack: Area,
+    ask: Option<extern "C" fn(&CTask, *mut usize) -> u64>,
+}
+
+#[cfg(entry)]
+impl Given<'_> {
+    fn table(&self) -> Table<'_, CTask> {
+        Table { tasks: self.tasks, main_stack: self.main_stack }
+    }
+}
+
+#[cfg(entry)]
+impl Tasks<Native> for Given<'_> {
+    fn list<M: super::Memory>(
+        &mut self,
+        crash: &Crash<'_>,
+        memory: &mut M,
+        list: &mut TaskList<'_>,
+    ) {
+        Tasks::<Native>::list(&mut self.table(), crash, memory, list);
+    }
+
+    fn registers<M: super::Memory>(
+        &mut self,
+        task: &Task,
+        memory: &mut M,
+        registers: &mut [usize],
+    ) -> u64 {
+        // One under an interrupt has its registers where the processor put them.
+        let asked = task.state != State::Running;
+        match self.tasks.iter().find(|given| given.id == task.id) {
+            Some(given) if given.saved & !SP_IN_TCB == ASK && asked => {
+                self.ask.map_or(0, |ask| ask(given, registers.as_mut_ptr()))
+            }
+            _ if cfg!(cortex_m) => {
+                Tasks::<Native>::registers(&mut self.table(), task, memory, registers)
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// `coroner_write_freertos`: the same with the tasks that FreeRTOS' own lists lead to.
 ///
 /// # Safety
 /// As [`coroner_write`].
+#[cfg(cortex_m)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coroner_write_freertos(
     config: &CConfig,
@@ -243,7 +344,7 @@ unsafe fn write_tasks<A: super::Arch>(
     sink: &CSink,
 ) -> u8 {
     let Some(mut held) = CONVERTED.try_get(crash) else { return Outcome::Failed as u8 };
-    let Converted { regions, exclude, memory, scratch } = &mut *held;
+    let Converted { regions, exclude, memory, info, crash: own, scratch } = &mut *held;
     // SAFETY: the caller's word, here and for the other lists.
     let given = unsafe { slice(config.regions, config.region_count) };
     for (to, from) in regions.iter_mut().zip(given) {
@@ -253,8 +354,20 @@ unsafe fn write_tasks<A: super::Arch>(
     let (excluded, mapped) = unsafe {
         (slice(config.exclude, config.exclude_count), slice(config.memory, config.memory_count))
     };
-    if given.len() > MAX_REGIONS || excluded.len() > MAX_AREAS || mapped.len() > MAX_AREAS {
+    // SAFETY: as above.
+    let (strings, added, reset_reason) = unsafe {
+        (slice(config.info, config.info_count), config.added.as_ref(), config.reset_reason.as_ref())
+    };
+    if given.len() > MAX_REGIONS
+        || excluded.len() > MAX_AREAS
+        || mapped.len() > MAX_AREAS
+        || strings.len() > MAX_INFO
+    {
         return Outcome::Failed as u8;
+    }
+    for (to, from) in info.iter_mut().zip(strings) {
+        // SAFETY: strings of the program.
+        to.write(unsafe { (text(from.key), text(from.value)) });
     }
     // SAFETY: as many as were written just now.
     let regions = unsafe { slice(regions.as_ptr().cast::<Region>(), given.len()) };
@@ -262,6 +375,9 @@ unsafe fn write_tasks<A: super::Arch>(
         regions,
         exclude: areas(excluded, exclude),
         memory: areas(mapped, memory),
+        added: added.map_or(&[], Registry::list),
+        // SAFETY: as many as were written just now.
+        info: unsafe { slice(info.as_ptr().cast(), strings.len()) },
         build_id: config.build_id.into(),
         limit: if config.limit == 0 { u32::MAX } else { config.limit },
         ..Config::MINIMAL
@@ -287,76 +403,20 @@ unsafe fn write_tasks<A: super::Arch>(
     };
     // SAFETY: the map is true, says the caller.
     let mut live = unsafe { Live::new(&rust) };
-    let mut out =
-        Out { sink, kind: sink.kind, text: Progress::NOTHING, file: None, pace: config.pace };
-    if sink.kind == SEMIHOSTING {
-        out.file = Semihosting::create(c"core.elf").ok();
-        if out.file.is_none() {
-            return Outcome::Failed as u8;
-        }
-    }
+    // SAFETY: what it borrows outlives this call, and nobody looks at it afterwards.
+    let crash = own.write(unsafe { core::mem::transmute::<Crash<'_>, Crash<'static>>(*crash) });
+    crash.cause.uptime_us = config.uptime_us.map(|uptime| uptime()).or(crash.cause.uptime_us);
+    crash.cause.reset_reason = reset_reason.copied().or(crash.cause.reset_reason);
+    // SAFETY: the caller's word.
+    let mut driver = unsafe { sink.store() }.map(Driver::new);
+    let Some(mut out) = Out::open(sink, config.pace, driver.as_mut()) else {
+        return Outcome::Failed as u8;
+    };
     let mut tasks = Walker { tasks, live };
     let room = Room { segments, tasks: list, scratch };
     let outcome = write::<A, _, _>(&rust, crash, &mut tasks, &mut live, &mut out, room);
     out.finish();
     outcome as u8
-}
-
-const TEXT: u8 = 1;
-const SEMIHOSTING: u8 = 2;
-
-/// All kinds of sinks in one, so that the writer is in the library once.
-struct Out<'a> {
-    sink: &'a CSink,
-    kind: u8,
-    text: Progress,
-    file: Option<Semihosting>,
-    pace: Option<extern "C" fn() -> bool>,
-}
-
-impl Out<'_> {
-    fn send(&self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        match self.sink.put {
-            Some(put) if put(self.sink.context, at, bytes.as_ptr(), bytes.len()) => Ok(()),
-            _ => Err(SinkError),
-        }
-    }
-
-    fn text(&self) -> Text<impl FnMut(&[u8]) -> Result<(), SinkError>> {
-        Text::resume(|bytes: &[u8]| self.send(0, bytes), self.text)
-    }
-}
-
-impl Sink for Out<'_> {
-    fn capacity(&self) -> u32 {
-        if self.kind == TEXT || self.kind == SEMIHOSTING { u32::MAX } else { self.sink.capacity }
-    }
-
-    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        // Block 0 is sent whatever the clock says: it makes a dump of all the rest.
-        if at != 0 && self.pace.is_some_and(|pace| !pace()) {
-            return Err(SinkError);
-        }
-        match (self.kind, &mut self.file) {
-            (TEXT, _) => {
-                let mut text = self.text();
-                let (put, progress) = (text.put(at, bytes), text.progress());
-                drop(text);
-                self.text = progress;
-                put
-            }
-            (SEMIHOSTING, Some(file)) => file.put(at, bytes),
-            _ => self.send(at, bytes),
-        }
-    }
-
-    fn finish(&mut self) {
-        match (self.kind, &mut self.file) {
-            (TEXT, _) => self.text().finish(),
-            (_, Some(file)) => file.finish(),
-            _ => {}
-        }
-    }
 }
 
 /// [`Tasks`] behind a pointer, likewise.
@@ -381,11 +441,11 @@ struct Walker<'a, A> {
 }
 
 impl<A: super::Arch> Tasks<A> for Walker<'_, A> {
-    fn list<M: super::Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
+    fn list<M: crate::Memory>(&mut self, crash: &Crash<'_>, _: &mut M, list: &mut TaskList<'_>) {
         self.tasks.walk(crash, &mut self.live, list);
     }
 
-    fn registers<M: super::Memory>(
+    fn registers<M: crate::Memory>(
         &mut self,
         task: &Task,
         _: &mut M,
@@ -454,38 +514,31 @@ unsafe fn write_state(
     let mut crash = state.crash();
     if !message.is_null() {
         // SAFETY: a string that ends with NUL and lives until this call is over.
-        crash.cause.message = unsafe { CStr::from_ptr(message) }.to_str().unwrap_or("");
+        crash.cause.message = unsafe { text(message) };
     }
     let mut tasks = crate::task::Single { name: "crashed", stack: config.main_stack.into() };
     // SAFETY: the caller's word.
     unsafe { write_tasks::<super::Xtensa>(config, &crash, &mut tasks, 1, room, sink) }
 }
 
-#[cfg(cortex_m)]
+#[cfg(entry)]
 #[allow(improper_ctypes, reason = "C only hands the pointer back")]
 unsafe extern "C" {
     /// The program's handler.
     safe fn coroner_crashed(crash: &Crash<'_>) -> !;
 }
 
-#[cfg(cortex_m)]
+#[cfg(entry)]
 #[unsafe(no_mangle)]
 fn coroner_on_crash(crash: &Crash<'_>) -> ! {
     coroner_crashed(crash)
 }
 
-#[cfg(cortex_m)]
-/// `coroner_in_interrupt`: whether the crash was inside an interrupt or exception handler.
-#[unsafe(no_mangle)]
-pub extern "C" fn coroner_in_interrupt(crash: &Crash<'_>) -> bool {
-    crash.cause.in_interrupt
-}
-
-#[cfg(cortex_m)]
 /// `coroner_abort`: keeps file, line and message, and crashes.
 ///
 /// # Safety
 /// The strings are constants of the program.
+#[cfg(entry)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coroner_abort(
     file: *const c_char,
@@ -493,23 +546,25 @@ pub unsafe extern "C" fn coroner_abort(
     message: *const c_char,
 ) -> ! {
     // SAFETY: the caller's word.
-    let (file, message) = unsafe { (CStr::from_ptr(file), CStr::from_ptr(message)) };
-    let (file, message) = (file.to_str().unwrap_or(""), message.to_str().unwrap_or(""));
+    let (file, message) = unsafe { (text(file), text(message)) };
     super::say_and_trap(crate::crash::Kind::Abort, file, line, message)
 }
 
-#[cfg(cortex_m)]
 /// `coroner_exit`: ends an emulator through semihosting, for tests.
+#[cfg(entry)]
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_exit(status: u32) -> ! {
     crate::sink::semihosting::exit(status as usize)
 }
 
-#[cfg(cortex_m)]
 /// `coroner_reset`: resets the chip, keeping memory.
+#[cfg(entry)]
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_reset() -> ! {
-    super::cortex_m::reset()
+    #[cfg(cortex_m)]
+    super::cortex_m::reset();
+    #[cfg(not(cortex_m))]
+    super::riscv::reset()
 }
 
 /// `coroner_separate_faults`: gives memory, bus and usage faults handlers of their own.
@@ -517,4 +572,11 @@ pub extern "C" fn coroner_reset() -> ! {
 #[unsafe(no_mangle)]
 pub extern "C" fn coroner_separate_faults() {
     super::cortex_m::separate_faults();
+}
+
+/// `coroner_install_trap`: makes the entry code the trap vector.
+#[cfg(all(entry, not(cortex_m)))]
+#[unsafe(no_mangle)]
+pub extern "C" fn coroner_install_trap() {
+    super::riscv::install();
 }

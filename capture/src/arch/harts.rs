@@ -9,8 +9,8 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{Ordering, fence};
 
 use crate::arch::riscv::{CLAIMED, STAGE, Saved, hart};
-use crate::arch::{Memory, Native};
 use crate::crash::Crash;
+use crate::isa::{Memory, Native};
 use crate::region::Area;
 use crate::task::{State, Task, TaskList, Tasks};
 

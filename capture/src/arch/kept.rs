@@ -42,6 +42,19 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The `len` bytes at `start`, as whole words; nothing where `start` is no address of a word.
+    ///
+    /// # Safety
+    /// The memory is there for good, and everybody reaches it as atomic words or through this type.
+    #[cfg(all(feature = "ffi", any(entry, target_arch = "xtensa")))]
+    pub(crate) unsafe fn at(start: *mut u32, len: usize) -> Self {
+        if start.is_null() || !start.is_aligned() {
+            return Kept { words: &[] };
+        }
+        // SAFETY: the caller's word, and aligned.
+        Kept { words: unsafe { core::slice::from_raw_parts(start.cast(), len / 4) } }
+    }
+
     /// Bytes in it.
     pub const fn len(&self) -> usize {
         self.words.len().wrapping_mul(4)

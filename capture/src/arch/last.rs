@@ -12,10 +12,10 @@
 use super::cortex_m::{Room, Saved, decode};
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 use super::riscv::{Room, Saved, decode};
-use crate::arch::Memory;
 use crate::arch::live::Bare;
 use crate::arch::state::Top;
 use crate::crash::{Attempt, Crash, GUARD};
+use crate::isa::Memory;
 use crate::region::{Access, Area};
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! The machine's own memory.
 
-use super::Memory;
 use crate::config::Config;
+use crate::isa::Memory;
 use crate::region::{Access, Area};
 
 /// All of the machine's memory, for a machine on which no read faults.

@@ -235,7 +235,7 @@ global_asm!(
     9:  SAVE x0, 0                  // fourth entry
         la t0, CORONER_STACK_TOP
         LOAD sp, 0
-        j coroner_reset
+        j coroner_restart
     .size coroner_trap, . - coroner_trap",
     stage = const STAGE,
     below = const BELOW_STACK,
@@ -318,10 +318,7 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
         (0xf14, csr!("mhartid")),
     ];
     let known = if fresh { FAULTS } else { 4 };
-    let mut cause = Cause::new(Kind::Fault, signal_of(saved.mcause));
-    cause.code = saved.mcause as u32;
-    cause.address = matches!(saved.mcause, 0 | 1 | 4..=7 | 12 | 13 | 15).then_some(saved.mtval);
-    let mut crash = Crash::new(cause, &room.registers, 0xffff_ffff);
+    let mut crash = Crash::new(cause_of(saved.mcause, saved.mtval), &room.registers, 0xffff_ffff);
     crash.attempt = Attempt::First;
     crash.faults = room.faults.get(..known).unwrap_or(&[]);
     #[cfg(floats)]
@@ -336,6 +333,34 @@ pub(super) fn decode<'a>(saved: &Saved, fresh: bool, room: &'a mut Room) -> Cras
         }
     }
     crash
+}
+
+fn cause_of(mcause: usize, mtval: usize) -> Cause<'static> {
+    let mut cause = Cause::new(Kind::Fault, signal_of(mcause));
+    cause.code = mcause as u32;
+    cause.address = matches!(mcause, 0 | 1 | 4..=7 | 12 | 13 | 15).then_some(mtval);
+    cause
+}
+
+/// A crash that another handler has caught, in that handler: the cause and the program counter.
+#[cfg(feature = "ffi")]
+pub(super) fn of_trap() -> (Cause<'static>, usize) {
+    (cause_of(csr!("mcause"), csr!("mtval")), csr!("mepc"))
+}
+
+/// The registers that are noted, as they are now.
+#[cfg(feature = "ffi")]
+pub(super) fn faults_now() -> [(u32, usize); FAULTS] {
+    [
+        (0x300, csr!("mstatus")),
+        (0x341, csr!("mepc")),
+        (0x342, csr!("mcause")),
+        (0x343, csr!("mtval")),
+        (0x305, csr!("mtvec")),
+        (0x301, csr!("misa")),
+        (0x304, csr!("mie")),
+        (0xf14, csr!("mhartid")),
+    ]
 }
 
 fn signal_of(mcause: usize) -> u8 {
@@ -365,7 +390,7 @@ pub fn reset() -> ! {
     words::forget();
     #[cfg(atomics)]
     CORONER_CLAIM.store(0, core::sync::atomic::Ordering::Relaxed);
-    coroner_reset()
+    coroner_restart()
 }
 
 unsafe extern "C" {
@@ -394,7 +419,7 @@ global_asm!(
 
 /// The entry code comes here when nothing can be kept any more.
 #[unsafe(no_mangle)]
-extern "C" fn coroner_reset() -> ! {
+extern "C" fn coroner_restart() -> ! {
     // SAFETY: constants of the linker.
     let [own, start] = unsafe { (&raw const CORONER_WAYS).read_volatile() };
     if let Some(own) = own {

@@ -13,8 +13,8 @@
 //! arch/xtensa/include/xtensa_asm2_context.h (base save area); Xtensa ISA Reference Manual
 //! (RI-2010.1), tables 4-64 (EXCCAUSE) and 4-63 (PS), 8.1.4 (windowed calls and the stack).
 
-use super::{Arch, Memory, Xtensa};
 use crate::crash::{Cause, Crash, Kind, signal};
+use crate::isa::{Arch, Memory, Xtensa};
 use crate::list::word;
 
 /// What a frame says.

@@ -1,13 +1,59 @@
-//! NOR flash behind `embedded-storage`: a partition of slots, each with room for one dump.
+//! NOR flash: a partition of slots, each with room for one dump. With the feature `flash` any driver of
+//! `embedded-storage` is a [`Chip`].
 //!
 //! In the handler nothing is erased and nothing waits for an interrupt, so the driver must be a
 //! polled one: it must not need a lock that the crashed program may hold, and must not run from
 //! the flash that it writes, unless the chip stalls reads meanwhile.
 
-use embedded_storage::nor_flash::NorFlash;
-
 use crate::sink::{Sink, SinkError};
 use crate::stored::{self, Content, Eraser, Medium};
+
+/// A flash. Reads and writes come in multiples of 32 bytes at multiples of 32.
+pub trait Chip {
+    /// Bytes that [`Chip::erase`] erases at a time.
+    fn erase_unit(&self) -> u32;
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// When the flash can't be read there.
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), SinkError>;
+
+    /// Writes to erased bytes.
+    ///
+    /// # Errors
+    /// When the bytes did not get through.
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError>;
+
+    /// Erases the unit that begins at `at`.
+    ///
+    /// # Errors
+    /// When it could not be erased.
+    fn erase(&mut self, at: u32) -> Result<(), SinkError>;
+}
+
+#[cfg(feature = "flash")]
+impl<F: embedded_storage::nor_flash::NorFlash> Chip for F {
+    fn erase_unit(&self) -> u32 {
+        F::ERASE_SIZE as u32
+    }
+
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), SinkError> {
+        const { assert!(32usize.is_multiple_of(F::READ_SIZE), "read units above 32 bytes don't fit") };
+        self.read(at, bytes).map_err(|_| SinkError)
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
+        const {
+            assert!(32usize.is_multiple_of(F::WRITE_SIZE), "write units above 32 bytes don't fit");
+        }
+        self.write(at, bytes).map_err(|_| SinkError)
+    }
+
+    fn erase(&mut self, at: u32) -> Result<(), SinkError> {
+        self.erase(at, at.wrapping_add(F::ERASE_SIZE as u32)).map_err(|_| SinkError)
+    }
+}
 
 /// One slot of a flash.
 #[derive(Debug)]
@@ -18,30 +64,36 @@ pub struct FlashSlot<'a, F> {
     sequence: u16,
 }
 
-impl<F: NorFlash> Medium for FlashSlot<'_, F> {
+#[cfg(all(feature = "ffi", any(entry, target_arch = "xtensa")))]
+impl<F> FlashSlot<'_, F> {
+    pub(crate) fn chip(&self) -> &F {
+        self.flash
+    }
+}
+
+impl<F: Chip> Medium for FlashSlot<'_, F> {
     fn capacity(&self) -> u32 {
         self.len
     }
 
     fn erase_unit(&self) -> u32 {
-        F::ERASE_SIZE as u32
+        self.flash.erase_unit()
     }
 
     fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), SinkError> {
-        self.flash.read(self.base.wrapping_add(at), bytes).map_err(|_| SinkError)
+        self.flash.read(self.base.wrapping_add(at), bytes)
     }
 
     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        self.flash.write(self.base.wrapping_add(at), bytes).map_err(|_| SinkError)
+        self.flash.write(self.base.wrapping_add(at), bytes)
     }
 
     fn erase(&mut self, at: u32) -> Result<(), SinkError> {
-        let from = self.base.wrapping_add(at);
-        self.flash.erase(from, from.wrapping_add(self.erase_unit())).map_err(|_| SinkError)
+        self.flash.erase(self.base.wrapping_add(at))
     }
 }
 
-impl<F: NorFlash> Sink for FlashSlot<'_, F> {
+impl<F: Chip> Sink for FlashSlot<'_, F> {
     fn capacity(&self) -> u32 {
         self.len
     }
@@ -51,10 +103,6 @@ impl<F: NorFlash> Sink for FlashSlot<'_, F> {
     }
 
     fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), SinkError> {
-        const {
-            assert!(32usize.is_multiple_of(F::WRITE_SIZE), "write units above 32 bytes don't fit");
-            assert!(32usize.is_multiple_of(F::READ_SIZE), "read units above 32 bytes don't fit");
-        }
         // Writing over old bytes would leave a mixture of both.
         for (index, part) in bytes.chunks(32).enumerate() {
             let mut old = [0; 32];
@@ -90,14 +138,14 @@ pub struct Partition<'a, F> {
     slot_len: u32,
     slots: u32,
     /// The slot that is being erased, and how far that is.
-    erasing: Option<(u32, Eraser)>,
+    pub(crate) erasing: Option<(u32, Eraser)>,
 }
 
-impl<'a, F: NorFlash> Partition<'a, F> {
+impl<'a, F: Chip> Partition<'a, F> {
     /// The partition `base..base + len`. Slots are whole erase units; what is left over is unused.
     /// `None` when not even one unit is left for each slot, or `base` is not at the start of a unit.
     pub fn new(flash: &'a mut F, base: u32, len: u32, slots: u32) -> Option<Self> {
-        let unit = F::ERASE_SIZE as u32;
+        let unit = flash.erase_unit();
         let units = len.checked_div(unit)?.checked_div(slots)?;
         let slot_len = units.checked_mul(unit)?;
         let aligned = base.checked_rem(unit)? == 0;
@@ -117,6 +165,20 @@ impl<'a, F: NorFlash> Partition<'a, F> {
 
     /// For the handler: a blank slot, with the number that follows those of all other dumps.
     pub fn blank_slot(&mut self) -> Option<FlashSlot<'_, F>> {
+        let (index, sequence) = self.find_blank()?;
+        Some(FlashSlot { sequence, ..self.slot(index) })
+    }
+
+    /// The same where the partition is not needed any more.
+    #[cfg(all(feature = "ffi", any(entry, target_arch = "xtensa")))]
+    pub(crate) fn into_blank_slot(mut self) -> Option<FlashSlot<'a, F>> {
+        let (index, sequence) = self.find_blank()?;
+        let FlashSlot { base, len, .. } = self.slot(index);
+        Some(FlashSlot { flash: self.flash, base, len, sequence })
+    }
+
+    /// The first blank slot, and the number of the dump that goes there.
+    fn find_blank(&mut self) -> Option<(u32, u16)> {
         let mut newest = None;
         let mut blank = None;
         for index in 0..self.slots {
@@ -127,7 +189,7 @@ impl<'a, F: NorFlash> Partition<'a, F> {
             }
         }
         let sequence = newest.map_or(1, |newest: u16| newest.wrapping_add(1));
-        blank.map(|index| FlashSlot { sequence, ..self.slot(index) })
+        Some((blank?, sequence))
     }
 
     /// The slot of the newest whole dump that has not been uploaded.

@@ -1,6 +1,5 @@
 //! Where a dump goes.
 
-#[cfg(feature = "flash")]
 pub mod flash;
 pub mod packed;
 pub mod retained;

@@ -10,8 +10,9 @@ pub(super) static ARDUPILOT_WDOG: Dialect = Dialect {
     sample: "\
 2026-01-01 10:00:04.12: WDG: T30 SL0 FL102 FT3 FAE000ED38 FTP182 FLR805AF05 FICSR4196355 MM76 MC246 IE0 IEC0 TN:rcin
 ",
-    starts: &["FT : {dec}, FA : {dec}", "WDG: T{dec}"],
-    ends: &["FT : {dec}, FA : {dec}", "WDG: T{dec}"],
+    // Tasks below 0 are the scheduler's own.
+    starts: &["FT : {dec}, FA : {dec}", "WDG: T{dec}", "WDG: T-{dec}"],
+    ends: &["FT : {dec}, FA : {dec}", "WDG: T{dec}", "WDG: T-{dec}"],
     rules: &[Rule::All(&[
         Rule::Register("FT : {dec}", "fault type"),
         Rule::Register("FT{dec} FA", "fault type"),

@@ -157,6 +157,9 @@ impl Block<'_> {
         start: Option<usize>,
         text: &str,
     ) -> bool {
+        if self.crash.handler_faulted || any(dialect.nested, text) {
+            return index.saturating_sub(self.first) > dialect.reach && start.is_some();
+        }
         if dialect.again.is_empty() {
             let is_far = index.saturating_sub(self.first) > dialect.reach;
             let Some(kind) = start else {

@@ -112,6 +112,8 @@ pub struct Crash<'a> {
     /// Numbers that the dialect places.
     pub cells: Vec<Cell<'a>>,
     section: &'static str,
+    /// What follows comes of a fault in the handler that printed this.
+    pub(super) handler_faulted: bool,
     /// The line before the one that is taken.
     before: Option<&'a str>,
     /// How many of the texts there were when a line said something.
@@ -163,6 +165,12 @@ impl<'a> Crash<'a> {
 
     /// Takes what a line says, and returns whether it said something.
     pub(super) fn take(&mut self, dialect: &Dialect, text: &'a str) -> bool {
+        self.handler_faulted |= dialect.nested.iter().any(|nested| find(nested, text).is_some());
+        if self.handler_faulted {
+            self.texts.push(text);
+            self.texts_said = self.texts.len();
+            return true;
+        }
         let (rows, cells) = (self.rows.len(), self.cells.len());
         let words = self.current_words().len();
         let rule = dialect.rules.iter().find(|rule| self.apply(dialect, rule, text));

@@ -34,6 +34,10 @@ use crate::reason::{Reason, Signal};
 const NAME: &str = "esp8266";
 const BEGIN: &str = ">>>stack>>>";
 const END: &str = "<<<stack<<<";
+/// Without Arduino's handler: the NONOS SDK's own, and that of esp-open-rtos. They print no stack.
+const NONOS: &str = "Fatal exception ({dec})";
+/// Since 2.0 the SDK's names the cause.
+const NONOS_2: &str = "Fatal exception {dec}({name}):";
 const HARDWARE_WDT: &str = "Hardware WDT reset";
 const FAILED_ALLOCATION: &str = "last failed alloc call{text}";
 /// InstFetchProhibited.
@@ -54,12 +58,14 @@ sp: 3ffffdc0 end: 3fffffc0 offset: 0190
 3fffff50:  3ffe8514 40203dac 3ffee510 40201a2c <
 <<<stack<<<
 ",
-    starts: &[BEGIN],
+    starts: &[BEGIN, NONOS, NONOS_2],
     above: ABOVE,
     ends: &[END],
     goes_on: &[BEGIN, FAILED_ALLOCATION],
     rules: &[
         Rule::Fact(FAILED_ALLOCATION, "last failed allocation"),
+        Rule::Register(NONOS, "exccause"),
+        Rule::Register(NONOS_2, "exccause"),
         Rule::Register("Exception ({dec})", "exccause"),
         Rule::All(&[
             Rule::Register("excsave1=0x{hex8}", "unusual excsave1"),
@@ -91,7 +97,10 @@ sp: 3ffffdc0 end: 3fffffc0 offset: 0190
         ("unusual epc1", ""),
         ("unusual excsave1", ""),
     ],
-    is_crash: |_, crash| crash.says(BEGIN) && (crash.has("epc1") || !crash.rows.is_empty()),
+    is_crash: |_, crash| {
+        let begins = crash.says(BEGIN) || is_nonos(crash);
+        begins && (crash.has("epc1") || !crash.rows.is_empty())
+    },
     machine: |_, _, context, _| machine(context),
     finish,
     ..PLAIN
@@ -111,6 +120,10 @@ const ABOVE: &[&str] = &[
     "PANIC: Stack overrun",
     "^Panic ",
 ];
+
+fn is_nonos(crash: &Crash<'_>) -> bool {
+    crash.has_line(NONOS) || crash.has_line(NONOS_2)
+}
 
 /// The one chip of its kind.
 pub(super) fn machine(context: &Context<'_>) -> Result<Machine> {
@@ -142,7 +155,9 @@ fn stacks(crash: &Crash<'_>) -> Vec<PrintedStack> {
 }
 
 fn finish(dump: &mut Dump, crash: &Crash<'_>) {
-    if !crash.says(END) {
+    if is_nonos(crash) {
+        dump.format = "ESP8266 fatal exception text".into();
+    } else if !crash.says(END) {
         let words = format!("the text ends before {END}: it is cut off");
         dump.notes.push(Note::warning(words).by(NAME).code("cut"));
     }

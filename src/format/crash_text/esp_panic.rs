@@ -77,6 +77,7 @@ ELF file SHA256: 0123456789abcdef
         "Meditation Error:",
         "panic'ed",
         "abort() was called",
+        "core {core} PC 0x{hex} panic: ",
         "assert failed",
         "assertion \"",
         "ESP_ERROR_CHECK failed",
@@ -130,6 +131,8 @@ ELF file SHA256: 0123456789abcdef
         Rule::Title("Meditation Error:"),
         Rule::Title("panic'ed"),
         Rule::Title("abort() was called"),
+        // Of Zig, and of others that call esp_system_abort() with words of their own.
+        Rule::Title("panic: "),
         Rule::Title("assert failed"),
         Rule::Title("assertion \""),
         Rule::Title("ESP_ERROR_CHECK failed"),
@@ -171,9 +174,11 @@ fn is_panic(title: &str) -> bool {
         "abort() was called at PC",
         "Brownout detector was",
         "Guru Meditation Error of type",
+        "CORRUPT HEAP: Bad ",
     ]
     .iter()
     .any(|words| title.contains(words))
+        || find("assert failed: {function} {file}:{dec} (", title).is_some()
 }
 
 /// How ROMs begin.

@@ -7,8 +7,9 @@ use crate::dump::Dump;
 use crate::reason::{FaultWord, Reason, Signal};
 
 /// Titles that tell more than the trap that the panic handler used.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "abort()",
+    "panic: ",
     "assert failed",
     "assertion \"",
     "A stack overflow in task ",

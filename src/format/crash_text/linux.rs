@@ -4,8 +4,13 @@
 //! `arch/riscv/kernel/process.c` (4.x to 6.12).
 
 use super::{Address, Crash, Dialect, PLAIN, Rule, is_wide};
-use crate::dump::{Dump, Note};
+use crate::dump::{Dump, Note, PrintedFrame};
 use crate::format::machine::Family;
+use crate::reason::Signal;
+
+/// What a row of the stack holds on 32-bit Arm, the only one whose kernel prints it.
+const ROW_WORDS: usize = 8;
+const ROW_LEN: u64 = 32;
 
 /// A Linux kernel's oops.
 pub(super) static LINUX: Dialect = Dialect {
@@ -24,6 +29,8 @@ pub(super) static LINUX: Dialect = Dialect {
         "Internal error: {text}",
         "kernel BUG at {text}",
         "Oops [#",
+        // RISC-V
+        "Oops - {text} [#",
     ],
     ends: &["---[ end trace"],
     rules: &[
@@ -33,6 +40,7 @@ pub(super) static LINUX: Dialect = Dialect {
         ]),
         Rule::All(&[Rule::Title("Internal error:"), Rule::Register("Oops: {hex} [#", OOPS_CODE)]),
         Rule::Title("kernel BUG at {text}"),
+        Rule::Title("Oops - {text} [#"),
         Rule::Fact("Oops [#{text}]", "oops"),
         Rule::All(&[
             Rule::Core("CPU: {dec}"),
@@ -54,6 +62,8 @@ pub(super) static LINUX: Dialect = Dialect {
         Rule::Fact("pc : {text}", "pc is at"),
         Rule::Fact("lr : {text}", "lr is at"),
         Rule::Fact("epc : {text} ra :", "pc is at"),
+        Rule::Fact("epc : {text}", "pc is at"),
+        Rule::Fact("^ra : {text}", "lr is at"),
         // 32-bit Arm names the function itself before the call that it returns to.
         Rule::Frame("from [<{hexpc8}>] ({function}+", Address::Return),
         Rule::Frame("from [<{hexpc8}>]", Address::Return),
@@ -94,8 +104,7 @@ fn family(crash: &Crash<'_>) -> Option<Family> {
 
 /// What only the machine tells the meaning of.
 fn arrange(crash: &mut Crash<'_>) {
-    let family = family(crash);
-    if family == Some(Family::Aarch64) && !crash.has("esr") {
+    if family(crash) == Some(Family::Aarch64) && !crash.has("esr") {
         let code = crash.task.words.iter_mut().find(|word| word.name == OOPS_CODE);
         code.into_iter().for_each(|word| word.name = "esr".into());
     }
@@ -103,44 +112,82 @@ fn arrange(crash: &mut Crash<'_>) {
         // RISC-V's own register has it.
         crash.address = None;
     }
-    if family == Some(Family::Arm)
-        && let Some(sp) = crash.word("sp")
-    {
-        let rows = crash.texts.iter().filter_map(|line| stack_row(line, sp));
-        let rows: Vec<_> = rows.collect();
-        crash.rows.extend(rows);
-    }
+    stack(crash);
 }
 
-/// A row of the stack of 32-bit Arm: of its address the last 16 bits are printed, and the words
-/// below the stack pointer are left blank.
-fn stack_row(line: &str, sp: u64) -> Option<(u64, Vec<u8>)> {
-    let (addr, words) = line.trim().split_once(": ")?;
-    let addr = Some(addr).filter(|addr| addr.len() == 4)?;
-    let low = u64::from_str_radix(addr, 16).ok().filter(|low| low.is_multiple_of(32))?;
-    let mut bytes = Vec::new();
-    for word in words.split_whitespace() {
-        let word = Some(word).filter(|word| word.len() == 8)?;
-        bytes.extend(u32::from_str_radix(word, 16).ok()?.to_le_bytes());
+/// The words of the stack: rows behind `Stack: (0xLOW to 0xHIGH)`, each with the low half of its
+/// address. Words below the stack pointer are blanks in the first row, those above the stack in the
+/// last one.
+fn stack(crash: &mut Crash<'_>) {
+    let bounds = |line: &str| {
+        let (_, behind) = line.split_once("Stack: (0x")?;
+        let (low, high) = behind.trim_end_matches([')', ' ']).split_once(" to 0x")?;
+        let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u64::from);
+        Some((number(low)?, number(high)?))
+    };
+    let Some(at) = crash.lines.iter().position(|line| bounds(line).is_some()) else { return };
+    let mut lines = crash.lines.iter().skip(at);
+    let Some((low, high)) = lines.next().and_then(|line| bounds(line)) else {
+        return;
+    };
+    let (mut rows, mut row_at) = (Vec::new(), low & !(ROW_LEN - 1));
+    let mut taken = Vec::new();
+    for line in lines {
+        let Some((half, words)) = row(line) else { break };
+        // A row that is missing makes the addresses of all behind it doubtful.
+        if half != row_at & 0xffff {
+            break;
+        }
+        let first = if row_at < low { low } else { row_at };
+        let room = row_at.saturating_add(ROW_LEN).min(high).saturating_sub(first);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        if bytes.len() as u64 != room {
+            break;
+        }
+        rows.push((first, bytes));
+        taken.push(*line);
+        row_at = row_at.saturating_add(ROW_LEN);
     }
-    // A stack has no more than some 16 KiB: it may reach over such a border once.
-    let addr = (sp & !0xffff) | low;
-    let addr = if addr.wrapping_add(32) <= sp { addr.checked_add(0x1_0000)? } else { addr };
-    // The first row ends where a whole one does.
-    let is_first = addr < sp;
-    let is_whole = !is_first || addr.wrapping_add(32).wrapping_sub(sp) == bytes.len() as u64;
-    (is_whole && !bytes.is_empty() && bytes.len() <= 32).then_some((addr.max(sp), bytes))
+    crash.rows.extend(rows);
+    crash.texts.retain(|text| !taken.contains(text));
 }
 
-/// Says what is not there. Since 4.14 AArch64 prints functions only: what was loaded where is a secret.
+/// `9d60: cd009d6c c01f32a0`.
+fn row(line: &str) -> Option<(u64, Vec<u32>)> {
+    let (half, words) = line.trim_start().split_once(':')?;
+    let half = u16::from_str_radix(half, 16).ok().filter(|_| half.len() == 4)?;
+    let word = |word: &str| u32::from_str_radix(word, 16).ok().filter(|_| word.len() == 8);
+    let words: Vec<u32> = words.split_whitespace().map(word).collect::<Option<_>>()?;
+    (1..=ROW_WORDS).contains(&words.len()).then_some((half.into(), words))
+}
+
 fn finish(dump: &mut Dump, crash: &Crash<'_>) {
-    let at_sp = crash.word("sp").is_some_and(|sp| crash.rows.iter().any(|(addr, _)| *addr == sp));
-    if crash.says("Stack: (0x") && !at_sp {
-        let words = "the first row of the stack is missing or not whole: it is unknown";
+    if crash.says("Stack: (0x") && crash.rows.is_empty() {
+        let words = "the rows of the stack are missing or not whole: the stack is unknown";
         dump.notes.push(Note::warning(words).by("linux-oops").code("cut"));
     }
     if crash.task.frames.is_empty() && crash.facts.iter().any(|(label, _)| *label == CALL_TRACE) {
+        // Since 4.14 AArch64 prints functions only.
         let words = "the call trace names functions without addresses: it is shown as text";
         dump.notes.push(Note::info(words).by("linux-oops").code("call-trace"));
+    }
+    if crash.says("Unable to handle kernel") {
+        dump.reason.signal = Some(Signal::Segv);
+    }
+    let Some(thread) = dump.threads.first_mut() else { return };
+    let function = crash.facts.iter().find(|(name, _)| *name == "pc is at");
+    let function = function.and_then(|(_, words)| words.split_once('+')).map(|(name, _)| name);
+    if let (Some(function), None) = (function, thread.registers.pc()) {
+        // Newer kernels print no address.
+        dump.reason.words = format!("{}, in {function}", dump.reason.words);
+    }
+    if let (Some(function), Some(pc)) = (function, thread.registers.pc()) {
+        let frame = PrintedFrame {
+            pc,
+            returns: false,
+            sp: thread.registers.sp(),
+            function: Some(function.to_string()),
+        };
+        thread.printed.insert(0, frame);
     }
 }

@@ -87,6 +87,9 @@ For more info, visit: https://mbed.com/s/error?error=0x80FF013D&osver=61501&core
         Rule::Fact("^Error Status: {text}", "error status"),
         Rule::Fact("^Error Value: {text}", "error value"),
         Rule::Fact("^File: {text}", "file"),
+        Rule::Fact("^Mode : {text}", "mode"),
+        Rule::Fact("^Priv : {text}", "privilege"),
+        Rule::Fact("^Stack: {text}", "stack in use"),
         Rule::Thread(
             "^Current Thread: {thread} Id: 0x{hex} Entry: 0x{entry} StackSize: 0x{hexsize} \
              StackMem: 0x{hexlow} SP: 0x{sp}",

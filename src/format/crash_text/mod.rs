@@ -27,8 +27,8 @@ mod several;
 // The dialects, and what several of them share.
 mod ardupilot;
 mod arm_abort;
+mod edk2;
 mod esp8266;
-mod esp8266_nonos;
 mod esp8266_rtos;
 mod esp_hal;
 mod esp_panic;
@@ -41,6 +41,7 @@ mod linux;
 mod marlin;
 mod micropython;
 mod mynewt_fault;
+mod nrf5;
 mod op_tee;
 mod playdate;
 mod probe_run;
@@ -80,7 +81,6 @@ pub static ALL: &[&Dialect] = &[
     &esp_panic::ESP_PANIC,
     &esp8266::ESP8266,
     &esp8266_rtos::ESP8266_RTOS,
-    &esp8266_nonos::ESP8266_NONOS,
     &px4::PX4_LOG,
     &cm_backtrace::CM_BACKTRACE,
     &mbed::MBED,
@@ -103,6 +103,8 @@ pub static ALL: &[&Dialect] = &[
     &marlin::MARLIN,
     &ardupilot::ARDUPILOT_WDOG,
     &playdate::PLAYDATE,
+    &nrf5::NRF5,
+    &edk2::EDK2,
     &yiu::YIU,
     &stacked::STACKED,
     &riscv_trap::CH32,
@@ -251,6 +253,9 @@ pub struct Dialect {
     /// `{core}` where it has registers of that core. Where there are none of these patterns, the same
     /// start as before begins another one.
     pub again: &'static [&'static str],
+    /// Lines with the start of a crash in them that come of printing the open one: its handler faulted
+    /// itself. What follows is neither of the first, nor a crash of its own.
+    pub nested: &'static [&'static str],
     /// Lines that end it; nothing behind them counts.
     pub ends: &'static [&'static str],
     /// Lines of the same crash that may stand shortly behind its end; with those that are starts it
@@ -294,6 +299,7 @@ pub const PLAIN: Dialect = Dialect {
     weak: &[],
     above: &[],
     again: &[],
+    nested: &[],
     ends: &[],
     goes_on: &[],
     chip_in: None,

@@ -21,12 +21,23 @@ pub(super) static MYNEWT_TEXT: Dialect = Dialect {
             Rule::Fact("exception sp {text}", "exception frame"),
         ]),
         Rule::Skip("Use 'set $pc"),
-        Rule::All(&[Rule::Title("Assert @"), Rule::Register("Assert @ 0x{hex}", "lr")]),
+        Rule::All(&[Rule::Title("Assert @"), Rule::Register("Assert @ 0x{hex}", "assert")]),
         Rule::Registers("{name}:0x{hex8}"),
     ],
+    arrange,
     finish: mynewt,
     ..on_cortex_m("mynewt-fault", "Apache Mynewt crash text")
 };
+
+/// Where an assertion failed is the only register of a text without others: where its call returns to.
+/// The handler that an assertion jumps into prints all of them.
+fn arrange(crash: &mut Crash<'_>) {
+    if !crash.has("lr")
+        && let Some(word) = crash.task.words.iter_mut().find(|word| word.name == "assert")
+    {
+        word.name = "lr".into();
+    }
+}
 
 fn mynewt(dump: &mut Dump, crash: &Crash<'_>) {
     if crash.says("Unhandled interrupt (3)") {

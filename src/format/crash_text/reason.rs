@@ -6,6 +6,7 @@ use crate::reason::{FaultWord, Reason, Signal};
 /// What a title says of the signal: the first of these words that it has in it.
 const WORDS: &[(&str, Signal)] = &[
     ("assert", Signal::Abrt),
+    ("arch_except", Signal::Abrt),
     ("panic", Signal::Abrt),
     ("kernel oops", Signal::Abrt),
     ("kernel bug", Signal::Abrt),

@@ -21,6 +21,7 @@ panicked at 'Kernel HardFault.
 	Precise Data Bus Error:             true
 	Faulting Memory Address:            0x50060810
 ",
+    above: &["panicked at", "Kernel panic at"],
     starts: &[
         "Kernel HardFault.",
         "Process HardFault.",
@@ -32,6 +33,9 @@ panicked at 'Kernel HardFault.
     rules: &[
         Rule::Says("Kernel HardFault.", "kernel HardFault"),
         Rule::Says("Process HardFault.", "process HardFault"),
+        Rule::Title("panicked at '{text}', "),
+        Rule::Fact("panicked at {text}", "panicked at"),
+        Rule::Fact("Kernel panic at {text}", "panicked at"),
         Rule::Fact("Kernel version {text}", "kernel version"),
         Rule::Fact("top of stack {text}", "top of the kernel's stack"),
         Rule::Fact("bottom of stack {text}", "bottom of the kernel's stack"),

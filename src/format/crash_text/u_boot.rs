@@ -33,6 +33,7 @@ Resetting CPU ...
         "^undefined instruction$",
         "^software interrupt$",
     ],
+    nested: &["Code: \""],
     ends: &["Resetting CPU ...", "^resetting ..."],
     rules: &[
         Rule::All(&[

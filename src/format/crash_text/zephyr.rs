@@ -43,8 +43,10 @@ E: Halting system
         "***** Kernel Panic! *****",
         "Fault! EXC #",
         "mcause: {dec},",
+        "Exception cause {text} ({dec})",
         "ELR_ELn: 0x",
         "Page fault at address",
+        "***** CPU Page Fault (error code",
         "General protection fault",
         "Divide by zero",
         "Invalid opcode",
@@ -54,10 +56,16 @@ E: Halting system
         "r0/a1: 0x",
         "ZEPHYR FATAL ERROR",
     ],
+    // What controllers say before they stop the kernel.
+    above: &["MPSL ASSERT: ", "SoftDevice Controller ASSERT: "],
+    nested: &["Backtrace:0x ** FATAL EXCEPTION", "Backtrace: ** FATAL EXCEPTION"],
     ends: &["Current thread: {hex}", "Fatal fault in", "Caught system error -- reason {dec}"],
     rules: &[
         Rule::Fact("ASSERTION FAIL [{expression}] @ {text}", "assertion"),
         Rule::Fact("ASSERTION FAIL @ {text}", "assertion"),
+        Rule::Title("MPSL ASSERT: "),
+        Rule::Title("SoftDevice Controller ASSERT: "),
+        Rule::Title("ARCH_EXCEPT with reason"),
         Rule::Skip("***** Hardware exception *****"),
         Rule::Title("Exception vector:"),
         Rule::Title("**** {text}! ****$"),
@@ -99,6 +107,12 @@ E: Halting system
         Rule::Registers("s[{index}]: 0x{hex8}"),
         // RISC-V
         Rule::Register("mcause: {dec}, {text}", "mcause"),
+        // Its form of 1.x.
+        Rule::All(&[
+            Rule::Register("Exception cause {text} ({dec})", "mcause"),
+            Rule::Section("Exception cause {text} ({dec})", "1.x"),
+        ]),
+        Rule::In("1.x", &[Rule::Registers("{name}: 0x{hexfree}")]),
         Rule::Register("mtval: {hex}", "mtval"),
         Rule::Frame("{dec}: sp: {hexsp} ra: {hexpc} [{function}]", Address::Return),
         Rule::Frame("{dec}: sp: {hexsp} ra: {hexpc}", Address::Return),
@@ -109,6 +123,10 @@ E: Halting system
         Rule::Title("STACK OVERFLOW FROM"),
         // x86
         Rule::Title("Page fault at address"),
+        Rule::Title("***** {text} (error code"),
+        Rule::Address("thread read address 0x{hex}"),
+        Rule::Address("thread wrote address 0x{hex}"),
+        Rule::Address("thread executed address 0x{hex}"),
         Rule::Title("Linear address not present in page tables"),
         Rule::Title("Access violation:"),
         Rule::Title("General protection fault"),
@@ -121,6 +139,13 @@ E: Halting system
         Rule::Frame("0x{hexpc} (0x{hexargument})", Address::Return),
         // Xtensa
         Rule::Register("EXCCAUSE {dec} ({text})", "exccause"),
+        // Up to 1.13 all on one line.
+        Rule::All(&[
+            Rule::Register("EXCCAUSE {dec} PS", "exccause"),
+            Rule::Register("PS 0x{hex8} PC", "ps"),
+            Rule::Register("PC 0x{hex8} VADDR", "pc"),
+            Rule::Register("VADDR 0x{hex8}", "excvaddr"),
+        ]),
         Rule::FramesBehind("Backtrace:", "0x{hexpc}:0x{hexsp}", Address::Instruction),
         Rule::Registers("{name} {hex}"),
         // ARC

@@ -22,6 +22,8 @@ use std::ops::Range;
 const NAME: &str = "console log";
 const START: &str = "CORE DUMP START";
 const END: &str = "CORE DUMP END";
+/// Before START in the report of esp-coredump, which is no dump.
+const REPORT: &str = "ESP32";
 /// What the device puts on one line: 48 bytes.
 const LINE_BYTES: usize = 48;
 const LINE_DIGITS: usize = 64;
@@ -78,6 +80,10 @@ impl Carrier for EspConsole {
                 return None;
             }
         }
+        let text = String::from_utf8_lossy(&piece.bytes);
+        if blocks.is_empty() && text.contains(&format!("{REPORT} {START}")) {
+            return None;
+        }
         let count = blocks.len();
         let mut pieces = Vec::new();
         let mut before = 0;
@@ -122,6 +128,9 @@ fn marked_blocks(piece: &Piece) -> Vec<Block<'_>> {
         if let Some(at) = start.find(line.text.as_bytes()) {
             blocks.extend(open.take());
             let before = line.text.get(..at).unwrap_or_default().trim_end_matches(['=', ' ']);
+            if before.ends_with(REPORT) {
+                continue;
+            }
             let prefix = if before.is_empty() { String::new() } else { format!("{before} ") };
             open = Some(Block {
                 prefix: Some(Prefix::like(&prefix)),

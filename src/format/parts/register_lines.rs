@@ -116,9 +116,12 @@ fn number(text: &str) -> Option<Printed> {
 /// is `s0`. `None` if no machine that is known here has such a one.
 pub(in crate::format) fn register_name(text: &str) -> Option<String> {
     let lower = text.trim().to_ascii_lowercase();
+    // As the headers of CMSIS have it.
+    let lower =
+        ["scb->", "scb.", "scb_"].iter().find_map(|of| lower.strip_prefix(of)).unwrap_or(&lower);
     let (outer, inner) = match lower.strip_suffix(')').and_then(|text| text.split_once('(')) {
         Some((outer, inner)) => (outer.to_string(), Some(inner.to_string())),
-        None => (lower, None),
+        None => (lower.to_string(), None),
     };
     // Of two names the one that says more is taken.
     let name = match inner {

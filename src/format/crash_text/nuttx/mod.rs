@@ -56,6 +56,12 @@ up_stackdump: 2000a040: 2001f3c0 2001f440 08024ea5 08012c31 000000f0 00000000 00
 up_taskdump: Idle Task: PID=0 Stack Used=280 of 1000
 up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000000 00000001
 ",
+    above: &[
+        "Hard Fault:",
+        "regs: 0x{hex8}",
+        "BASEPRI: {hex} PRIMASK: {hex} IPSR:",
+        "_assert: Current Version:",
+    ],
     starts: &[
         "PANIC!!!",
         "EXCEPTION: {text} MCAUSE:",
@@ -63,6 +69,7 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
         "ESR_ELn: ",
         "CFAULTS: {hex8} HFAULTS:",
         "dump_assert_info: ",
+        "_assert: Current Version: ",
         "Assertion failed at file:",
         "Assertion failed {text}: at file:",
     ],
@@ -73,17 +80,13 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
         "BackTrace|{id}|0]:",
         "backtrace|{id}:",
     ],
-    above: &[
-        "arm_hardfault: Hard Fault:",
-        "IRQ: {dec} regs:",
-        "BASEPRI: {hex} PRIMASK:",
-        "_assert: Current Version:",
-    ],
     ends: &["NuttShell (NSH)"],
     // Stacks may stand before the registers.
     reach: 700,
     rules: &[
         Rule::All(&[
+            // Some releases leave out the end of this line.
+            Rule::Title("PANIC!!! {text}:arm_hardfault:"),
             Rule::Title("PANIC!!! {text}"),
             Rule::Register("Hard fault: {hex8}", "HFSR"),
             Rule::Register("at instruction : 0x{hex8}", "pc"),
@@ -93,6 +96,10 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
             Rule::Register("MCAUSE: {hex}", "mcause"),
             Rule::Register("EPC: {hex}, MTVAL", TOLD_PC),
             Rule::Register("MTVAL: {hex}", "mtval"),
+        ]),
+        Rule::All(&[
+            Rule::Title("User Exception: EXCCAUSE={text}"),
+            Rule::Register("EXCCAUSE={hex}", "exccause"),
         ]),
         Rule::All(&[
             Rule::Title(ASSERTION),
@@ -121,6 +128,10 @@ up_registerdump: R0: 2000fe28 2000a0ac 20001d04 00000001 00000058 200057e0 00000
         Rule::Section("Kernel Stack:", "kernel"),
         Rule::Section("User stack:", "user"),
         Rule::Section("User Stack:", "user"),
+        Rule::Remark(
+            "Stack pointer is not within the stack",
+            "the device says that the stack pointer is not within the stack",
+        ),
         Rule::Register("SP is {text} SP: {hex8}", "sp"),
         Rule::Cell("base: {number}", "base"),
         // Decimal in `dump_stack` and `dump_stackinfo`, not in `arm_dump_stack`.
@@ -272,8 +283,12 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
             registers.set_sp(sp);
         }
     }
+    // Xtensa's cause stands in every dump of registers, and after an assertion it is of an earlier
+    // exception, or nothing at all.
+    let is_assertion = said.is_none() && !crash.titles.is_empty() && !crash.says("failed panic");
+    let is_xtensa = dump.arch.family == Family::Xtensa;
     let trap = dump.crashed().and_then(|thread| arch::trap_reason(&thread.registers));
-    if let Some(trap) = trap {
+    if let Some(trap) = trap.filter(|_| !(is_assertion && is_xtensa)) {
         dump.reason = trap;
     }
     dump.notes.push(
