@@ -118,7 +118,8 @@ pub(super) fn blocks<'a>(
             block.seen.push((kind, index));
         }
         let end = any(dialect.ends, text);
-        let is_next = !begins && block.is_left_at(index) && any(dialect.above, text);
+        let is_weak = block.seen.is_empty();
+        let is_next = !begins && is_weak && block.is_left_at(index) && any(dialect.above, text);
         if is_next || (!end && !begins && starts_another(dialect, text)) {
             open = false;
             continue;
@@ -142,11 +143,10 @@ pub(super) fn blocks<'a>(
 }
 
 impl Block<'_> {
-    /// Whether it is only what began weakly, a backtrace or registers, and lines of others stand behind
-    /// it: what begins a crash now is not above it.
+    /// Whether it has registers or a backtrace, and lines of others stand behind it: what begins a crash
+    /// now is not of it.
     fn is_left_at(&self, index: usize) -> bool {
-        let is_weak = self.seen.is_empty() && self.crash.has_body();
-        is_weak && index.saturating_sub(self.end) > NEAR
+        self.crash.has_body() && index.saturating_sub(self.end) > NEAR
     }
 
     /// Whether the next crash begins, before this one has ended.
