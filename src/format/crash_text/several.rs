@@ -23,6 +23,8 @@ const ABOVE: usize = 12;
 pub fn in_order(found: Vec<Piece>) -> Vec<Piece> {
     let mut all: Vec<Piece> = Vec::new();
     'next: for mut piece in found {
+        // One line is not a crash of its own in the midst of another whose line it is as well.
+        all.retain(|other| !is_line_within(other, &piece));
         let mut cuts = Vec::new();
         for (index, other) in all.iter().enumerate() {
             let (Some(own), Some(its)) = (piece.lines, other.lines) else { continue };
@@ -109,6 +111,12 @@ fn first_line(piece: &Piece) -> &str {
 fn takes_first_line(piece: &Piece, other: &Piece) -> bool {
     let dialect = ALL.iter().find(|dialect| Some(dialect.name) == piece.hint);
     dialect.is_none_or(|dialect| Crash::default().take(dialect, first_line(other)))
+}
+
+/// Whether `other` is one of the inner lines of `piece`, whose dialect reads it.
+fn is_line_within(other: &Piece, piece: &Piece) -> bool {
+    let (Some(own), Some(its)) = (piece.lines, other.lines) else { return false };
+    its.0 == its.1 && own.0 < its.0 && its.1 < own.1 && takes_first_line(piece, other)
 }
 
 /// The lines of `piece` before those of `other`; `None` if there are none.
