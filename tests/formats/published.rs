@@ -460,3 +460,11 @@ fn a_damaged_heap_or_an_assertion_of_esp_idf_alone_is_a_crash() {
     let handled = "ESP_ERROR_CHECK_WITHOUT_ABORT failed: esp_err_t 0x103 at 0x400902bb\n";
     assert!(crate::support::refused(handled).contains("without a crash"));
 }
+
+#[test]
+fn a_number_that_no_register_holds_is_unknown() {
+    let text = "2026-01-01 10:00:04.12: WDOG {TimeUS : 4120388, Tsk : 30, FL : 102, FT : 3, FA : 3758157112, FP : 182, ICSR : 4196355, LR : 1345902132026}\n";
+    let opened = opened(text);
+    assert_eq!((register(&opened, "lr"), register(&opened, "ICSR")), (None, Some(4_196_355)));
+    assert!(note_with(&opened, "does not fit").contains("lr"));
+}

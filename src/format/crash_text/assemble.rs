@@ -14,6 +14,7 @@ use crate::format::machine::{
 };
 use crate::format::{Context, Format, in_input};
 use crate::registers::Registers;
+use crate::targets::Arch;
 
 impl Format for Dialect {
     fn name(&self) -> &'static str {
@@ -87,6 +88,13 @@ pub fn usual_machine(
     }
 }
 
+/// How wide the register of this name is. What does not fit into it is of two lines that ran into one, say.
+fn bits_of(arch: &Arch, name: &str) -> Option<u32> {
+    let names = [name.to_ascii_lowercase(), name.to_ascii_uppercase()];
+    let index = names.iter().find_map(|name| arch.register(name))?;
+    arch.registers.get(index).map(|register| register.bits)
+}
+
 impl Dialect {
     fn thread(&self, task: &Task<'_>, dump: &mut Dump) -> Thread {
         let mut registers = Registers::unknown(dump.arch.clone());
@@ -112,7 +120,16 @@ impl Dialect {
                 );
                 continue;
             };
-            if !set_by_any_name(&mut registers, name, value) && dump.threads.is_empty() {
+            let bits = bits_of(&dump.arch, name);
+            let is_too_wide = |bits: u32| value.checked_shr(bits).is_some_and(|rest| rest != 0);
+            if bits.is_some_and(is_too_wide) {
+                let words = format!("{name}: {value:#x} does not fit into it: it is unknown");
+                dump.notes.push(Note::warning(words).by(self.name).code("cut-value"));
+                continue;
+            }
+            let is_other = bits.is_none() && is_too_wide(dump.arch.word_bits);
+            let is_set = !is_other && set_by_any_name(&mut registers, name, value);
+            if !is_set && dump.threads.is_empty() {
                 dump.identity.facts.push((word.name.clone(), format!("{value:#x}")));
             }
         }

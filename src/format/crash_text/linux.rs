@@ -169,7 +169,7 @@ fn finish(dump: &mut Dump, crash: &Crash<'_>) {
     if crash.task.frames.is_empty() && crash.facts.iter().any(|(label, _)| *label == CALL_TRACE) {
         // Since 4.14 AArch64 prints functions only.
         let words = "the call trace names functions without addresses: it is shown as text";
-        dump.notes.push(Note::info(words).by("linux-oops").code("call-trace"));
+        dump.notes.push(Note::info(words).by("linux-oops").code("partial"));
     }
     if crash.says("Unable to handle kernel") {
         dump.reason.signal = Some(Signal::Segv);
