@@ -91,8 +91,12 @@ impl Case<'_, '_> {
             if let Some((_, who)) = PATTERNS.iter().find(|(pattern, _)| *pattern == word) {
                 return Some(format!("is the pattern that {who}"));
             }
-            if let Some(text) = text_of(word) {
-                return Some(format!("is the text \"{text}\", no pointer"));
+            // Signs at random are also an address in memory outside the chip that nobody switched on.
+            let letters = |text: &String| {
+                text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == ' ').count() > 2
+            };
+            if let Some(text) = text_of(word).filter(letters) {
+                return Some(format!("reads as the text \"{text}\""));
             }
         }
         if let Some(one_off) = self.one_bit_away(pointer) {

@@ -7,6 +7,9 @@ use crate::disasm::Kind as Flow;
 use crate::memory::Origin;
 use crate::targets::Family;
 
+/// So many equal words in a row were written over the stack.
+const FILLED: usize = 4;
+
 impl Case<'_, '_> {
     /// A jump to what is no code.
     pub(super) fn jump(&self) -> Option<Sentence> {
@@ -21,8 +24,10 @@ impl Case<'_, '_> {
                     0 => "the code jumped to address 0".to_string(),
                     // Of a word of text it says nothing where it would lie.
                     _ => match self.what_is(pc).filter(|_| text_of(pc as u32 | 1).is_none()) {
-                        Some(what) => format!("the code jumped to {pc:#x}, {what}: no code"),
-                        None => {
+                        Some(what) if !self.may_be_others_code(pc) => {
+                            format!("the code jumped to {pc:#x}, {what}: no code")
+                        }
+                        _ => {
                             format!("the code jumped to {pc:#x}, which is no code of the ELF file")
                         }
                     },
@@ -31,6 +36,10 @@ impl Case<'_, '_> {
             Kind::State if self.frame.registers.by_name("xpsr")? >> 24 & 1 == 0 => {
                 let name = self.function(pc).filter(|_| pc != 0);
                 match (pc, name) {
+                    // In a handler, which may have been taken from the vector table.
+                    (0, _) if self.is_handler() && self.by_call().is_none() => {
+                        "execution went to address 0: what was called, returned to or taken from the vector table is 0".into()
+                    }
                     (0, _) => "the code jumped to address 0".into(),
                     (_, Some(name)) => format!(
                         "the code jumped to {pc:#x} ({name}) without the Thumb bit: the address must be odd"
@@ -57,6 +66,15 @@ impl Case<'_, '_> {
             }
         }
         Some(sentence)
+    }
+
+    /// Whether there may be code at `pc` that the ELF file does not have: a ROM's, or another program's.
+    fn may_be_others_code(&self, pc: u64) -> bool {
+        let is_on_stack =
+            self.dump.threads.iter().any(|thread| {
+                thread.stack.is_some_and(|stack| (stack.low..stack.high).contains(&pc))
+            });
+        !is_on_stack && self.data(pc).is_none()
     }
 
     /// The call that led here: in front of the return address, through a register that still holds the target.
@@ -92,13 +110,17 @@ impl Case<'_, '_> {
         // An odd address was there, of which Thumb keeps the even one.
         let is_it = |word: u32| u64::from(word) & !thumb == pc & !thumb;
         let word = |n: u64| Some((sp.checked_add(n * 4)?, self.dump.memory.u32_le(sp + n * 4)?));
-        let same: Vec<(u64, u32)> =
-            (0..16).filter_map(word).filter(|(_, word)| is_it(*word)).collect();
-        let (at, word) = same.first().filter(|_| same.len() > 1)?;
+        // One after the other: a pointer that was called may lie on the stack more than once by itself.
+        let words: Vec<Option<(u64, u32)>> = (0..16).map(word).collect();
+        let same = words
+            .chunk_by(|a, b| a.map(|a| a.1) == b.map(|b| b.1))
+            .map(|run| run.iter().flatten().copied().collect::<Vec<_>>())
+            .find(|run| run.len() >= FILLED && run.iter().all(|(_, word)| is_it(*word)))?;
+        let (at, word) = same.first()?;
         let text = text_of(*word).map_or(String::new(), |text| format!(" (the text \"{text}\")"));
         Some((
             format!("{word:#x}{text}, which fills the stack above as well"),
-            format!("{} of the 16 words from {at:#x} on", same.len()),
+            format!("{} words in a row from {at:#x} on", same.len()),
         ))
     }
 

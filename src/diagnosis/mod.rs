@@ -27,6 +27,7 @@ pub use code::{Line, listing};
 
 use crate::debug_info::Modules;
 use crate::dump::{Dump, Thread, Verdict};
+use crate::targets::Family;
 use crate::unwind::{Found, Frame};
 use code::Code;
 use fault::Fault;
@@ -129,6 +130,12 @@ impl Case<'_, '_> {
         })
     }
 
+    /// Whether the frame is of a handler of Cortex-M: those run on the main stack, not on the thread's.
+    fn is_handler(&self) -> bool {
+        let xpsr = self.frame.registers.by_name("xpsr").unwrap_or(0);
+        self.dump.arch.family == Family::CortexM && xpsr & 0x1ff != 0
+    }
+
     fn thumb_bit(&self) -> u64 {
         u64::from(self.dump.arch.family.is_arm32())
     }
@@ -199,7 +206,7 @@ mod tests {
         let words = [("mcause", 7), ("mtval", u64::from(text) + 8)];
         let said = said("riscv32", &code, &[("a0", text.into()), ("a1", 1)], &words);
         let store = format!("store of 4 bytes to {:#x} failed", text + 8);
-        assert_eq!(said, [store, format!("a0 = {text:#x} is the text \"volt\", no pointer")]);
+        assert_eq!(said, [store, format!("a0 = {text:#x} reads as the text \"volt\"")]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::fault::Kind;
 use super::{Case, Sentence};
 use crate::disasm::{Access, Instruction};
+use crate::targets::Family;
 
 /// Several registers are loaded or stored at once: as many bytes at most.
 const MOST_AT_ONCE: u64 = 128;
@@ -25,7 +26,7 @@ impl Case<'_, '_> {
     }
 
     /// Whether the fault is of this access for certain: the core names the address that it computes.
-    fn agrees(&self, access: &Access, address: u64) -> bool {
+    fn agrees(&self, instruction: &Instruction, access: &Access, address: u64) -> bool {
         let direction = match self.fault.kind {
             Kind::Load => access.load,
             Kind::Store => access.store,
@@ -38,8 +39,26 @@ impl Case<'_, '_> {
             && match self.fault.address {
                 Some(told) => told.wrapping_sub(address) < len,
                 // UNALIGNED of Cortex-M comes without an address.
-                None => self.fault.kind == Kind::Misaligned && !address.is_multiple_of(width),
+                None => {
+                    self.fault.kind == Kind::Misaligned
+                        && !address.is_multiple_of(self.alignment(instruction, width))
+                }
             }
+    }
+
+    /// What the address must be a multiple of. Two registers at once need the alignment of one.
+    ///
+    /// Sources: ARMv7-M ARM (DDI 0403E.e), A3.2.1; Arm ARM (DDI 0487), B2.8.2.
+    fn alignment(&self, instruction: &Instruction, width: u64) -> u64 {
+        let family = self.dump.arch.family;
+        let name = instruction.mnemonic.as_str();
+        let is_exclusive = name.contains("ex") || name.contains("xp");
+        match family {
+            _ if is_exclusive => width,
+            _ if family.is_arm32() => width.min(4),
+            Family::Aarch64 if ["ldp", "stp", "ldnp", "stnp"].contains(&name) => (width / 2).max(1),
+            _ => width,
+        }
     }
 
     /// The access that failed.
@@ -52,7 +71,7 @@ impl Case<'_, '_> {
         let instruction = self.code.at(self.frame.pc)?;
         let access = instruction.memory.as_ref()?;
         let address = self.address_of(access)?;
-        self.agrees(access, address).then_some(())?;
+        self.agrees(&instruction, access, address).then_some(())?;
 
         let base = access.base.as_deref();
         let pointer = base.and_then(|base| self.register(base));
@@ -69,9 +88,10 @@ impl Case<'_, '_> {
             None => String::new(),
         };
         let misaligned = match (self.fault.kind, access.width) {
-            (Kind::Misaligned, Some(width)) if !address.is_multiple_of(width.into()) => {
-                format!(": the address is not a multiple of {width}")
-            }
+            (Kind::Misaligned, Some(width)) => match self.alignment(&instruction, width.into()) {
+                needed if address.is_multiple_of(needed) => String::new(),
+                needed => format!(": the address is not a multiple of {needed}"),
+            },
             _ => String::new(),
         };
         let place = match &named {

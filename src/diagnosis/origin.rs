@@ -5,6 +5,7 @@
 
 use super::{Case, Sentence};
 use crate::disasm::{Instruction, Kind};
+use crate::targets::Family;
 
 /// Longer chains of loads are not followed.
 const DEEPEST: usize = 4;
@@ -55,7 +56,30 @@ impl Case<'_, '_> {
     /// The last instruction before `end` that writes `register`, if it is certain that it ran.
     fn definition(&self, all: &[Instruction], end: usize, register: &str) -> Option<usize> {
         let at = (0..end).rev().find(|at| all.get(*at).is_some_and(|one| writes(one, register)))?;
-        self.is_straight(all, at, end).then_some(at)
+        (self.is_straight(all, at, end) && !self.is_conditional(all, at)).then_some(at)
+    }
+
+    /// Whether an instruction of Arm runs only if a condition holds: then nobody knows whether it did.
+    fn is_conditional(&self, all: &[Instruction], at: usize) -> bool {
+        let Some(one) = all.get(at) else { return true };
+        match self.dump.arch.family {
+            Family::Arm | Family::CortexM => {
+                // T32: `itte` is in front of three. A32: the upper four bits.
+                let in_block = (1..=4).any(|back| {
+                    let before = at.checked_sub(back).and_then(|at| all.get(at));
+                    before.is_some_and(|it| {
+                        let is_it = it.mnemonic.starts_with("it");
+                        is_it && back < it.mnemonic.len()
+                    })
+                });
+                let is_thumb =
+                    self.frame.registers.by_name("cpsr").is_some_and(|c| c >> 5 & 1 == 1);
+                let is_a32 = self.dump.arch.family == Family::Arm && !is_thumb;
+                let word = self.dump.memory.u32_le(one.addr);
+                in_block || (is_a32 && word.is_none_or(|word| word >> 28 != 0xe))
+            }
+            _ => false,
+        }
     }
 
     /// Whether what runs at `end` ran from `start` on without a jump.
